@@ -1,0 +1,1 @@
+"""The tests: unit, contract and end-to-end, with the site they run on."""
