@@ -1,0 +1,96 @@
+"""Strict reading of parsed YAML: every mistake is said with its file and key path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from embargo_hooks.errors import ConfigError
+
+
+class Node:
+    """One place in a configuration file."""
+
+    def __init__(self, value: Any, file: str, path: str = "") -> None:
+        """Hold a value and where it stands."""
+        self.value = value
+        self.file = file
+        self.path = path
+
+    def fail(self, message: str) -> ConfigError:
+        """Return an error about this place."""
+        return ConfigError(f"{self.file}: {self.path or 'the file'}: {message}")
+
+    def mapping(
+        self, required: tuple[str, ...] = (), optional: tuple[str, ...] | None = None
+    ) -> dict[str, Node]:
+        """Return the mapping's entries.
+
+        Args:
+            required: Keys that must be there.
+            optional: Keys that may be there beside; None allows any.
+        """
+        if not isinstance(self.value, Mapping):
+            raise self.fail(f"expected a mapping, found {_kind(self.value)}")
+        for key in self.value:
+            if not isinstance(key, str):
+                raise self.fail(f"expected text as key, found {key!r}; put it in quotes")
+            if optional is not None and key not in required + optional:
+                known = ", ".join(sorted(required + optional))
+                raise self.child(key).fail(f"unknown key; known here: {known}")
+        for key in required:
+            if key not in self.value:
+                raise self.child(key).fail("is missing")
+        return {key: self.child(key) for key in self.value}
+
+    def child(self, key: str) -> Node:
+        """Return the place of a key, whose value is None where there is none."""
+        value = self.value.get(key) if isinstance(self.value, Mapping) else None
+        return Node(value, self.file, f"{self.path}.{key}" if self.path else key)
+
+    def items(self) -> Iterator[Node]:
+        """Iterate over a list."""
+        if not isinstance(self.value, list):
+            raise self.fail(f"expected a list, found {_kind(self.value)}")
+        for index, value in enumerate(self.value):
+            yield Node(value, self.file, f"{self.path}[{index}]")
+
+    def texts(self) -> tuple[str, ...]:
+        """Return a list of non-empty texts, empty where the key is absent."""
+        return () if self.value is None else tuple(item.text() for item in self.items())
+
+    def text(self, empty: bool = False) -> str:
+        """Return a text, not empty unless that is allowed."""
+        if not isinstance(self.value, str):
+            raise self.fail(f"expected text, found {_kind(self.value)}")
+        if not self.value and not empty:
+            raise self.fail("expected text, found an empty one")
+        return self.value
+
+    def whole(self, minimum: int = 0) -> int:
+        """Return a whole number."""
+        if isinstance(self.value, bool) or not isinstance(self.value, int):
+            raise self.fail(f"expected a whole number, found {_kind(self.value)}")
+        if self.value < minimum:
+            raise self.fail(f"expected at least {minimum}, found {self.value}")
+        return self.value
+
+    def flag(self) -> bool:
+        """Return true or false; absent is false."""
+        if self.value is None:
+            return False
+        if not isinstance(self.value, bool):
+            raise self.fail(f"expected true or false, found {_kind(self.value)}")
+        return self.value
+
+    def choice(self, *allowed: str) -> str:
+        """Return a text out of a few."""
+        if (found := self.text()) not in allowed:
+            raise self.fail(f"expected one of {', '.join(allowed)}, found {found!r}")
+        return found
+
+
+def _kind(value: Any) -> str:
+    # The kind only: a value in the wrong place may be a password.
+    names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false"}
+    return "nothing" if value is None else names.get(type(value), "a number")

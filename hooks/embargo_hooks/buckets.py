@@ -1,0 +1,230 @@
+"""The object store: what it should have, and what it has."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from embargo_hooks._buckets_config import BucketConfig
+from embargo_hooks.config import Config, EnqueueConfig, VaultPath
+from embargo_hooks.errors import ConfigError, GatewayError, Gathering, KubernetesError
+from embargo_hooks.inventory import Inventory
+from embargo_hooks.ports import Cluster, Gateway
+from embargo_hooks.report import Report
+from embargo_hooks.resources import ObservedBucket, Topic
+from embargo_hooks.secret import Secret
+from embargo_hooks.secret_sync import Documents, field_of
+from embargo_hooks.templates import TemplateError, references, render
+
+_POLL_SECONDS = 0.5
+
+Attributes = Mapping[str, Mapping[str, Secret]]
+
+
+@dataclass(frozen=True)
+class Keys:
+    """One owner's keys."""
+
+    access: Secret
+    secret: Secret
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the object store has, as far as it matters here.
+
+    Attributes:
+        topics: By real name: declared, in the inventory, or to be retired.
+        uses: Every topic that is listed, with the notifications that the listing shows to use it.
+        buckets: By name: declared, or in the inventory.
+    """
+
+    topics: Mapping[str, Topic]
+    uses: Mapping[str, int]
+    buckets: Mapping[str, ObservedBucket]
+
+
+def owners(
+    config: BucketConfig, inventory: Inventory, gathering: Gathering
+) -> dict[str, VaultPath]:
+    """Return the Vault path of each owner that is needed; what is missing is noted as a problem."""
+    owned = [*inventory.topics.values(), *inventory.notifications.values()]
+    needed = dict.fromkeys(
+        [bucket.owner for bucket in config.buckets.values()]
+        + [topic.owner for topic in config.topics.values()]
+        + [entry.owner for entry in owned]
+        + list(inventory.policies.values())
+    )
+    paths = {}
+    for name in needed:
+        with gathering.catching():
+            owner = config.owners.get(name)
+            if owner is None:
+                raise ConfigError(
+                    f"bucketConfig.owners.{name}: is missing, but topics or notifications made as "
+                    f"{name} have to be taken away; declare it until they are gone"
+                )
+            if owner.path is None:
+                raise ConfigError(
+                    f"{owner.key}: is not set; give the Vault path that holds the keys of {name} "
+                    f"(fields {owner.access_key}, {owner.secret_key})"
+                )
+            paths[name] = VaultPath(owner.path)
+    return paths
+
+
+def keys(
+    config: BucketConfig, paths: Mapping[str, VaultPath], documents: Documents, gathering: Gathering
+) -> dict[str, Keys]:
+    """Pick the owners' keys out of what was read."""
+    found = {}
+    for name, at in paths.items():
+        document, owner = documents[at], config.owners[name]
+        if document is None:
+            continue
+        with gathering.catching():
+            what = f"keys of {name}"
+            found[name] = Keys(
+                field_of(what, at, owner.access_key, document),
+                field_of(what, at, owner.secret_key, document),
+            )
+    return found
+
+
+def attributes(
+    config: Config, buckets: BucketConfig, cluster: Cluster, address: str, gathering: Gathering
+) -> Attributes:
+    """Fill in the topics' attributes from the live Secrets and the address."""
+    asked = {path for template in _templates(buckets) for path in references(template)}
+    live: dict[str, dict[str, str]] = {}
+    for name in sorted({path[1] for path in asked if path[0] == "secrets"}):
+        with gathering.catching():
+            secret = cluster.secret(name)
+            if secret is None:
+                raise KubernetesError(
+                    f"Secret {name} of namespace {config.namespace}: is not there, but a topic "
+                    "needs it; run `embargo-hooks secrets apply` first"
+                )
+            live[name] = {key: value.text() for key, value in secret.data.items()}
+    context = {"enqueue": {"address": address}, "secrets": live}
+    filled: dict[str, dict[str, Secret]] = {}
+    for topic in buckets.topics.values():
+        filled[topic.name] = {}
+        for attribute, template in topic.attributes.items():
+            needs = {path[1] for path in references(template) if path[0] == "secrets"}
+            if needs - live.keys():
+                continue  # Noted above.
+            with gathering.catching():
+                try:
+                    filled[topic.name][attribute] = Secret(render(template, context))
+                except TemplateError as error:
+                    raise ConfigError(f"{topic.key}.attributes.{attribute}: {error}") from None
+    return filled
+
+
+def needs_address(config: BucketConfig) -> bool:
+    """Whether a topic uses the address of enqueue."""
+    return any(("enqueue", "address") in references(text) for text in _templates(config))
+
+
+def address_of(
+    enqueue: EnqueueConfig,
+    cluster: Cluster,
+    until: float,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> str:
+    """Return the load balancer's address of enqueue once something answers behind it.
+
+    Args:
+        enqueue: The Service.
+        cluster: Where it is.
+        until: The time of `clock` after which it is given up; a time in the past looks once.
+        sleep: Waits between two looks.
+        clock: Tells the time.
+
+    Raises:
+        KubernetesError: There is no address, no ready endpoint, or another address than declared.
+    """
+    while True:
+        state = cluster.service(enqueue.service)
+        if state.address and enqueue.address not in (None, state.address):
+            raise KubernetesError(
+                f"Service {enqueue.service}: has the load-balancer address {state.address}, but "
+                f"enqueue.address says {enqueue.address}; correct one of both"
+            )
+        if state.address and state.ready:
+            return state.address
+        if clock() >= until:
+            lacks = [] if state.address else ["a load-balancer address"]
+            lacks += [] if state.ready else ["a ready endpoint"]
+            has = f" (its address is {state.address})" if state.address else ""
+            raise KubernetesError(
+                f"Service {enqueue.service}: still without {' and without '.join(lacks)}{has}; "
+                "look at the address pool, or at the enqueue pod"
+            )
+        sleep(_POLL_SECONDS)
+
+
+def observe(
+    config: BucketConfig,
+    inventory: Inventory,
+    gateways: Mapping[str, Gateway],
+    report: Report,
+    gathering: Gathering,
+) -> Observed:
+    """Read what the plan needs: a listing per owner, each topic once, each bucket twice.
+
+    What belongs to an owner without a gateway is left out: why there is none was noted before.
+    """
+    uses: dict[str, int] = {}
+    for owner, store in gateways.items():
+        report.step(f"listing the topics of {owner}")
+        with gathering.catching():
+            uses.update(store.topics())
+    topics = {}
+    for name, owner in _topics(config, inventory).items():
+        if name in uses and owner in gateways:
+            report.step(f"reading topic {name}")
+            with gathering.catching():
+                if topic := gateways[owner].topic(name):
+                    topics[name] = topic
+    found = {}
+    for bucket, owner in _buckets(config, inventory).items():
+        if owner not in gateways:
+            continue
+        gateway = gateways[owner]
+        report.step(f"reading bucket {bucket}")
+        with gathering.catching():
+            found[bucket] = ObservedBucket(
+                gateway.notifications(bucket), tuple(gateway.policy(bucket))
+            )
+            there = {live.name for live in found[bucket].notifications}
+            foreign = config.buckets[bucket].foreign if bucket in config.buckets else ()
+            for missing in (name for name in foreign if name not in there):
+                with gathering.catching():
+                    raise GatewayError(
+                        f"bucket {bucket}: the foreign notification {missing} is not there; it is "
+                        "somebody else's: tell them, or take it out of "
+                        f"bucketConfig.buckets.{bucket}.foreign"
+                    )
+    return Observed(topics, uses, found)
+
+
+def _templates(config: BucketConfig) -> list[str]:
+    return [text for topic in config.topics.values() for text in topic.attributes.values()]
+
+
+def _topics(config: BucketConfig, inventory: Inventory) -> dict[str, str]:
+    names = {name: topic.owner for name, topic in config.topics.items()}
+    for owned in inventory.topics.values():
+        names.update(dict.fromkeys(owned.names, owned.owner))
+    return names
+
+
+def _buckets(config: BucketConfig, inventory: Inventory) -> dict[str, str]:
+    gone = {bucket: owned.owner for (bucket, _), owned in inventory.notifications.items()}
+    return {**gone, **inventory.policies} | {
+        name: bucket.owner for name, bucket in config.buckets.items()
+    }

@@ -1,0 +1,223 @@
+"""The configuration file: YAML to dataclasses; a mistake names the file and the key path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from embargo_hooks import _buckets_config
+from embargo_hooks._buckets_config import BucketConfig
+from embargo_hooks._reader import Node
+from embargo_hooks.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class VaultConfig:
+    """Where Vault is and how to log in.
+
+    Attributes:
+        address: Its URL.
+        mount: The KV version 2 mount.
+        method: `kubernetes`, or `token` for a token that is there already (people).
+        login_mount: Where the login method is mounted.
+        role: The role to log in as.
+    """
+
+    address: str
+    mount: str
+    method: str = "token"
+    login_mount: str = ""
+    role: str = ""
+
+
+@dataclass(frozen=True, order=True)
+class VaultPath:
+    """A path, or one version of it."""
+
+    path: str
+    version: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path} (version {self.version})" if self.version else self.path
+
+
+@dataclass(frozen=True)
+class FieldSource:
+    """A field of a Vault path, byte for byte."""
+
+    at: VaultPath
+    field: str
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class TemplateSource:
+    """A template over the fields of several paths."""
+
+    template: str
+    sources: Mapping[str, VaultPath]
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class LiteralSource:
+    """A value that stands in the configuration itself, so it is not a secret; may be empty."""
+
+    value: str
+
+
+Source = FieldSource | TemplateSource | LiteralSource
+
+
+@dataclass(frozen=True)
+class EnqueueConfig:
+    """The Service that the object store announces to.
+
+    Attributes:
+        service: Its name.
+        port: Its port.
+        address: The fixed address that it should have; None for whatever it gets.
+    """
+
+    service: str
+    port: int
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that both jobs are told."""
+
+    file: str
+    environment: str
+    cluster: str
+    namespace: str
+    fullname: str
+    vault: VaultConfig
+    secrets: Mapping[str, Mapping[str, Source]]
+    enqueue: EnqueueConfig | None
+    deadline: int
+    take_over_secrets: frozenset[str] = frozenset()
+    buckets: BucketConfig | None = field(default=None)
+
+    @property
+    def inventory_name(self) -> str:
+        """The ConfigMap that lists what we made in the object store."""
+        return f"{self.fullname}-inventory"
+
+
+def load(path: Path) -> Config:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: It cannot be read, or something in it is not as it should be.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}: is not YAML ({type(error).__name__})") from None
+    return parse(Node(document, str(path)))
+
+
+def parse(root: Node) -> Config:
+    """Turn a parsed document into a configuration.
+
+    Raises:
+        ConfigError: Something in it is not as it should be.
+    """
+    top = root.mapping(
+        ("environment", "cluster", "namespace", "fullname", "vault", "secrets"),
+        ("enqueue", "hooks", "bucketConfig"),
+    )
+    hooks = root.child("hooks")
+    entries = {} if hooks.value is None else hooks.mapping((), ("deadlineSeconds", "secrets"))
+    deadline = entries["deadlineSeconds"].whole(1) if "deadlineSeconds" in entries else 240
+    take_over = hooks.child("secrets").child("takeOver")
+    if "secrets" in entries:
+        entries["secrets"].mapping((), ("takeOver",))
+    secrets = {
+        name: {key: _source(value) for key, value in node.mapping().items()}
+        for name, node in top["secrets"].mapping().items()
+    }
+    for node in take_over.items() if take_over.value is not None else ():
+        if node.text() not in secrets:
+            raise node.fail(f"no such Secret is declared: {node.text()!r}")
+    buckets = root.child("bucketConfig")
+    has_enqueue = root.child("enqueue").value is not None
+    return Config(
+        file=root.file,
+        environment=top["environment"].text(),
+        cluster=top["cluster"].text(),
+        namespace=top["namespace"].text(),
+        fullname=top["fullname"].text(),
+        vault=_vault(top["vault"]),
+        secrets=secrets,
+        enqueue=_enqueue(top["enqueue"]) if has_enqueue else None,
+        deadline=deadline,
+        take_over_secrets=frozenset(take_over.texts()),
+        buckets=None
+        if buckets.value is None
+        else _buckets_config.parse(buckets, has_enqueue, secrets),
+    )
+
+
+def _vault(node: Node) -> VaultConfig:
+    top = node.mapping(("address", "mount", "auth"))
+    auth = top["auth"].mapping(("method",), ("mount", "role", "audience"))
+    address, method = top["address"].text(), auth["method"].choice("kubernetes", "token")
+    if not re.match(r"https?://[^/@]+/?$", address):
+        raise top["address"].fail("expected a URL such as https://vault.example.org:8200")
+    if method == "token":
+        return VaultConfig(address, top["mount"].text())
+    return VaultConfig(
+        address=address,
+        mount=top["mount"].text(),
+        method=method,
+        login_mount=auth["mount"].text() if "mount" in auth else method,
+        role=top["auth"].child("role").text(),
+    )
+
+
+def _source(node: Node) -> Source:
+    kinds = [kind for kind in ("path", "template", "value") if kind in node.mapping()]
+    if len(kinds) != 1:
+        raise node.fail("expected exactly one of path, template, value")
+    if kinds == ["value"]:
+        return LiteralSource(node.mapping(("value",), ())["value"].text(empty=True))
+    if kinds == ["path"]:
+        keys = node.mapping(("path", "field"), ("version", "optional"))
+        optional = node.child("optional").flag()
+        return FieldSource(_path(node), keys["field"].text(), optional)
+    keys = node.mapping(("template", "from"), ("optional",))
+    sources = {}
+    for name, place in keys["from"].mapping().items():
+        place.mapping(("path",), ("version",))
+        sources[name] = _path(place)
+    optional = node.child("optional").flag()
+    return TemplateSource(keys["template"].text(), sources, optional)
+
+
+def _path(node: Node) -> VaultPath:
+    version = node.child("version")
+    return VaultPath(
+        node.child("path").text().strip("/"),
+        None if version.value is None else version.whole(1),
+    )
+
+
+def _enqueue(node: Node) -> EnqueueConfig:
+    top = node.mapping(("service", "port"), ("address",))
+    address = node.child("address")
+    return EnqueueConfig(
+        service=top["service"].text(),
+        port=top["port"].whole(1),
+        address=None if address.value is None else address.text(),
+    )

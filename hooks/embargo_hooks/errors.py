@@ -1,0 +1,95 @@
+"""Everything that can go wrong, as one tree.
+
+HooksError                 a sentence for a person; never a traceback
+├── ConfigError            the configuration file: names the file and the key path
+├── VaultError             login or read: names the role or the path
+├── KubernetesError        the cluster's API: names the object
+├── GatewayError           the object store: names the bucket or topic
+├── OwnershipError         something of that name is there already, and not ours
+├── UnsafePlanError        a plan that would take away too much
+└── Problems               several of the above, found before anything was written
+Stop                       not an error of ours, so that no library's handler swallows it
+├── DeadlineReached        the time that the configuration gives was used up
+└── Terminated             the pod was told to end
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+
+class HooksError(Exception):
+    """What was found where, what was expected, and what to do."""
+
+
+class ConfigError(HooksError):
+    """The configuration file is not as it should be."""
+
+
+class VaultError(HooksError):
+    """Vault could not be reached, refused, or does not have what was asked for."""
+
+
+class KubernetesError(HooksError):
+    """The cluster's API could not be reached, refused, or lacks an object."""
+
+
+class GatewayError(HooksError):
+    """The object store could not be reached, refused, or lacks something."""
+
+
+class OwnershipError(HooksError):
+    """An object of a declared name exists and was not made by these jobs."""
+
+
+class UnsafePlanError(HooksError):
+    """The plan takes away so much that it has to be asked for by name."""
+
+
+class Problems(HooksError):
+    """Every problem that was found, in the order it was found."""
+
+    def __init__(self, found: Sequence[HooksError]) -> None:
+        """Take the problems; at least one."""
+        super().__init__("; ".join(str(problem) for problem in found))
+        self.found = tuple(found)
+
+
+class Stop(BaseException):
+    """The run has to end now."""
+
+
+class DeadlineReached(Stop):
+    """The configured time is used up."""
+
+
+class Terminated(Stop):
+    """The process was asked to end."""
+
+
+class Gathering:
+    """Collects problems, so that a run can report all of them instead of the first."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.found: list[HooksError] = []
+
+    @contextmanager
+    def catching(self) -> Iterator[None]:
+        """Note the problems of a block and go on after it."""
+        try:
+            yield
+        except Problems as problems:
+            self.found.extend(problems.found)
+        except HooksError as problem:
+            self.found.append(problem)
+
+    def check(self) -> None:
+        """Raise what was found, if anything was.
+
+        Raises:
+            Problems: There is at least one.
+        """
+        if self.found:
+            raise Problems(self.found)

@@ -1,0 +1,118 @@
+"""The names of what we made in the object store: the only things that are ours to take away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from embargo_hooks.errors import KubernetesError
+
+KEY = "inventory.json"
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A declared name and the names it has had; the last is the one in use.
+
+    Attributes:
+        owner: The user whose keys made it.
+        names: The real names that may still be there.
+        pending: Whether the last one was about to be made when this was written.
+    """
+
+    owner: str
+    names: tuple[str, ...]
+    pending: bool = False
+
+    @property
+    def current(self) -> str:
+        """The name in use."""
+        return self.names[-1]
+
+    def only(self, keep: Collection[str]) -> Owned:
+        """Return it, made, with those of its names that are kept."""
+        return Owned(self.owner, tuple(name for name in self.names if name in keep))
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What we made on one object store.
+
+    Attributes:
+        topics: By declared name.
+        notifications: By bucket and declared Id.
+        policies: The owner, by bucket whose policy has statements of ours.
+    """
+
+    topics: Mapping[str, Owned] = field(default_factory=dict)
+    notifications: Mapping[tuple[str, str], Owned] = field(default_factory=dict)
+    policies: Mapping[str, str] = field(default_factory=dict)
+
+
+class Ledger:
+    """The stored text: one inventory for each object store that this environment ever had."""
+
+    def __init__(self, text: str | None, where: str) -> None:
+        """Parse the stored text, none for the first run."""
+        self._where = where
+        self._stores: dict[str, Any] = {}
+        if text is None:
+            return
+        try:
+            document = json.loads(text)
+            version, self._stores = document["version"], dict(document["stores"])
+        except (ValueError, KeyError, TypeError):
+            raise self._unreadable() from None
+        if version != 1:
+            raise KubernetesError(
+                f"{where}: format {version!r}, expected 1; use the release's newer image"
+            )
+
+    def of(self, endpoint: str) -> Inventory:
+        """Return one store's inventory."""
+        store = self._stores.get(endpoint, {})
+        try:
+            return Inventory(
+                topics={name: _owned(entry) for name, entry in store.get("topics", {}).items()},
+                notifications={
+                    (bucket, name): _owned(entry)
+                    for bucket, entries in store.get("notifications", {}).items()
+                    for name, entry in entries.items()
+                },
+                policies=dict(store.get("policies", {})),
+            )
+        except (AttributeError, KeyError, TypeError, IndexError):
+            raise self._unreadable() from None
+
+    def text(self, endpoint: str, inventory: Inventory) -> str:
+        """Return the text to store, with one store's inventory replaced."""
+        notifications: dict[str, dict[str, Any]] = {}
+        for (bucket, name), owned in inventory.notifications.items():
+            notifications.setdefault(bucket, {})[name] = _entry(owned)
+        store = {
+            "topics": {name: _entry(owned) for name, owned in inventory.topics.items()},
+            "notifications": notifications,
+            "policies": dict(inventory.policies),
+        }
+        document = {"version": 1, "stores": {**self._stores, endpoint: store}}
+        return json.dumps(document, indent=1, sort_keys=True)
+
+    def _unreadable(self) -> KubernetesError:
+        return KubernetesError(
+            f"{self._where}: cannot be read as an inventory; restore it, or delete it and name "
+            "what is to be adopted with `takeOver: true`"
+        )
+
+
+def _owned(entry: Mapping[str, Any]) -> Owned:
+    names = tuple(str(name) for name in entry["names"])
+    if not names:
+        raise IndexError("no name")
+    return Owned(str(entry["owner"]), names, bool(entry.get("pending", False)))
+
+
+def _entry(owned: Owned) -> dict[str, Any]:
+    entry: dict[str, Any] = {"owner": owned.owner, "names": list(owned.names)}
+    return {**entry, "pending": True} if owned.pending else entry

@@ -1,0 +1,205 @@
+"""What is to be done, in order: frozen instructions, made without touching any network."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from embargo_hooks.errors import Gathering, OwnershipError, UnsafePlanError
+from embargo_hooks.resources import KubernetesSecret, Notification, Topic
+
+
+@dataclass(frozen=True)
+class ApplySecret:
+    """Make or change a Kubernetes Secret."""
+
+    secret: KubernetesSecret
+    verb = "apply"
+
+    @property
+    def target(self) -> str:
+        """What it is done to."""
+        return f"Secret {self.secret.name}"
+
+
+@dataclass(frozen=True)
+class WriteInventory:
+    """Write down what is ours; before it is made, and after the rest is gone."""
+
+    name: str
+    text: str
+    verb = "write"
+
+    @property
+    def target(self) -> str:
+        """What it is done to."""
+        return f"ConfigMap {self.name}"
+
+
+@dataclass(frozen=True)
+class PutTopic:
+    """Make a topic, or change its attributes in place."""
+
+    owner: str
+    topic: Topic
+    verb = "put"
+
+    @property
+    def target(self) -> str:
+        """What it is done to."""
+        return f"topic {self.topic.name}"
+
+
+@dataclass(frozen=True)
+class DeleteTopic:
+    """Take a topic away."""
+
+    owner: str
+    name: str
+    verb = "delete"
+
+    @property
+    def target(self) -> str:
+        """What it is done to."""
+        return f"topic {self.name}"
+
+
+@dataclass(frozen=True)
+class PutNotification:
+    """Add a notification to a bucket, replace it, or put it again as it is."""
+
+    owner: str
+    bucket: str
+    notification: Notification
+    verb = "put"
+
+    @property
+    def target(self) -> str:
+        """What it is done to."""
+        return f"notification {self.notification.name} of bucket {self.bucket}"
+
+
+@dataclass(frozen=True)
+class DeleteNotification:
+    """Take a notification away by its Id."""
+
+    owner: str
+    bucket: str
+    name: str
+    verb = "delete"
+
+    @property
+    def target(self) -> str:
+        """What it is done to."""
+        return f"notification {self.name} of bucket {self.bucket}"
+
+
+@dataclass(frozen=True)
+class PutPolicy:
+    """Replace a bucket's policy with this one, in which others' statements are as they were."""
+
+    owner: str
+    bucket: str
+    statements: tuple[Mapping[str, Any], ...]
+    verb = "put"
+
+    @property
+    def target(self) -> str:
+        """What it is done to."""
+        return f"policy of bucket {self.bucket}"
+
+
+Instruction = (
+    ApplySecret
+    | WriteInventory
+    | PutTopic
+    | DeleteTopic
+    | PutNotification
+    | DeleteNotification
+    | PutPolicy
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """An instruction and the reason for it."""
+
+    instruction: Instruction
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.instruction.verb} {self.instruction.target}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Changes in the order in which they have to be made.
+
+    Attributes:
+        changes: The changes.
+        warnings: What a person should know beside.
+    """
+
+    changes: tuple[Change, ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+
+
+def plan_secrets(
+    desired: Iterable[KubernetesSecret],
+    observed: Mapping[str, KubernetesSecret],
+    take_over: Collection[str],
+) -> Plan:
+    """Compare declared Secrets with the live ones.
+
+    Raises:
+        Problems: A live Secret of a declared name is somebody else's.
+    """
+    gathering = Gathering()
+    changes = []
+    for secret in desired:
+        live = observed.get(secret.name)
+        foreign = live is not None and not live.ours
+        if foreign and secret.name not in take_over:
+            with gathering.catching():
+                raise OwnershipError(
+                    f"Secret {secret.name}: is there and was not made by embargo-hooks; name it "
+                    "under hooks.secrets.takeOver to adopt it, or rename it"
+                )
+        reasons = secret.changed(live) + (["taken over"] if foreign else [])
+        if reasons:
+            changes.append(Change(ApplySecret(secret), ", ".join(reasons)))
+    gathering.check()
+    return Plan(tuple(changes))
+
+
+def refuse_unsafe(
+    changes: Sequence[Change],
+    live: Mapping[str, Collection[str]],
+    by_name: Mapping[str, Collection[str]],
+) -> None:
+    """Refuse a plan after which a bucket that announces would announce nothing.
+
+    Args:
+        changes: The plan's changes.
+        live: The Ids of all notifications there are, by bucket.
+        by_name: The Ids whose removal the configuration asks for by name, by bucket.
+
+    Raises:
+        UnsafePlanError: It would take a bucket's last notification away.
+    """
+    for bucket, names in live.items():
+        gone, added = set[str](), set[str]()
+        for change in changes:
+            match change.instruction:
+                case DeleteNotification(bucket=where, name=name) if where == bucket:
+                    gone.add(name)
+                case PutNotification(bucket=where, notification=put) if where == bucket:
+                    added.add(put.name)
+        if gone and not (set(names) | added) - gone and gone - set(by_name.get(bucket, ())):
+            raise UnsafePlanError(
+                f"bucket {bucket}: would be left without any notification "
+                f"({', '.join(sorted(gone))} removed), so nothing PUT there would be announced; "
+                "if that is meant, name them under "
+                f"bucketConfig.buckets.{bucket}.retired.notifications"
+            )

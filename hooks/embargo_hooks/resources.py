@@ -1,0 +1,150 @@
+"""What is declared and what is there: secrets, topics, notifications, and when two are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from embargo_hooks.secret import Secret
+
+# What Ceph takes to be so where an attribute is not given.
+_DEFAULTS = {"push-endpoint": "", "OpaqueData": "", "persistent": "false"}
+# Attributes whose values may be shown as they are.
+_OPEN_ATTRIBUTES = frozenset(
+    {
+        *("persistent", "time_to_live", "max_retries", "retry_sleep_duration"),
+        *("verify-ssl", "use-ssl", "ca-location", "mechanism", "cloudevents"),
+        *("kafka-ack-level", "kafka-brokers", "amqp-exchange", "amqp-ack-level"),
+    }
+)
+KNOWN_ATTRIBUTES = _OPEN_ATTRIBUTES | {"push-endpoint", "OpaqueData"}
+
+
+@dataclass(frozen=True)
+class KubernetesSecret:
+    """A Secret of the namespace.
+
+    Attributes:
+        name: Its name.
+        data: Its keys and values.
+        ours: Whether it carries our label.
+        applied: The keys that we were the last to apply.
+    """
+
+    name: str
+    data: Mapping[str, Secret]
+    ours: bool = True
+    applied: frozenset[str] = frozenset()
+
+    def changed(self, live: KubernetesSecret | None) -> list[str]:
+        """Name what has to change in the live one, a word and the key each."""
+        there = live.data if live else {}
+        changes = [
+            f"{'changed' if key in there else 'new'} {key}"
+            for key, value in self.data.items()
+            if there.get(key) != value
+        ]
+        gone = sorted((live.applied if live else frozenset()) - self.data.keys())
+        return changes + [f"no longer declared {key}" for key in gone]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic under the name it really has.
+
+    Attributes:
+        name: The last part of its ARN.
+        attributes: What it was made with, in Ceph's names.
+        follows: Whether the gateway lets existing notifications and waiting events follow a change
+            of the topic (Ceph 20 does; 16 and 18 keep copies). A live topic of 20 names its owner,
+            which the older ones leave empty: that is how it is told.
+    """
+
+    name: str
+    attributes: Mapping[str, Secret]
+    follows: bool = False
+
+    def differs(self, other: Topic) -> list[str]:
+        """Name the attributes whose meaning differs."""
+        mine, theirs = _normal(self.attributes), _normal(other.attributes)
+        return sorted(
+            key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key)
+        )
+
+    @property
+    def persistent(self) -> bool:
+        """Whether events wait in a queue until they are delivered."""
+        return _normal(self.attributes).get("persistent") == Secret("true")
+
+    @property
+    def kafka(self) -> bool:
+        """Whether consumers read it under its name."""
+        return self.attributes.get("push-endpoint", Secret("")).reveal().startswith(b"kafka://")
+
+
+@dataclass(frozen=True)
+class Notification:
+    """A bucket's notification: which events go to which topic.
+
+    Attributes:
+        name: Its Id.
+        topic: The topic's name.
+        events: The events, as S3 names them.
+        filter: What restricts it, as canonical JSON; empty for none.
+    """
+
+    name: str
+    topic: str
+    events: frozenset[str]
+    filter: str = ""
+
+
+def same_notification(left: Notification, right: Notification) -> bool:
+    """Whether both announce the same events of the same objects to the same topic."""
+    return (
+        left.topic == right.topic
+        and left.filter == right.filter
+        and {_event(name) for name in left.events} == {_event(name) for name in right.events}
+    )
+
+
+@dataclass(frozen=True)
+class ObservedBucket:
+    """What a bucket has.
+
+    Attributes:
+        notifications: All of them; an Id may stand there twice.
+        statements: Its policy's statements as they are, empty where it has no policy.
+    """
+
+    notifications: tuple[Notification, ...] = ()
+    statements: tuple[Mapping[str, object], ...] = field(default=())
+
+
+def shown(attribute: str, value: Secret) -> str:
+    """Return an attribute's value as far as it may be seen."""
+    if attribute in _OPEN_ATTRIBUTES:
+        return value.text()
+    if attribute == "push-endpoint":
+        # No userinfo and no query: both are where people put credentials.
+        url = urlsplit(value.text())
+        host = url.netloc.rpartition("@")[2]
+        return f"{url.scheme}://{'***@' if '@' in url.netloc else ''}{host}{url.path}"
+    return str(value)
+
+
+def _normal(attributes: Mapping[str, Secret]) -> dict[str, Secret]:
+    normal = dict(attributes)
+    for key, value in attributes.items():
+        lowered = value.reveal().lower()
+        if lowered in (b"true", b"false"):
+            normal[key] = Secret(lowered)
+        if lowered == b"none" or normal[key] == Secret(_DEFAULTS.get(key, "None")):
+            del normal[key]
+    return normal
+
+
+def _event(name: str) -> str:
+    # S3's answers leave out what its requests may say ("ObjectCreated:Put").
+    return name.removeprefix("s3:").casefold()

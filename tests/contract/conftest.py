@@ -1,0 +1,106 @@
+"""The gateways that the contract suite runs against.
+
+moto is always there. Real ones are named in a JSON file, whose path is in RGW_GATEWAYS:
+
+    {"16.2.15": {"endpoint": "http://…", "region": "default",
+                 "owner": {"access_key": "…", "secret_key": "…"},
+                 "other": {"access_key": "…", "secret_key": "…"}}}
+
+`owner` and `other` are two users of the gateway who may make buckets.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from moto.server import ThreadedMotoServer
+
+from embargo_hooks.adapters.rgw import RgwGateway
+from embargo_hooks.secret import Secret
+
+_KEYS = {"access_key": "testing", "secret_key": "testing"}
+_REAL: dict[str, Any] = (
+    json.loads(Path(os.environ["RGW_GATEWAYS"]).read_text()) if "RGW_GATEWAYS" in os.environ else {}
+)
+
+
+# What only Ceph can show is not collected where there is none; the header says so.
+collect_ignore = [] if _REAL else ["test_ceph.py"]
+
+
+def pytest_report_header() -> str:
+    return f"gateways of the contract: {', '.join(['moto', *_REAL])}" + (
+        "" if _REAL else " (without RGW_GATEWAYS, test_ceph.py is left out)"
+    )
+
+
+@dataclass(frozen=True)
+class Server:
+    """A gateway under test."""
+
+    endpoint: str
+    region: str
+    owner: Mapping[str, str]
+    other: Mapping[str, str]
+
+    def gateway(self, who: str = "owner") -> RgwGateway:
+        keys = getattr(self, who)
+        access, secret = Secret(keys["access_key"]), Secret(keys["secret_key"])
+        return RgwGateway(self.endpoint, self.region, who, access, secret)
+
+    def s3(self) -> Any:
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name=self.region,
+            aws_access_key_id=self.owner["access_key"],
+            aws_secret_access_key=self.owner["secret_key"],
+            config=Config(s3={"addressing_style": "path"}),
+        )
+
+
+@pytest.fixture(scope="session", params=["moto", *_REAL])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    if request.param != "moto":
+        yield Server(**_REAL[request.param])
+        return
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    yield Server(f"http://{host}:{port}", "us-east-1", _KEYS, _KEYS)
+    moto.stop()
+
+
+@pytest.fixture(scope="session", params=list(_REAL))
+def ceph(request: pytest.FixtureRequest) -> Server:
+    return Server(**_REAL[request.param])
+
+
+@pytest.fixture
+def gateway(server: Server) -> RgwGateway:
+    return server.gateway()
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that nothing else has."""
+    return f"contract-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def bucket(request: pytest.FixtureRequest, name: str) -> Iterator[str]:
+    used = "ceph" if "ceph" in request.fixturenames else "server"
+    s3 = request.getfixturevalue(used).s3()
+    s3.create_bucket(Bucket=name)
+    yield name
+    s3.delete_bucket(Bucket=name)
+    s3.close()

@@ -1,0 +1,145 @@
+"""The ways of Ceph's own that the order of changes is built on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from embargo_hooks.adapters.rgw import RgwGateway
+from embargo_hooks.errors import GatewayError
+from embargo_hooks.resources import Notification, Topic, same_notification
+from embargo_hooks.secret import Secret
+from tests.contract.conftest import Server
+from tests.contract.test_gateway import CREATED, statement
+
+
+def topic(name: str, **attributes: str) -> Topic:
+    plain = {"push-endpoint": "http://127.0.0.1:9/notify", **attributes}
+    return Topic(name, {key: Secret(value) for key, value in plain.items()})
+
+
+@pytest.fixture
+def gateway(ceph: Server) -> RgwGateway:
+    return ceph.gateway()
+
+
+@pytest.fixture
+def made(gateway: RgwGateway, name: str) -> Iterator[str]:
+    gateway.put_topic(name, topic(name).attributes)
+    yield name
+    gateway.delete_topic(name)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"OpaqueData": "", "persistent": "false"},
+        {"OpaqueData": "secret", "persistent": "true"},
+        {"OpaqueData": "s&c r=t%41+é/€&persistent=false", "persistent": "true"},
+        {"verify-ssl": "false", "cloudevents": "true"},
+        {"push-endpoint": "kafka://127.0.0.1:9094", "kafka-ack-level": "broker"},
+    ],
+)
+def test_attributes_mean_the_same_when_read_back(
+    gateway: RgwGateway, made: str, attributes: dict[str, str]
+) -> None:
+    wanted = topic(made, **attributes)
+    gateway.put_topic(made, wanted.attributes)
+    live = gateway.topic(made)
+    assert live
+    assert wanted.differs(live) == []
+    assert live.attributes["OpaqueData"].text() == attributes.get("OpaqueData", "")
+    other = topic(made, **{**attributes, "OpaqueData": "another"})
+    assert other.differs(live) == ["OpaqueData"]
+
+
+def test_attributes_that_are_left_out_are_gone(gateway: RgwGateway, made: str) -> None:
+    gateway.put_topic(made, topic(made, OpaqueData="x", persistent="true").attributes)
+    gateway.put_topic(made, topic(made).attributes)
+    live = gateway.topic(made)
+    assert live
+    assert topic(made).differs(live) == []
+
+
+def test_puts_add_up_and_others_stay(gateway: RgwGateway, bucket: str, made: str) -> None:
+    first = Notification("first", made, CREATED, "")
+    gateway.put_notification(bucket, first)
+    gateway.put_notification(bucket, Notification("second", made, CREATED))
+    gateway.put_notification(
+        bucket, Notification("second", made, frozenset({"s3:ObjectRemoved:*"}))
+    )
+    live = {entry.name: entry for entry in gateway.notifications(bucket)}
+    assert sorted(live) == ["first", "second"]
+    assert same_notification(live["first"], first)
+    assert live["second"].events == {"s3:ObjectRemoved:*"}
+
+
+@pytest.mark.parametrize("gone", ["first", "sp ace/ä&notification=second"])
+def test_one_is_deleted_by_its_id_and_others_stay(
+    gateway: RgwGateway, bucket: str, made: str, gone: str
+) -> None:
+    for name in (gone, "second"):
+        gateway.put_notification(bucket, Notification(name, made, CREATED))
+    gateway.delete_notification(bucket, gone)
+    gateway.delete_notification(bucket, gone)
+    assert [entry.name for entry in gateway.notifications(bucket)] == ["second"]
+
+
+def test_all_are_never_deleted_at_once(gateway: RgwGateway, bucket: str) -> None:
+    with pytest.raises(ValueError, match="empty Id"):
+        gateway.delete_notification(bucket, "")
+
+
+def test_one_id_given_another_topic_becomes_two(
+    gateway: RgwGateway, bucket: str, made: str
+) -> None:
+    second = f"{made}-2"
+    gateway.put_topic(second, topic(second).attributes)
+    gateway.put_notification(bucket, Notification("id", made, CREATED))
+    gateway.put_notification(bucket, Notification("id", second, CREATED))
+    assert {entry.topic for entry in gateway.notifications(bucket)} == {made, second}
+    gateway.delete_notification(bucket, "id")
+    gateway.delete_topic(second)
+
+
+def test_a_listing_shows_the_use_of_a_topic_or_nothing(
+    gateway: RgwGateway, bucket: str, made: str
+) -> None:
+    gateway.put_notification(bucket, Notification("id", made, CREATED))
+    live = gateway.topic(made)
+    assert live
+    assert gateway.topics()[made] == (0 if live.follows else 1)
+
+
+def test_only_the_owner_may_read_and_put(
+    ceph: Server, gateway: RgwGateway, bucket: str, made: str
+) -> None:
+    other = ceph.gateway("other")
+    with pytest.raises(GatewayError, match=r"AccessDenied \(403\); only the bucket's owner may"):
+        other.put_notification(bucket, Notification("id", made, CREATED))
+    with pytest.raises(GatewayError, match="AccessDenied"):
+        other.notifications(bucket)
+    with pytest.raises(GatewayError, match="status 403"):
+        other.delete_notification(bucket, "id")
+
+
+def test_a_missing_topic_is_told(gateway: RgwGateway, bucket: str, name: str) -> None:
+    with pytest.raises(GatewayError, match="the topic of this notification is not there"):
+        gateway.put_notification(bucket, Notification("id", f"{name}-no", CREATED))
+
+
+def test_wrong_keys_are_told_without_them(ceph: Server) -> None:
+    keys = Secret("NOBODY"), Secret("hunter2")
+    stranger = RgwGateway(ceph.endpoint, ceph.region, "stranger", *keys)
+    with pytest.raises(GatewayError, match=r"as stranger at .*InvalidAccessKeyId") as caught:
+        stranger.topics()
+    assert "NOBODY" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_foreign_statements_are_kept_as_they_are(gateway: RgwGateway, bucket: str) -> None:
+    foreign = {**statement(bucket), "Sid": "theirs", "Action": "s3:GetObject"}
+    gateway.put_policy(bucket, [foreign, statement(bucket)])
+    assert gateway.policy(bucket)[0] == foreign

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import yaml
+
+from embargo_hooks.adapters.kubernetes import Namespace
+from embargo_hooks.errors import KubernetesError
+from embargo_hooks.ports import ServiceState
+from embargo_hooks.resources import KubernetesSecret
+from embargo_hooks.secret import Secret
+
+KUBECONFIG = {
+    "current-context": "c",
+    "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+    "clusters": [{"name": "c", "cluster": {"server": "http://cluster.test"}}],
+    "users": [{"name": "u", "user": {"token": "t"}}],
+}
+SECRETS = "/api/v1/namespaces/summit/secrets"
+
+
+class Api:
+    """Answers by method and path; keeps what was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, Any]] = {}
+        self.asked: list[httpx2.Request] = []
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.asked.append(request)
+        absent = (404, {"kind": "Status", "code": 404, "reason": "NotFound", "message": "m"})
+        if request.method == "POST":
+            return httpx2.Response(201, content=request.content)
+        status, body = self.answers.get(f"{request.method} {request.url.path}", absent)
+        return httpx2.Response(status, json=body)
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def namespace(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Namespace:
+    file = tmp_path / "kubeconfig"
+    file.write_text(yaml.safe_dump(KUBECONFIG))
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    return Namespace("summit", "summit", httpx2.MockTransport(api))
+
+
+def test_a_secret_is_read_with_whose_it_is(api: Api, namespace: Namespace) -> None:
+    assert namespace.secret("redis") is None
+    metadata: dict[str, Any] = {"name": "redis"}
+    api.answers[f"GET {SECRETS}/redis"] = (200, {"metadata": metadata, "data": {"k": "/wo="}})
+    found = namespace.secret("redis")
+    assert found == KubernetesSecret("redis", {"k": Secret(b"\xff\x0a")}, ours=False)
+    metadata["labels"] = {"app.kubernetes.io/managed-by": "embargo-hooks"}
+    fields: dict[str, Any] = {"f:data": {".": {}, "f:k": {}, "f:old": {}}, "f:metadata": {}}
+    metadata["managedFields"] = [
+        {"manager": "embargo-hooks", "operation": "Apply", "fieldsV1": fields},
+        {"manager": "kubectl", "operation": "Update", "fieldsV1": {"f:data": {"f:x": {}}}},
+    ]
+    found = namespace.secret("redis")
+    assert found
+    assert found.ours
+    assert found.applied == {"k", "old"}
+
+
+def test_a_secret_is_applied_byte_for_byte(api: Api, namespace: Namespace) -> None:
+    api.answers[f"PATCH {SECRETS}/redis"] = (200, {"metadata": {"name": "redis"}})
+    namespace.apply_secret(KubernetesSecret("redis", {"k": Secret(b"\xff\x0a"), "e": Secret("")}))
+    (request,) = api.asked
+    assert request.headers["content-type"] == "application/apply-patch+yaml"
+    assert request.url.params["fieldManager"] == "embargo-hooks"
+    assert request.url.params["force"] == "true"
+    body = json.loads(request.content)
+    assert body["data"] == {"k": "/wo=", "e": ""}
+    assert body["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "embargo-hooks"
+    assert body["kind"] == "Secret"
+
+
+def test_an_address_and_a_ready_endpoint(api: Api, namespace: Namespace) -> None:
+    service = "GET /api/v1/namespaces/summit/services/enqueue"
+    slices = "GET /apis/discovery.k8s.io/v1/namespaces/summit/endpointslices"
+    endpoint: dict[str, Any] = {"addresses": ["198.18.0.9"], "conditions": {"ready": False}}
+    one = {"metadata": {"name": "x"}, "addressType": "IPv4", "endpoints": [endpoint]}
+    api.answers[slices] = (200, {"metadata": {}, "items": [one]})
+    assert namespace.service("enqueue") == ServiceState(None, False)
+    ingress = [{"ip": "198.19.200.1"}]
+    api.answers[service] = (200, {"metadata": {}, "status": {"loadBalancer": {"ingress": ingress}}})
+    assert namespace.service("enqueue") == ServiceState("198.19.200.1", False)
+    del endpoint["conditions"]["ready"]
+    assert namespace.service("enqueue") == ServiceState("198.19.200.1", True)
+    assert api.asked[-1].url.params["labelSelector"] == "kubernetes.io/service-name=enqueue"
+
+
+def test_a_config_map_comes_back(api: Api, namespace: Namespace) -> None:
+    path = "/api/v1/namespaces/summit/configmaps/inventory"
+    assert namespace.config_map("inventory") is None
+    api.answers[f"PATCH {path}"] = (200, {"metadata": {"name": "inventory"}})
+    namespace.apply_config_map("inventory", {"k": "v"})
+    assert json.loads(api.asked[-1].content)["data"] == {"k": "v"}
+    api.answers[f"GET {path}"] = (200, {"metadata": {}, "data": {"k": "v"}})
+    assert namespace.config_map("inventory") == {"k": "v"}
+
+
+def test_an_event_is_left_at_the_job(api: Api, namespace: Namespace) -> None:
+    namespace.warn("embargo-butler-secrets", "m")
+    assert api.asked[-1].url.path == "/api/v1/namespaces/summit/events"
+    body = json.loads(api.asked[-1].content)
+    assert body["involvedObject"]["name"] == "embargo-butler-secrets"
+    assert body["type"] == "Warning"
+    assert body["firstTimestamp"].endswith("Z")
+
+
+def refused(request: httpx2.Request) -> httpx2.Response:
+    raise httpx2.ConnectError("hunter2")
+
+
+def status(code: int, reason: str) -> Callable[[httpx2.Request], httpx2.Response]:
+    body = {"kind": "Status", "code": code, "reason": reason, "message": "hunter2"}
+    return lambda request: httpx2.Response(code, json=body)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (status(403, "Forbidden"), r"Secret redis of namespace summit: permission denied"),
+        (status(422, "Invalid"), r"Secret redis of namespace summit: the API answered 422 Invalid"),
+        (lambda _: httpx2.Response(502, text="hunter2"), r"no answer of the API"),
+        (refused, r"no answer of the API \(ConnectError\)"),
+    ],
+)
+def test_what_went_wrong_is_told(
+    namespace: Namespace,
+    answer: Callable[[httpx2.Request], httpx2.Response],
+    message: str,
+) -> None:
+    broken = Namespace("summit", "summit", httpx2.MockTransport(answer))
+    with pytest.raises(KubernetesError, match=message) as caught:
+        broken.apply_secret(KubernetesSecret("redis", {"k": Secret("v")}))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_outside_of_any_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/nowhere")
+    with pytest.raises(KubernetesError, match="no service account and no usable kube context"):
+        Namespace("summit", "summit")

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.unit.hooks.fakes import FakeWorld
+
+SITE: dict[str, Any] = {
+    "environment": "summit",
+    "cluster": "usdf-embargo-dmz",
+    "namespace": "summit",
+    "fullname": "embargo-butler",
+    "vault": {
+        "address": "http://198.20.0.1:8200",
+        "mount": "secret",
+        "auth": {"method": "kubernetes", "mount": "kubernetes", "role": "r", "audience": "vault"},
+    },
+    "secrets": {
+        "redis": {"redis-password": {"path": "site/summit", "field": "redis"}},
+        "notification": {"secret": {"path": "site/summit", "field": "notification"}},
+    },
+    "enqueue": {"service": "embargo-butler-enqueue", "port": 8080, "address": None},
+    "hooks": {"deadlineSeconds": 240},
+    "bucketConfig": {
+        "endpoint": "http://198.20.0.1:7480",
+        "region": "default",
+        "owners": {
+            "rubin-summit": {
+                "path": "owners/rubin-summit",
+                "accessKey": "access_key",
+                "secretKey": "secret_key",
+            }
+        },
+        "topics": {
+            "rubin-summit": {
+                "owner": "rubin-summit",
+                "attributes": {
+                    "push-endpoint": "http://{{ enqueue.address }}:8080/notify",
+                    "OpaqueData": "{{ secrets.notification.secret }}",
+                    "persistent": True,
+                },
+            }
+        },
+        "buckets": {
+            "rubin-summit": {
+                "owner": "rubin-summit",
+                "grants": {"read": ["rubin-summit-users"]},
+                "deny": [
+                    {
+                        "principals": ["people"],
+                        "actions": ["s3:PutObject"],
+                        "prefix": "LSSTCam/raw/",
+                    }
+                ],
+                "notifications": {
+                    "to-http": {"topic": "rubin-summit", "events": ["s3:ObjectCreated:*"]}
+                },
+            }
+        },
+    },
+}
+DOCUMENTS = {
+    "site/summit": {"redis": "redis-value", "notification": "notification-value"},
+    "owners/rubin-summit": {
+        "access_key": "rubin-summit-access",
+        "secret_key": "rubin-summit-secret-value",
+    },
+}
+Write = Callable[[dict[str, Any]], Path]
+
+
+@pytest.fixture
+def site() -> dict[str, Any]:
+    return copy.deepcopy(SITE)
+
+
+@pytest.fixture
+def world() -> FakeWorld:
+    return FakeWorld(DOCUMENTS)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def written(document: dict[str, Any]) -> Path:
+        file = tmp_path / "config.yaml"
+        file.write_text(yaml.safe_dump(document, sort_keys=False))
+        return file
+
+    return written

@@ -1,0 +1,162 @@
+"""The outside world in memory: what the ports promise, with the ways of Ceph 16, and a call log."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from embargo_hooks._buckets_config import BucketConfig
+from embargo_hooks.buckets import Keys
+from embargo_hooks.errors import HooksError, VaultError
+from embargo_hooks.ports import ServiceState
+from embargo_hooks.resources import KubernetesSecret, Notification, Topic
+from embargo_hooks.secret import Secret
+
+
+class FakeVault:
+    """Paths and their fields; a path may hold an error instead."""
+
+    def __init__(self, documents: Mapping[str, Mapping[str, str] | HooksError]) -> None:
+        self.documents = dict(documents)
+        self.calls: list[str] = []
+        self.refuses: HooksError | None = None
+
+    def __enter__(self) -> FakeVault:
+        if self.refuses:
+            raise self.refuses
+        self.calls.append("login")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.calls.append("revoke")
+
+    def read(self, path: str, version: int | None = None) -> Mapping[str, Secret]:
+        self.calls.append(f"read {path}" + (f"@{version}" if version else ""))
+        found = self.documents.get(path)
+        if found is None:
+            raise VaultError(f"{path}: there is nothing")
+        if isinstance(found, HooksError):
+            raise found
+        return {key: Secret(value) for key, value in found.items()}
+
+
+class FakeCluster:
+    """A namespace."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[str, KubernetesSecret] = {}
+        self.config_maps: dict[str, dict[str, str]] = {}
+        self.states = [ServiceState("198.19.200.1", True)]
+        self.events: list[str] = []
+        self.writes: list[str] = []
+
+    def secret(self, name: str) -> KubernetesSecret | None:
+        return self.secrets.get(name)
+
+    def apply_secret(self, secret: KubernetesSecret) -> None:
+        self.writes.append(secret.name)
+        live = self.secrets.get(secret.name)
+        foreign = {k: v for k, v in live.data.items() if k not in live.applied} if live else {}
+        data = {**foreign, **secret.data}
+        self.secrets[secret.name] = KubernetesSecret(
+            secret.name, data, True, frozenset(secret.data)
+        )
+
+    def service(self, name: str) -> ServiceState:
+        return self.states.pop(0) if len(self.states) > 1 else self.states[0]
+
+    def config_map(self, name: str) -> Mapping[str, str] | None:
+        return self.config_maps.get(name)
+
+    def apply_config_map(self, name: str, data: Mapping[str, str]) -> None:
+        self.writes.append(name)
+        self.config_maps[name] = dict(data)
+
+    def warn(self, job: str, message: str) -> None:
+        self.events.append(f"{job}: {message}")
+
+
+class Store:
+    """The object store itself, which all owners' gateways share."""
+
+    def __init__(self) -> None:
+        self.topics: dict[str, Topic] = {}
+        self.notifications: dict[str, list[Notification]] = {}
+        self.policies: dict[str, list[Mapping[str, Any]]] = {}
+        self.calls: list[str] = []
+        self.follows = False
+
+    @property
+    def writes(self) -> list[str]:
+        return [call for call in self.calls if not call.startswith(("list", "get"))]
+
+
+class FakeGateway:
+    """One owner's view of the store."""
+
+    def __init__(self, store: Store, owner: str) -> None:
+        self.store = store
+        self.owner = owner
+
+    def topics(self) -> Mapping[str, int]:
+        self.store.calls.append("list topics")
+        entries = [n.topic for each in self.store.notifications.values() for n in each]
+        return {name: entries.count(name) for name in self.store.topics}
+
+    def topic(self, name: str) -> Topic | None:
+        self.store.calls.append(f"get topic {name}")
+        return self.store.topics.get(name)
+
+    def put_topic(self, name: str, attributes: Mapping[str, Secret]) -> None:
+        self.store.calls.append(f"put topic {name}")
+        self.store.topics[name] = Topic(name, dict(attributes), self.store.follows)
+
+    def delete_topic(self, name: str) -> None:
+        self.store.calls.append(f"delete topic {name}")
+        self.store.topics.pop(name, None)
+
+    def notifications(self, bucket: str) -> tuple[Notification, ...]:
+        self.store.calls.append(f"get notifications {bucket}")
+        return tuple(self.store.notifications.get(bucket, ()))
+
+    def put_notification(self, bucket: str, notification: Notification) -> None:
+        self.store.calls.append(f"put notification {bucket}/{notification.name}")
+        assert notification.topic in self.store.topics, "NoSuchKey"
+        entries = self.store.notifications.setdefault(bucket, [])
+        same = [n for n in entries if (n.name, n.topic) == (notification.name, notification.topic)]
+        for entry in same:
+            entries.remove(entry)
+        entries.append(notification)
+
+    def delete_notification(self, bucket: str, name: str) -> None:
+        self.store.calls.append(f"delete notification {bucket}/{name}")
+        entries = self.store.notifications.get(bucket, [])
+        entries[:] = [entry for entry in entries if entry.name != name]
+
+    def policy(self, bucket: str) -> Sequence[Mapping[str, Any]]:
+        self.store.calls.append(f"get policy {bucket}")
+        return copy.deepcopy(self.store.policies.get(bucket, []))
+
+    def put_policy(self, bucket: str, statements: Sequence[Mapping[str, Any]]) -> None:
+        self.store.calls.append(f"put policy {bucket}")
+        self.store.policies[bucket] = copy.deepcopy(list(statements))
+
+
+class FakeWorld:
+    """All of it."""
+
+    def __init__(self, documents: Mapping[str, Mapping[str, str] | HooksError]) -> None:
+        self.fake_vault = FakeVault(documents)
+        self.fake_cluster = FakeCluster()
+        self.store = Store()
+
+    def vault(self) -> FakeVault:
+        return self.fake_vault
+
+    def cluster(self) -> FakeCluster:
+        return self.fake_cluster
+
+    def gateway(self, config: BucketConfig, owner: str, keys: Keys) -> FakeGateway:
+        assert keys.access.text() == f"{owner}-access"
+        return FakeGateway(self.store, owner)

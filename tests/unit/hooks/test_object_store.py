@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+import io
+import time
+from typing import Any
+
+import pytest
+
+from embargo_hooks import jobs
+from embargo_hooks.apply import apply
+from embargo_hooks.config import load
+from embargo_hooks.errors import GatewayError, KubernetesError, Problems
+from embargo_hooks.inventory import KEY
+from embargo_hooks.plan import Plan
+from embargo_hooks.ports import ServiceState
+from embargo_hooks.report import Report
+from embargo_hooks.resources import KubernetesSecret, Notification, Topic
+from embargo_hooks.secret import Secret
+from tests.unit.hooks.conftest import Write
+from tests.unit.hooks.fakes import FakeWorld
+
+BUCKET = "rubin-summit"
+EVENTS = frozenset({"s3:ObjectCreated:*"})
+FOREIGN = Notification("theirs", "their-topic", EVENTS)
+THEIR_STATEMENT = {"Sid": "x", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+
+
+class Site:
+    """The declared site, and runs of the job on it."""
+
+    def __init__(self, site: dict[str, Any], write: Write, world: FakeWorld) -> None:
+        self.document = site
+        self.write = write
+        self.world = world
+        self.store = world.store
+        self.said = io.StringIO()
+        self.bucket = site["bucketConfig"]["buckets"][BUCKET]
+        self.attributes = site["bucketConfig"]["topics"][BUCKET]["attributes"]
+        self.secret("notification-value")
+
+    def secret(self, value: str) -> None:
+        data = {"secret": Secret(value)}
+        self.world.fake_cluster.secrets["notification"] = KubernetesSecret("notification", data)
+
+    def plan(self, until: float = 0) -> Plan:
+        report = Report("", self.said, self.said, False)
+        return jobs.object_store(load(self.write(self.document)), self.world, report, until).plan
+
+    def run(self, until: float = 0) -> list[str]:
+        self.store.calls.clear()
+        report = Report("", self.said, self.said, False)
+        job = jobs.object_store(load(self.write(self.document)), self.world, report, until)
+        apply(job.plan, job.cluster, job.gateways, report)
+        return [str(change).split(":")[0] for change in job.plan.changes]
+
+    def ids(self) -> list[tuple[str, str]]:
+        return [(n.name, n.topic) for n in self.store.notifications.get(BUCKET, [])]
+
+    @property
+    def inventory(self) -> str:
+        return self.world.fake_cluster.config_maps["embargo-butler-inventory"][KEY]
+
+
+@pytest.fixture
+def at(site: dict[str, Any], write: Write, world: FakeWorld) -> Site:
+    return Site(site, write, world)
+
+
+@pytest.fixture
+def made(at: Site) -> Site:
+    at.run()
+    return at
+
+
+def stamped(name: str, real: str) -> bool:
+    return real.startswith(f"{name}-20") and real != name
+
+
+def test_fresh_then_nothing_to_do(at: Site) -> None:
+    at.store.notifications[BUCKET] = [FOREIGN]
+    at.store.policies[BUCKET] = [THEIR_STATEMENT]
+    assert at.run() == [
+        "write ConfigMap embargo-butler-inventory",
+        "put topic rubin-summit",
+        "put notification to-http of bucket rubin-summit",
+        "put policy of bucket rubin-summit",
+        "write ConfigMap embargo-butler-inventory",
+    ]
+    assert at.ids() == [("theirs", "their-topic"), ("to-http", "rubin-summit")]
+    topic = at.store.topics["rubin-summit"].attributes
+    assert topic["push-endpoint"].text() == "http://198.19.200.1:8080/notify"
+    assert topic["OpaqueData"].text() == "notification-value"
+    theirs, read, deny = at.store.policies[BUCKET]
+    assert theirs == THEIR_STATEMENT
+    assert read["Principal"] == {"AWS": ["arn:aws:iam:::user/rubin-summit-users"]}
+    assert read["Resource"] == ["arn:aws:s3:::rubin-summit", "arn:aws:s3:::rubin-summit/*"]
+    assert deny["Resource"] == ["arn:aws:s3:::rubin-summit/LSSTCam/raw/*"]
+    assert at.run() == []
+    assert sorted(at.store.calls) == [
+        "get notifications rubin-summit",
+        "get policy rubin-summit",
+        "get topic rubin-summit",
+        "list topics",
+    ]
+    assert "notification-value" not in at.said.getvalue() + at.inventory
+    assert "secret-value" not in at.said.getvalue() + at.inventory
+
+
+def test_a_new_secret_goes_in_place_and_the_notification_is_put_again(made: Site) -> None:
+    made.secret("new")
+    assert made.run() == [
+        "put topic rubin-summit",
+        "put notification to-http of bucket rubin-summit",
+    ]
+    assert made.ids() == [("to-http", "rubin-summit")]
+
+
+def test_where_notifications_follow_their_topic_they_are_left_alone(at: Site) -> None:
+    at.store.follows = True
+    at.run()
+    at.world.fake_cluster.states = [ServiceState("198.19.200.2", True)]
+    assert at.run() == ["put topic rubin-summit"]
+
+
+def test_another_endpoint_is_another_generation(made: Site) -> None:
+    made.world.fake_cluster.states = [ServiceState("198.19.200.2", True)]
+    made.run()
+    ((name, topic),) = made.ids()
+    assert stamped("to-http", name)
+    assert stamped("rubin-summit", topic)
+    assert made.store.writes == [
+        f"put topic {topic}",
+        f"put notification rubin-summit/{name}",
+        "delete notification rubin-summit/to-http",
+        "delete topic rubin-summit",
+    ]
+    assert list(made.store.topics) == [topic]
+    assert made.run() == []
+
+
+def test_a_topic_that_was_taken_away_comes_back_under_a_new_name(made: Site) -> None:
+    made.store.topics.clear()
+    made.run()
+    ((name, topic),) = made.ids()
+    assert stamped("to-http", name)
+    assert stamped("rubin-summit", topic)
+    assert made.run() == []
+
+
+def test_a_kafka_endpoint_is_refused_instead(at: Site) -> None:
+    at.attributes |= {"push-endpoint": "kafka://198.20.0.1:9094", "OpaqueData": ""}
+    at.run()
+    at.attributes["push-endpoint"] = "kafka://u:hunter2@198.20.0.2:9094"
+    with pytest.raises(Problems, match=r"kafka://\*\*\*@198\.20\.0\.2:9094.*move the consumers"):
+        at.run()
+    assert at.store.writes == []
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", range(7))
+def test_a_run_killed_anywhere_is_completed_by_the_next(
+    made: Site, monkeypatch: pytest.MonkeyPatch, step: int, answered: bool
+) -> None:
+    made.world.fake_cluster.states = [ServiceState("198.19.200.2", True)]
+    made.bucket["grants"]["read"].append("more")
+    perform = apply.__globals__["_perform"]
+    done: list[Any] = []
+
+    def dying(instruction: Any, *rest: Any) -> None:
+        if len(done) < step or answered:
+            perform(instruction, *rest)
+        if len(done) == step:
+            raise KeyboardInterrupt
+        done.append(instruction)
+
+    monkeypatch.setitem(apply.__globals__, "_perform", dying)
+    with pytest.raises(KeyboardInterrupt):
+        made.run()
+    assert made.ids(), "at every moment something is announced"
+    assert all(topic in made.store.topics for _, topic in made.ids())
+    monkeypatch.undo()
+    made.run()
+    ((name, topic),) = made.ids()
+    assert stamped("to-http", name)
+    assert list(made.store.topics) == [topic]
+    assert made.run() == []
+
+
+def test_what_others_made_under_our_name_is_not_overwritten(at: Site) -> None:
+    endpoint = Secret("http://198.19.200.1:8080/notify")
+    at.store.topics["rubin-summit"] = Topic(
+        "rubin-summit", {"push-endpoint": endpoint, "OpaqueData": Secret("theirs")}
+    )
+    with pytest.raises(Problems, match=r"topic rubin-summit: .*takeOver: true"):
+        at.run()
+    assert at.store.writes == []
+    at.document["bucketConfig"]["topics"][BUCKET]["takeOver"] = True
+    at.store.notifications[BUCKET] = [Notification("to-http", "rubin-summit", frozenset({"x"}))]
+    with pytest.raises(Problems, match=r"notification to-http .*takeOver: true"):
+        at.run()
+    at.bucket["notifications"]["to-http"]["takeOver"] = True
+    at.run()
+    assert [name for name, _ in at.ids()] == ["to-http"]
+    assert at.run() == []
+
+
+def test_what_is_no_longer_declared_goes_and_the_foreign_stays(made: Site) -> None:
+    topics = made.document["bucketConfig"]["topics"]
+    topics["second"] = {"owner": BUCKET, "attributes": {"push-endpoint": "http://h/notify"}}
+    made.bucket["notifications"]["second"] = {"topic": "second", "events": sorted(EVENTS)}
+    made.run()
+    made.store.notifications[BUCKET].append(FOREIGN)
+    del topics["second"], made.bucket["notifications"]["second"]
+    assert made.run() == [
+        "delete notification second of bucket rubin-summit",
+        "delete topic second",
+        "write ConfigMap embargo-butler-inventory",
+    ]
+    assert made.ids() == [("to-http", "rubin-summit"), ("theirs", "their-topic")]
+    assert "second" not in made.inventory
+
+
+def test_a_topic_that_is_used_elsewhere_stays(made: Site) -> None:
+    topics = made.document["bucketConfig"]["topics"]
+    topics["second"] = {"owner": BUCKET, "attributes": {"push-endpoint": "http://h/notify"}}
+    made.run()
+    made.store.notifications["another"] = [Notification("x", "second", EVENTS)]
+    del topics["second"]
+    plan = made.plan()
+    assert plan.changes == ()
+    assert plan.warnings == ("topic second stays: used by notifications 1 in other buckets",)
+    made.run()
+    assert "second" in made.inventory
+
+
+def test_the_last_notification_goes_only_by_name(made: Site) -> None:
+    made.bucket["notifications"] = {}
+    with pytest.raises(Problems, match=r"without any notification.*retired\.notifications"):
+        made.run()
+    assert made.store.writes == []
+    made.bucket["retired"] = {"notifications": ["to-http"]}
+    made.run()
+    assert made.ids() == []
+
+
+def test_policy_equality_is_semantic_and_removal_minds_others(made: Site) -> None:
+    read, deny = made.store.policies[BUCKET]
+    read = {**read, "Principal": {"AWS": read["Principal"]["AWS"][0]}}
+    read["Action"] = sorted((action.upper() for action in read["Action"]), reverse=True)
+    made.store.policies[BUCKET] = [deny, THEIR_STATEMENT, read]
+    assert made.run() == []
+    del made.bucket["grants"], made.bucket["deny"]
+    assert made.run()[0] == "put policy of bucket rubin-summit"
+    assert made.store.policies[BUCKET] == [THEIR_STATEMENT]
+
+
+def test_every_problem_at_once(at: Site) -> None:
+    at.document["bucketConfig"]["owners"][BUCKET]["path"] = None
+    at.world.fake_cluster.secrets.clear()
+    at.world.fake_cluster.states = [ServiceState(None, False)]
+    with pytest.raises(Problems) as caught:
+        at.run(until=time.monotonic() + 3600)
+    first, second, third = map(str, caught.value.found)
+    assert first.startswith("bucketConfig.owners.rubin-summit.path: is not set")
+    assert "without a load-balancer address and without a ready endpoint" in second
+    assert third.startswith("Secret notification of namespace summit: is not there")
+
+
+def test_a_missing_foreign_notification_is_a_problem(made: Site) -> None:
+    made.bucket["foreign"] = ["theirs"]
+    with pytest.raises(Problems, match="foreign notification theirs is not there"):
+        made.run()
+
+
+def test_the_address_is_waited_for(at: Site) -> None:
+    cluster = at.world.fake_cluster
+    cluster.states = [
+        ServiceState(None, True),
+        ServiceState("198.19.200.3", False),
+        ServiceState("198.19.200.3", True),
+    ]
+    at.run(until=time.monotonic() + 60)
+    endpoint = at.store.topics["rubin-summit"].attributes["push-endpoint"].text()
+    assert endpoint == "http://198.19.200.3:8080/notify"
+
+
+@pytest.mark.parametrize(
+    ("state", "lacks"),
+    [
+        (ServiceState(None, True), r"without a load-balancer address;"),
+        (ServiceState("198.19.200.3", False), r"without a ready endpoint \(its address is 198"),
+    ],
+)
+def test_what_the_address_lacks_is_told(at: Site, state: ServiceState, lacks: str) -> None:
+    at.world.fake_cluster.states = [state]
+    with pytest.raises(Problems, match=lacks):
+        at.run()
+
+
+def test_another_address_than_declared_is_an_error(at: Site) -> None:
+    at.document["enqueue"]["address"] = "198.19.200.9"
+    with pytest.raises(Problems, match=r"has .*198\.19\.200\.1, but enqueue\.address says"):
+        at.run()
+
+
+def test_no_address_is_asked_for_where_none_is_used(at: Site) -> None:
+    at.attributes["push-endpoint"] = "http://198.20.0.1:8090/notify"
+    at.world.fake_cluster.states = []
+    at.run()
+    assert at.ids() == [("to-http", "rubin-summit")]
+
+
+def test_a_write_that_did_not_take_is_noticed(at: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.unit.hooks.fakes.FakeGateway.put_notification", lambda *_: None)
+    with pytest.raises(GatewayError, match="read back after the change, it is not there"):
+        at.run()
+
+
+def test_an_unreadable_inventory_is_not_taken_for_an_empty_one(at: Site) -> None:
+    at.world.fake_cluster.config_maps["embargo-butler-inventory"] = {KEY: "{}"}
+    with pytest.raises(KubernetesError, match="cannot be read as an inventory"):
+        at.run()
