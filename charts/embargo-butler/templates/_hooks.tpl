@@ -1,0 +1,112 @@
+{{/* The two jobs. Each is made of objects of its own with every event, and all but a failed Job are removed again. A hook is a
+     dict: root, name (`secrets` or `buckets`), events. */}}
+
+{{- define "embargo-butler.hookName" -}}
+{{ include "embargo-butler.fullname" .root }}-{{ .name }}
+{{- end }}
+
+{{- /* Metadata of a hook's object. Takes the hook with `weight`; and with `suffix` (to the name) and `keep` (a failed or finished one
+       stays until the next) for Jobs. Equal weights are made in the order of their names, so each kind has one of its own. */}}
+{{- define "embargo-butler.hookMetadata" -}}
+name: {{ include "embargo-butler.hookName" . }}{{ .suffix }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- include "embargo-butler.objectLabels" . | nindent 2 }}
+annotations:
+  helm.sh/hook: {{ .events }}
+  helm.sh/hook-weight: {{ .weight | quote }}
+  helm.sh/hook-delete-policy: before-hook-creation{{ if not .keep }},hook-succeeded{{ end }}
+  {{- if .keep }}
+  helm.sh/hook-output-log-policy: hook-failed,hook-succeeded
+  {{- end }}
+{{- end }}
+
+{{- /* ServiceAccount and RoleBinding of a hook; its Role is its own. */}}
+{{- define "embargo-butler.hookAccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  {{- include "embargo-butler.hookMetadata" (merge (dict "weight" -30) .) | nindent 2 }}
+automountServiceAccountToken: false
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  {{- include "embargo-butler.hookMetadata" (merge (dict "weight" -15) .) | nindent 2 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ include "embargo-butler.hookName" . }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "embargo-butler.hookName" . }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end }}
+
+{{- /* A Job for the hook's own events and another one for a rollback's, which is told so: then no problem may stop it. */}}
+{{- define "embargo-butler.hookJobs" -}}
+{{ include "embargo-butler.hookJob" . }}
+---
+{{ include "embargo-butler.hookJob" (merge (dict "events" .rollback "suffix" "-rollback" "arguments" (list "--rollback")) .) }}
+{{- end }}
+
+{{- define "embargo-butler.hookJob" -}}
+{{- $hooks := .root.Values.hooks -}}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  {{- include "embargo-butler.hookMetadata" (merge (dict "weight" 0 "keep" true) .) | nindent 2 }}
+spec:
+  # The program tries again what is worth it, inside a deadline of its own, and says what it waited for; this one is the last resort.
+  backoffLimit: 0
+  activeDeadlineSeconds: {{ add $hooks.deadlineSeconds 30 }}
+  podFailurePolicy:
+    rules:
+      - action: Ignore
+        onPodConditions:
+          - type: DisruptionTarget
+            status: "True"
+  template:
+    metadata:
+      labels:
+        {{- include "embargo-butler.recommended" . | nindent 8 }}
+    spec:
+      restartPolicy: Never
+      serviceAccountName: {{ include "embargo-butler.hookName" . }}
+      automountServiceAccountToken: true
+      enableServiceLinks: false
+      terminationGracePeriodSeconds: 10
+      securityContext:
+        runAsNonRoot: true
+        seccompProfile:
+          type: RuntimeDefault
+      containers:
+        - name: {{ .name }}
+          {{- include "embargo-butler.image" (dict "values" $hooks "tag" .root.Chart.AppVersion) | nindent 10 }}
+          args: [{{ .name }}, apply, --config, /etc/embargo-hooks/config.yaml{{ range .arguments }}, {{ . }}{{ end }}]
+          securityContext:
+            allowPrivilegeEscalation: false
+            capabilities:
+              drop: [ALL]
+            readOnlyRootFilesystem: true
+          resources:
+            {{- toYaml $hooks.resources | nindent 12 }}
+          volumeMounts:
+            - name: config
+              mountPath: /etc/embargo-hooks
+              readOnly: true
+            - name: vault-token
+              mountPath: /var/run/secrets/vault
+              readOnly: true
+      volumes:
+        - name: config
+          configMap:
+            name: {{ include "embargo-butler.fullname" .root }}-hooks
+        - name: vault-token
+          projected:
+            sources:
+              - serviceAccountToken:
+                  audience: {{ .root.Values.vault.auth.audience }}
+                  expirationSeconds: 600
+                  path: token
+{{- end }}

@@ -1,0 +1,50 @@
+{{/* Names and labels. A component is a dict: root, name, values; and where they differ, app (its label `app`), site (true where
+     the label `site` is part of the selector). */}}
+
+{{- define "embargo-butler.fullname" -}}
+{{- .Values.fullnameOverride | default .Chart.Name -}}
+{{- end }}
+
+{{- /* What selectors hold. They cannot change on running objects, so these are the labels of the deployments before this chart. */}}
+{{- define "embargo-butler.selector" -}}
+app: {{ .app | default .name }}
+{{- if .site }}
+site: {{ .root.Values.site }}
+{{- end }}
+{{- end }}
+
+{{- /* The recommended labels that stay the same from release to release, so that they restart no pod. */}}
+{{- define "embargo-butler.recommended" -}}
+app.kubernetes.io/name: {{ .root.Chart.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .name }}
+app.kubernetes.io/part-of: embargo-butler
+{{- end }}
+
+{{- /* Labels of a pod. */}}
+{{- define "embargo-butler.podLabels" -}}
+{{ include "embargo-butler.selector" . }}
+{{ include "embargo-butler.recommended" . }}
+{{- end }}
+
+{{- /* Labels of an object that is no component's: recommended ones only. */}}
+{{- define "embargo-butler.objectLabels" -}}
+{{ include "embargo-butler.recommended" . }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
+{{- end }}
+
+{{- /* Labels of a component's object. */}}
+{{- define "embargo-butler.labels" -}}
+{{ include "embargo-butler.selector" . }}
+{{ include "embargo-butler.objectLabels" . }}
+{{- end }}
+
+{{- /* A map of the values, as JSON, without what is null: later Helms keep a null that takes an earlier file's entry away. */}}
+{{- define "embargo-butler.given" -}}
+{{- $given := dict }}
+{{- range $key, $value := . }}
+{{- if not (kindIs "invalid" $value) }}{{ $_ := set $given $key $value }}{{ end }}
+{{- end }}
+{{- toJson $given }}
+{{- end }}

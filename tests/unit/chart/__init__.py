@@ -1,0 +1,1 @@
+"""What the chart renders, held against the facts of the environments."""

@@ -1,0 +1,126 @@
+"""Run Helm on the chart."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[3]
+CHART = PROJECT / "charts" / "embargo-butler"
+
+Manifest = dict[str, Any]
+
+
+class HelmError(Exception):
+    """Helm refused; the message is what it said."""
+
+
+def helm(*arguments: str, stdin: str = "") -> str:
+    """Run Helm (`$HELM`, or the one on PATH) and return its output.
+
+    Raises:
+        HelmError: It refused.
+    """
+    program = os.environ.get("HELM") or shutil.which("helm")
+    if not program:
+        raise AssertionError("no helm: put it on PATH or name it in HELM")
+    done = subprocess.run(
+        [program, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False
+    )
+    if done.returncode:
+        raise HelmError(done.stderr.strip())
+    return done.stdout
+
+
+def files(environment: str) -> list[str]:
+    """Return the arguments that name an environment's files."""
+    bucket_config = PROJECT / "bucket-config" / f"{environment}.yaml"
+    return [
+        "--values",
+        str(PROJECT / "values" / f"{environment}.yaml"),
+        *(["--values", str(bucket_config)] if bucket_config.exists() else []),
+    ]
+
+
+def inputs(environment: str) -> Mapping[str, Any]:
+    """Return what an environment requires from outside: the Vault paths of its owners' keys."""
+    bucket_config = PROJECT / "bucket-config" / f"{environment}.yaml"
+    if not bucket_config.exists():
+        return {}
+    values = load(bucket_config)["bucketConfig"]
+    missing = [name for name, owner in values["owners"].items() if not owner["path"]]
+    return {"bucketConfig": {"owners": {name: {"path": f"owners/{name}"} for name in missing}}}
+
+
+def template(
+    environment: str, values: Mapping[str, Any] | None = None, namespace: str | None = None
+) -> str:
+    """Render an environment as text, with some values changed.
+
+    Raises:
+        HelmError: Helm refused.
+    """
+    namespace = namespace or load(PROJECT / "values" / f"{environment}.yaml")["namespace"]
+    changed = yaml.safe_dump(merged(inputs(environment), values or {}))
+    return helm(
+        "template",
+        environment,
+        str(CHART),
+        "--namespace",
+        namespace,
+        *files(environment),
+        "--values",
+        "-",
+        stdin=changed,
+    )
+
+
+def render(environment: str, values: Mapping[str, Any] | None = None) -> dict[str, Manifest]:
+    """Render an environment as its manifests by kind and name.
+
+    Raises:
+        HelmError: Helm refused.
+    """
+    found: dict[str, Manifest] = {}
+    for manifest in yaml.safe_load_all(template(environment, values)):
+        key = f"{manifest['kind']}/{manifest['metadata']['name']}"
+        assert key not in found, f"rendered twice: {key}"
+        found[key] = manifest
+    return found
+
+
+def load(path: Path) -> Any:
+    """Parse a YAML file."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def merged(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two trees of values as Helm does: the right one wins, leaf by leaf."""
+    result = dict(left)
+    for key, value in right.items():
+        below = result.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(below, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+def paths(tree: Any, *above: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Walk all maps and leaves of a tree of values."""
+    if above:
+        yield above, tree
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from paths(value, *above, key)
+
+
+def nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """Return the tree that has nothing but one value."""
+    for key in reversed(path):
+        value = {key: value}
+    return dict(value)

@@ -1,0 +1,181 @@
+"""The two jobs: when they run, what they may do, and when they are not there at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from embargo_hooks._reader import Node
+from embargo_hooks.config import parse
+from tests.unit.chart.helm import Manifest, render
+
+PRE, POST = "pre-install,pre-upgrade", "post-install,post-upgrade"
+
+
+@pytest.fixture(scope="module")
+def summit() -> dict[str, Manifest]:
+    return render("summit")
+
+
+def hook_annotations(manifest: Manifest) -> dict[str, str]:
+    return {
+        key.removeprefix("helm.sh/"): value
+        for key, value in manifest["metadata"]["annotations"].items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "events", "arguments"),
+    [
+        ("secrets", PRE, ["secrets", "apply"]),
+        ("secrets-rollback", "pre-rollback", ["secrets", "apply", "--rollback"]),
+        ("buckets", POST, ["buckets", "apply"]),
+        ("buckets-rollback", "post-rollback", ["buckets", "apply", "--rollback"]),
+    ],
+)
+def test_jobs(summit: dict[str, Manifest], name: str, events: str, arguments: list[str]) -> None:
+    job = summit[f"Job/embargo-butler-{name}"]
+    assert hook_annotations(job) == {
+        "hook": events,
+        "hook-weight": "0",
+        "hook-delete-policy": "before-hook-creation",
+        "hook-output-log-policy": "hook-failed,hook-succeeded",
+    }
+    pod = job["spec"]["template"]["spec"]
+    assert job["spec"]["activeDeadlineSeconds"] > 240
+    assert job["spec"]["activeDeadlineSeconds"] < 300, "Helm's own would strike first"
+    assert pod["restartPolicy"] == "Never"
+    assert pod["serviceAccountName"] == f"embargo-butler-{name.removesuffix('-rollback')}"
+    container = pod["containers"][0]
+    assert container["image"] == "ghcr.io/lsst-dm/embargo-butler-hooks:0.1.0"
+    config = ["--config", "/etc/embargo-hooks/config.yaml"]
+    assert container["args"] == [*arguments[:2], *config, *arguments[2:]]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert mounts == {"config": "/etc/embargo-hooks", "vault-token": "/var/run/secrets/vault"}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    token = volumes["vault-token"]["projected"]["sources"][0]["serviceAccountToken"]
+    assert (token["audience"], token["path"]) == ("vault", "token")
+
+
+@pytest.mark.parametrize(
+    ("name", "events"),
+    [("secrets", f"{PRE},pre-rollback"), ("buckets", f"{POST},post-rollback")],
+)
+@pytest.mark.parametrize(
+    ("kind", "weight"), [("ServiceAccount", "-30"), ("Role", "-20"), ("RoleBinding", "-15")]
+)
+def test_rights_are_there_for_each_event_only(
+    summit: dict[str, Manifest], name: str, events: str, kind: str, weight: str
+) -> None:
+    assert hook_annotations(summit[f"{kind}/embargo-butler-{name}"]) == {
+        "hook": events,
+        "hook-weight": weight,
+        "hook-delete-policy": "before-hook-creation,hook-succeeded",
+    }
+
+
+def test_config_is_there_for_all_events(summit: dict[str, Manifest]) -> None:
+    found = hook_annotations(summit["ConfigMap/embargo-butler-hooks"])
+    assert found["hook"] == f"{PRE},pre-rollback,{POST},post-rollback"
+    assert found["hook-weight"] == "-10"
+
+
+def rights(role: Manifest) -> set[tuple[str, str, str]]:
+    return {
+        (resource, verb, name)
+        for rule in role["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        for name in rule.get("resourceNames", ["*"])
+    }
+
+
+def test_rights_of_the_secrets_job(summit: dict[str, Manifest]) -> None:
+    names = ("redis", "notification", "db-auth", "db-env", "s3")
+    assert rights(summit["Role/embargo-butler-secrets"]) == {
+        ("secrets", "create", "*"),
+        ("events", "create", "*"),
+        *(("secrets", verb, name) for verb in ("get", "patch") for name in names),
+    }
+
+
+def test_rights_of_the_buckets_job(summit: dict[str, Manifest]) -> None:
+    assert rights(summit["Role/embargo-butler-buckets"]) == {
+        ("secrets", "get", "notification"),
+        ("services", "get", "embargo-butler-enqueue"),
+        ("endpointslices", "list", "*"),
+        ("configmaps", "create", "*"),
+        ("configmaps", "get", "embargo-butler-inventory"),
+        ("configmaps", "patch", "embargo-butler-inventory"),
+        ("events", "create", "*"),
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ secrets.db-env.pg_user }}",
+        "{{ secrets['db-env'].pg_user }}",
+        '{{ secrets["db-env"]["pg_user"] }}',
+    ],
+)
+def test_templated_secrets_may_be_read_however_they_are_named(text: str) -> None:
+    topic = {"attributes": {"OpaqueData": text}}
+    found = render("summit", {"bucketConfig": {"topics": {"rubin-summit": topic}}})
+    assert {
+        name
+        for resource, _, name in rights(found["Role/embargo-butler-buckets"])
+        if resource == "secrets"
+    } == {"db-env"}
+
+
+def test_no_templated_secret_no_right_to_any() -> None:
+    topic = {"attributes": {"OpaqueData": "secrets"}}
+    found = render("summit", {"bucketConfig": {"topics": {"rubin-summit": topic}}})
+    resources = {resource for resource, _, _ in rights(found["Role/embargo-butler-buckets"])}
+    assert "secrets" not in resources
+
+
+def test_the_jobs_understand_their_config(summit: dict[str, Manifest]) -> None:
+    text = summit["ConfigMap/embargo-butler-hooks"]["data"]["config.yaml"]
+    found = parse(Node(yaml.safe_load(text), "config.yaml"))
+    assert found.enqueue is not None
+    assert found.enqueue.service == "embargo-butler-enqueue"
+    assert found.buckets is not None
+    assert set(found.buckets.buckets) == {"rubin-summit", "rubin-summit-users"}
+    assert found.buckets.buckets["rubin-summit"].foreign == ("rubin-prompt-processing-prod",)
+
+
+@pytest.mark.parametrize(
+    ("values", "gone"),
+    [
+        ({"bucketConfig": None}, "buckets"),
+        (
+            {
+                "secrets": None,
+                "existingSecrets": dict.fromkeys(("redis", "notification", "db-auth", "s3"), True),
+            },
+            "secrets",
+        ),
+    ],
+)
+def test_nothing_declared_no_job(values: dict[str, Any], gone: str) -> None:
+    found = render("summit", values)
+    hooks = {name: one for name, one in found.items() if "annotations" in one["metadata"]}
+    assert not [name for name in hooks if f"-{gone}" in name]
+    events = hook_annotations(found["ConfigMap/embargo-butler-hooks"])["hook"]
+    assert ("post" if gone == "buckets" else "pre") not in events
+
+
+def test_kafka_mode_needs_no_service() -> None:
+    kafka = {"cluster": "k:9092", "topic": "t"}
+    found = render("summit", {"enqueue": {"mode": "kafka", "kafka": kafka}})
+    assert "Service/embargo-butler-enqueue" not in found
+    resources = {resource for resource, _, _ in rights(found["Role/embargo-butler-buckets"])}
+    assert not resources & {"services", "endpointslices"}
+    config = yaml.safe_load(found["ConfigMap/embargo-butler-hooks"]["data"]["config.yaml"])
+    assert "enqueue" not in config
