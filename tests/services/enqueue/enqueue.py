@@ -1,0 +1,148 @@
+"""Stand-in for the enqueue service: bucket notifications in by HTTP, object names out to Redis."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import time
+import urllib.parse
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from flask import Flask, request
+
+FILE_RETENTION = 7 * 24 * 60 * 60
+"""Seconds for which Redis remembers a file."""
+
+logging.basicConfig(
+    level=logging.INFO,
+    format="{levelname} {asctime} {name} ({filename}:{lineno}) - {message}",
+    style="{",
+    stream=sys.stderr,
+    force=True,
+)
+logger = logging.getLogger(__name__)
+for _component, _level in re.findall(r"(?:([\w.]*)=)?(\w+)", os.environ.get("LOG_CONFIG", "")):
+    logging.getLogger("lsst" if _component == "." else _component).setLevel(_level)
+
+# A missing variable or a regular expression that does not compile ends the worker, and gunicorn
+# with it. Redis is not asked for anything yet: the service starts without it.
+r: Any = redis.Redis(host=os.environ["REDIS_HOST"], password=os.environ["REDIS_PASSWORD"])
+notification_secret = os.environ["NOTIFICATION_SECRET"]
+regexp = re.compile(os.environ.get("DATASET_REGEXP", r"fits$"))
+profile = os.environ.get("PROFILE", "")
+if profile:
+    profile += "@"
+
+
+@dataclass
+class Lfa:
+    """A file of the Large File Annex: what its path says."""
+
+    path: str
+    bucket: str
+    instrument: str
+    filename: str
+    obs_day: str
+
+
+@dataclass
+class Exposure(Lfa):
+    """A file of an exposure: what its path says."""
+
+    exp_id: str
+    instrument_code: str
+    controller: str
+    seq_num: str
+
+
+def parse(path: str) -> Lfa:
+    """Return what the path of an object, bucket and profile included, says about it.
+
+    Raises:
+        ValueError: The path has another number of parts than its kind has.
+    """
+    try:
+        parts = path.split("/")
+        if "rubinobs-lfa-" in path:
+            if len(parts) == 7:
+                parts[1:3] = [f"{parts[1]}/{parts[2]}"]
+            bucket, instrument, year, month, day, filename = parts
+            return Lfa(path, bucket, instrument, filename, year + month + day)
+        bucket, instrument, day, exp_id, filename = parts
+        code, controller, own_day, seq_num = exp_id.split("_")
+        if own_day != day:
+            logger.warning("Mismatched observation dates: %s", path)
+        return Exposure(path, bucket, instrument, filename, day, exp_id, code, controller, seq_num)
+    except Exception:
+        logger.exception("Unable to parse: %s", path)
+        raise
+
+
+def enqueue_objects(paths: list[str]) -> list[Lfa]:
+    """Queue the objects that the regular expression selects, all at once or none."""
+    found = []
+    with r.pipeline() as pipe:
+        for path in paths:
+            if regexp.search(path):
+                info = parse(path)
+                pipe.lpush(f"QUEUE:{info.bucket}", path)
+                logger.info("Enqueued %s to %s", path, info.bucket)
+                found.append(info)
+        pipe.execute()
+    return found
+
+
+def update_stats(found: list[Lfa]) -> None:
+    """Count what was queued; runs after the objects are queued, so it can fail on its own."""
+    highest: dict[str, int] = {}
+    with r.pipeline() as pipe:
+        for info in found:
+            scope = f"{info.bucket}:{info.instrument}"
+            pipe.hincrby(f"REC:{info.bucket}", info.obs_day, 1)
+            pipe.hincrby(f"RECINSTR:{scope}", info.obs_day, 1)
+            pipe.hset(f"FILE:{info.path}", "recv_time", str(time.time()))
+            pipe.expire(f"FILE:{info.path}", FILE_RETENTION)
+            if isinstance(info, Exposure):
+                key = f"MAXSEQ:{scope}:{info.obs_day}"
+                highest[key] = max(int(info.seq_num), highest.get(key, 0))
+        pipe.execute()
+    for key, value in highest.items():
+        raise_maximum(key, value)
+
+
+def raise_maximum(key: str, value: int) -> None:
+    """Set a key to the larger of its value and this one, whoever else writes it meanwhile."""
+    with r.pipeline() as pipe:
+        while True:
+            try:
+                pipe.watch(key)
+                current = pipe.get(key)
+                pipe.multi()
+                pipe.set(key, value if current is None else max(int(current), value))
+                pipe.execute()
+                return
+            except redis.WatchError:
+                continue
+
+
+app = Flask(__name__)
+
+
+@app.post("/notify")
+def notify() -> list[Lfa]:
+    """Take one notification; the answer lists what was queued of it."""
+    paths = []
+    for record in request.json["Records"]:
+        if record["opaqueData"] != notification_secret:
+            # The real service shows the secret here, too: part of what has to be lived with.
+            logger.info("Unrecognized secret %s", record["opaqueData"])
+            continue
+        bucket, key = record["s3"]["bucket"]["name"], record["s3"]["object"]["key"]
+        paths.append(f"{profile}{bucket}/{urllib.parse.unquote_plus(key)}")
+    found = enqueue_objects(paths)
+    update_stats(found)
+    return found
