@@ -1,0 +1,43 @@
+"""`python -m tests.rig up|demo|down`: the real site on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tests.rig import lifecycle, release
+from tests.rig.errors import RigError
+from tests.rig.progress import Display
+
+
+def main() -> int:
+    """Run one command; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.rig", description=__doc__)
+    parser.add_argument("command", choices=("up", "demo", "down"))
+    parser.add_argument(
+        "--as-is",
+        action="store_true",
+        help="keep a site that was brought up by another state of the rig's sources",
+    )
+    arguments = parser.parse_args()
+    with Display() as display:
+        try:
+            if arguments.command == "down":
+                lifecycle.down(display)
+                display.line("nothing of the site is left but its cache")
+                return 0
+            lifecycle.up(display, release.site_images(), as_is=arguments.as_is)
+            if arguments.command == "demo":
+                with display.step("deploy the chart") as say:
+                    release.deploy(say)
+                from tests.rig import demo  # what it imports takes seconds
+
+                return demo.run(display)
+        except RigError as error:
+            display.failure(error)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Programs built from Go modules, each once for each state of its sources."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from tests.rig.command import run
+from tests.rig.progress import Say
+from tests.rig.site import CACHE, PROJECT
+
+_SITE = PROJECT / "tests/rig/go"
+_VAULT = PROJECT / "tests/rig/vaultd"
+_UNITTEST = PROJECT / "tests/tools/helm-unittest"
+
+KUBE_NAMES = (
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "kubectl",
+)
+
+
+_VERSION = "k8s.io/component-base/version"
+_LINK = f"-s -w -X {_VERSION}.gitVersion=v1.34.4 -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=34"
+"""Without debug information; and with the version that Kubernetes' own build would write in."""
+
+
+def site(say: Say) -> Path:
+    """Return the folder of the cluster's programs, building them if need be."""
+    packages = ("./kube", "./coredns", "./pause", "./volumes", "go.universe.tf/metallb/controller")
+    folder = _built(_SITE, packages, say)
+    for name in KUBE_NAMES:
+        if not (link := folder / name).is_symlink():
+            link.symlink_to("kube")
+    definitions = folder / "metallb-crds"
+    if not definitions.exists():
+        module = run(
+            *("go", "list", "-m", "-f", "{{.Dir}}", "go.universe.tf/metallb"),
+            cwd=_SITE,
+            env=_go_environment(),
+        ).strip()
+        aside = folder / "metallb-crds.new"
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.copytree(Path(module) / "config/crd/bases", aside)
+        aside.rename(definitions)
+    return folder
+
+
+def vault(say: Say) -> Path:
+    """Return the Vault server, building it if need be."""
+    return _built(_VAULT, (".",), say) / "vaultd"
+
+
+def helm_unittest(say: Say) -> Path:
+    """Return helm-unittest, building it if need be."""
+    package = "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"
+    return _built(_UNITTEST, (package,), say) / "helm-unittest"
+
+
+def source_hash(*folders: Path) -> str:
+    """Return a short hash over the names, modes and bytes of all files below the folders."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                content = path.read_bytes()
+                digest.update(f"{path.relative_to(folder)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+def _built(module: Path, packages: tuple[str, ...], say: Say) -> Path:
+    done = CACHE / "bin" / f"{module.name}-{source_hash(module)}-{_short(_LINK)}"
+    if done.exists():
+        say("built before")
+        return done
+    log = CACHE / "log" / f"build-{module.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    aside = done.with_suffix(f".{os.getpid()}")
+    aside.mkdir(parents=True, exist_ok=True)
+    say(f"building {len(packages)} programs (log: {log})")
+    run(
+        *("go", "build", "-trimpath", f"-ldflags={_LINK}", "-o", f"{aside}/", *packages),
+        cwd=module,
+        env=_go_environment(),
+        timeout=3600,
+        log=log,
+    )
+    aside.rename(done)
+    say("built")
+    return done
+
+
+def _go_environment() -> dict[str, str]:
+    return {
+        "GOFLAGS": "-buildvcs=false -modcacherw",
+        "CGO_ENABLED": "0",
+        # Two compilers at once have memory enough, and spend a good part of their time collecting.
+        "GOGC": "400",
+        "GOCACHE": str(CACHE / "go/build"),
+        "GOMODCACHE": str(CACHE / "go/mod"),
+    }

@@ -1,0 +1,95 @@
+"""The Butler repository: its root in the users' bucket, its registry in PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import yaml
+from botocore.exceptions import ClientError
+
+from tests.rig import ceph, credentials, postgres
+from tests.rig.progress import Say
+from tests.rig.site import RGW_URL, STATE
+
+if TYPE_CHECKING:
+    from lsst.daf.butler import Butler
+
+BUCKET = "rubin-summit-users"
+ROOT = f"s3://{BUCKET}"
+URI = f"{ROOT}/butler.yaml"
+
+_DB_AUTH = STATE / "db-auth.yaml"
+
+
+def up(say: Say) -> None:
+    """Have the repository, with the camera and its dataset types registered."""
+    files, tables = _has_files(), _has_tables()
+    if not (files and tables):
+        if files or tables:
+            # One half without the other is of no use, and is in the way of a new one.
+            say("clearing what is left of a repository")
+            ceph.client("s3", BUCKET).delete_object(Bucket=BUCKET, Key="butler.yaml")
+            postgres.empty()
+        say("making the repository")
+        _make()
+    say("registering the camera")
+    # Imported late, as all of the Butler: it takes seconds.
+    from tests.services.ingest.lsstcam import register
+
+    with open_butler(writeable=True) as butler:
+        register(butler)
+    say(URI)
+
+
+def open_butler(writeable: bool = False) -> Butler:
+    """Open the repository with the credentials that ingest has.
+
+    They go into this process' environment, where the Butler looks for them.
+    """
+    _set_environment()
+    from lsst.daf.butler import Butler
+
+    return Butler.from_config(URI, writeable=writeable)
+
+
+def _make() -> None:
+    _set_environment()
+    from lsst.daf.butler import Butler, Config
+
+    Butler.makeRepo(ROOT, config=Config({"registry": {"db": postgres.URL}}))
+
+
+def _has_files() -> bool:
+    try:
+        ceph.client("s3", BUCKET).head_object(Bucket=BUCKET, Key="butler.yaml")
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+            return False
+        raise
+    return True
+
+
+def _has_tables() -> bool:
+    return postgres.query("SELECT to_regclass('public.butler_attributes')") != ""
+
+
+def _set_environment() -> None:
+    known = credentials.load()
+    keys = known.s3(BUCKET)
+    login = {
+        "url": postgres.URL,
+        "username": postgres.USER,
+        "password": known.password("postgres/butler"),
+    }
+    with os.fdopen(os.open(_DB_AUTH, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        yaml.safe_dump([login], file)
+    os.environ |= {
+        "S3_ENDPOINT_URL": RGW_URL,
+        "AWS_ACCESS_KEY_ID": keys.access_key,
+        "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+        "AWS_DEFAULT_REGION": ceph.REGION,
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+        "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+        "LSST_DB_AUTH": str(_DB_AUTH),
+    }

@@ -1,0 +1,201 @@
+"""Bring the site up, or take it down: the steps, and which of them wait for which."""
+
+from __future__ import annotations
+
+import contextlib
+import graphlib
+import os
+import shutil
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from tests.rig import (
+    binaries,
+    butler,
+    ceph,
+    cluster,
+    images,
+    network,
+    packages,
+    postgres,
+    preflight,
+    supervisor,
+    vault,
+)
+from tests.rig import listener as listening
+from tests.rig.errors import RigError
+from tests.rig.progress import Display, Say
+from tests.rig.site import PROJECT, STATE
+
+_IDENTITY = STATE / "identity"
+_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of bringing the site up, idempotent by itself."""
+
+    title: str
+    run: Callable[[Say], object]
+    after: tuple[str, ...] = ()
+
+
+def _load(image: images.Image) -> Callable[[Say], None]:
+    def run(say: Say) -> None:
+        built = images.archive(image, say)
+        changed = images.load(image.name, built, say)
+        say(f"{image.name} {'loaded' if changed else 'is there'}")
+
+    return run
+
+
+def _load_pause(say: Say) -> None:
+    images.load(images.PAUSE, images.pause(say), say)
+
+
+def _build(image: images.Image) -> Callable[[Say], object]:
+    return lambda say: images.archive(image, say)
+
+
+def steps(site_images: tuple[images.Image, ...]) -> dict[str, Step]:
+    """Return the steps by their names."""
+    found = {
+        "packages": Step("Debian packages", packages.up),
+        "network": Step("network", network.up, ("packages",)),
+        "cluster programs": Step("build Kubernetes", binaries.site),
+        "vault program": Step("build Vault", binaries.vault),
+        "containers": Step("containerd", cluster.containers, ("packages", "network")),
+        "control plane": Step(
+            "control plane", cluster.control_plane, ("cluster programs", "packages", "network")
+        ),
+        "pause image": Step("pause image", _load_pause, ("cluster programs", "containers")),
+        "node": Step("node", cluster.node, ("control plane", "pause image")),
+        "dns": Step("DNS", cluster.dns, ("control plane",)),
+        "load balancer": Step("load balancer", cluster.load_balancer, ("control plane",)),
+        "volumes": Step("volumes", cluster.volumes, ("control plane",)),
+        "listener": Step("listener", listening.up, ("network",)),
+        "ceph": Step("Ceph object store", ceph.up, ("packages", "network", "listener")),
+        "postgres": Step("PostgreSQL", postgres.up, ("packages", "network")),
+        "butler": Step("Butler repository", butler.up, ("ceph", "postgres")),
+        "vault": Step("Vault", vault.up, ("vault program", "network")),
+        "vault login": Step("Vault login", vault.up_login, ("vault", "control plane")),
+    }
+    for image in site_images:
+        short = image.name.rpartition("/")[2]
+        # Built as soon as the tools are there; loaded when containerd is.
+        found[f"build {short}"] = Step(f"build {short}", _build(image), ("packages",))
+        found[f"load {short}"] = Step(
+            f"load {short}", _load(image), (f"build {short}", "containers")
+        )
+    return found
+
+
+def up(display: Display, site_images: tuple[images.Image, ...], *, as_is: bool = False) -> None:
+    """Bring the site up; what is right stays as it is, what is missing or broken is mended.
+
+    Args:
+        display: Where progress is shown.
+        site_images: The images that containerd is to hold.
+        as_is: Keep a site that another state of the rig's sources brought up.
+
+    Raises:
+        RigError: A step failed; the others that ran then were let end first.
+    """
+    with _alone():
+        preflight.check()
+        ours = binaries.source_hash(PROJECT / "tests/rig")
+        found = _IDENTITY.read_text() if _IDENTITY.exists() else ""
+        if STATE.exists() and found != ours and not as_is:
+            display.line("a site of other sources is here: taking it down first")
+            _down(display)
+        STATE.mkdir(parents=True, exist_ok=True)
+        # Others (PostgreSQL's user) pass through; what is secret in it has its own mode.
+        STATE.chmod(0o755)
+        _IDENTITY.write_text(ours)
+        _run_all(display, steps(site_images))
+
+
+def down(display: Display) -> None:
+    """Take the site away: processes, mounts, devices, addresses, rules and files."""
+    with _alone():
+        _down(display)
+
+
+def _down(display: Display) -> None:
+    with display.step("stop the programs"):
+        supervisor.shut_down()
+    with display.step("stop the containers"):
+        cluster.stop_containers()
+    with display.step("clear the network"):
+        if shutil.which("iptables-save", path="/usr/sbin:/usr/bin"):
+            network.down()
+    with display.step("remove the files"):
+        shutil.rmtree(STATE, ignore_errors=True)
+        if STATE.exists():
+            raise RigError(f"{STATE} could not be removed; something in it is in use or mounted")
+
+
+def _run_all(display: Display, wanted: dict[str, Step]) -> None:
+    order = graphlib.TopologicalSorter({name: step.after for name, step in wanted.items()})
+    order.prepare()
+    running: dict[Future[None], str] = {}
+    failure: BaseException | None = None
+
+    def work(step: Step) -> None:
+        with display.step(step.title) as say:
+            step.run(say)
+
+    with _interruptible(), ThreadPoolExecutor(_WORKERS) as pool:
+        while order.is_active():
+            if failure is None:
+                for name in order.get_ready():
+                    running[pool.submit(work, wanted[name])] = name
+            if not running:
+                break
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                name = running.pop(future)
+                if error := future.exception():
+                    failure = failure or error
+                else:
+                    order.done(name)
+    if failure is not None:
+        raise failure
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """End at once on an interrupt: every step may be cut off anywhere and is mended next time."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _: object) -> None:
+        os.write(2, b"\ninterrupted; the same command goes on from here\n")
+        os._exit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Let one process at a time work on the machine's one site."""
+    # An abstract socket: it is gone with its process, and leaves no file.
+    with socket.socket(socket.AF_UNIX) as lock:
+        try:
+            lock.bind("\0embargo-butler-rig")
+        except OSError as error:
+            raise RigError(
+                "another make demo, test or demo-down works on this machine's site now",
+                hint="wait for its end, or end it",
+            ) from error
+        yield

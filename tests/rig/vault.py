@@ -1,0 +1,222 @@
+"""Vault: the server, its secrets, and the login of the release's service accounts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import urllib.error
+import urllib.request
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Any
+
+import hvac
+import yaml
+from hvac.exceptions import Forbidden, InternalServerError, InvalidPath, InvalidRequest
+
+from tests.rig import binaries, cluster, credentials, pki, postgres, supervisor
+from tests.rig.command import wait_for
+from tests.rig.errors import RigError
+from tests.rig.progress import Say
+from tests.rig.site import API_URL, NODE, STATE, VAULT_PORT, VAULT_URL
+
+MOUNT = "secret"
+LOGIN = "kubernetes"
+ROLE = "embargo-butler-summit"
+POLICY = ROLE
+AUDIENCE = "vault"
+NAMESPACE = "summit"
+SERVICE_ACCOUNTS = ("embargo-butler-secrets", "embargo-butler-buckets")
+
+SUMMIT = "rubin/usdf-embargo-dmz/summit"
+CLIENT_CONFIG = "rubin/usdf-butler/client-config"
+POSTGRES = "rubin/usdf-butler/postgres"
+USERS_KEYS = "rubin/embargo/read/rubin-summit-users"
+OWNER_KEYS = "rubin/usdf-embargo-dmz/owners/rubin-summit"
+PATHS = (SUMMIT, CLIENT_CONFIG, POSTGRES, USERS_KEYS, OWNER_KEYS)
+"""All that the release reads, and may read."""
+
+_FOLDER = STATE / "vault"
+_INIT = _FOLDER / "init.json"
+"""The unseal key and the root token, as the server gave them when it was initialised."""
+
+_REVIEWER = """\
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: vault, namespace: kube-system}
+---
+apiVersion: v1
+kind: Secret
+type: kubernetes.io/service-account-token
+metadata:
+  name: vault-token
+  namespace: kube-system
+  annotations: {kubernetes.io/service-account.name: vault}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: vault-token-reviewer}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: system:auth-delegator}
+subjects: [{kind: ServiceAccount, name: vault, namespace: kube-system}]
+"""
+
+
+class _KeysLostError(Exception):
+    """The server has data that nobody can unseal any more."""
+
+
+def up(say: Say) -> None:
+    """Have the server running and unsealed, with the environment's secrets in it."""
+    server = binaries.vault(say)
+    program = supervisor.Program(
+        "vault", (server, "-listen", f"{NODE}:{VAULT_PORT}", "-storage", _FOLDER / "data")
+    )
+    try:
+        client = _unsealed(program)
+    except (InternalServerError, InvalidRequest, Forbidden, _KeysLostError) as error:
+        # Data and keys do not belong together. All that is in it can be made again, so do.
+        say(f"starting over with an empty server: {error}")
+        _forget()
+        client = _unsealed(program)
+    _fill(client)
+    say(f"{VAULT_URL}, unsealed and filled")
+
+
+def up_login(say: Say) -> None:
+    """Have the login of the cluster's service accounts, and what it permits, as declared."""
+    client = admin()
+    rules = "".join(f'path "{MOUNT}/data/{path}" {{ capabilities = ["read"] }}\n' for path in PATHS)
+    client.sys.create_or_update_policy(POLICY, rules)
+    if f"{LOGIN}/" not in client.sys.list_auth_methods()["data"]:
+        client.sys.enable_auth_method("kubernetes", path=LOGIN)
+    say("giving Vault the right to review tokens")
+    cluster.kubectl("apply", "-f", "-", stdin=_REVIEWER)
+    token = wait_for("the token of Vault's service account is there", _reviewer, timeout=60)
+    client.write_data(
+        f"auth/{LOGIN}/config",
+        data={
+            "kubernetes_host": API_URL,
+            "kubernetes_ca_cert": pki.CA.read_text(),
+            "token_reviewer_jwt": token,
+            # The server runs outside of the cluster: no pod's files to take the above from.
+            "disable_local_ca_jwt": True,
+        },
+    )
+    client.write_data(
+        f"auth/{LOGIN}/role/{ROLE}",
+        data={
+            "bound_service_account_names": list(SERVICE_ACCOUNTS),
+            "bound_service_account_namespaces": [NAMESPACE],
+            "audience": AUDIENCE,
+            "token_policies": [POLICY],
+            "token_no_default_policy": False,
+            "token_ttl": "5m",
+            "token_max_ttl": "10m",
+        },
+    )
+    say(f"role {ROLE}")
+
+
+def admin() -> hvac.Client:
+    """Return a client that may do everything."""
+    return hvac.Client(url=VAULT_URL, token=_keys()["root_token"], timeout=30)
+
+
+def secrets() -> dict[str, dict[str, str]]:
+    """Return what the other parts of the site expect to be in Vault, by path."""
+    known = credentials.load()
+    owner, users = known.s3("rubin-summit"), known.s3("rubin-summit-users")
+    password = known.password("postgres/butler")
+    login = {"url": postgres.URL, "username": postgres.USER, "password": password}
+    return {
+        CLIENT_CONFIG: {"db-auth.yaml": yaml.safe_dump([login], sort_keys=False)},
+        POSTGRES: {"username": postgres.USER, "password": password},
+        USERS_KEYS: {"access_key": users.access_key, "secret_key": users.secret_key},
+        OWNER_KEYS: {"access_key": owner.access_key, "secret_key": owner.secret_key},
+    }
+
+
+def _fill(client: hvac.Client) -> None:
+    if f"{MOUNT}/" not in client.sys.list_mounted_secrets_engines()["data"]:
+        client.sys.enable_secrets_engine("kv", path=MOUNT, options={"version": "2"})
+    wait_for("the secrets can be read", lambda: _read(client, SUMMIT) is not None, timeout=30)
+    for path, wanted in secrets().items():
+        found = _read(client, path) or {}
+        if found | wanted != found:
+            client.secrets.kv.v2.create_or_update_secret(path, found | wanted, mount_point=MOUNT)
+    # These two are nobody else's: whoever changed them in Vault since is right.
+    found = _read(client, SUMMIT) or {}
+    known = credentials.load()
+    wanted = {name: known.password(f"vault/{name}") for name in ("redis", "notification")}
+    if wanted | found != found:
+        client.secrets.kv.v2.create_or_update_secret(SUMMIT, wanted | found, mount_point=MOUNT)
+
+
+def _read(client: hvac.Client, path: str) -> dict[str, str] | None:
+    """Return the fields of a path, none for an absent one, nothing while KV is not ready."""
+    try:
+        answer = client.secrets.kv.v2.read_secret_version(
+            path, mount_point=MOUNT, raise_on_deleted_version=True
+        )
+    except InvalidPath:
+        return {}
+    except InvalidRequest:
+        # A fresh mount says for a moment that it is being upgraded.
+        return None
+    fields: dict[str, str] = answer["data"]["data"]
+    return fields
+
+
+def _unsealed(program: supervisor.Program) -> hvac.Client:
+    """Start the server if need be, initialise it if it is empty, and unseal it."""
+    (_FOLDER / "data").mkdir(parents=True, exist_ok=True)
+    _FOLDER.chmod(0o700)
+    supervisor.ensure(program)
+    wait_for("Vault answers", _status, timeout=30, log=program.log)
+    client = hvac.Client(url=VAULT_URL, timeout=30)
+    if not client.sys.is_initialized():
+        _keep(client.sys.initialize(secret_shares=1, secret_threshold=1))
+    elif not _INIT.exists():
+        raise _KeysLostError(f"it is initialised, but {_INIT} is missing")
+    if client.sys.is_sealed():
+        client.sys.submit_unseal_key(_keys()["keys"][0])
+    client = admin()
+    wait_for("Vault is active", lambda: _status() == 200, timeout=30, log=program.log)
+    client.auth.token.lookup_self()
+    return client
+
+
+def _status() -> int:
+    """Return the status of Vault's health: 200 active, 429 standby, 501 empty, 503 sealed."""
+    try:
+        with urllib.request.urlopen(f"{VAULT_URL}/v1/sys/health", timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def _forget() -> None:
+    supervisor.stop("vault")
+    shutil.rmtree(_FOLDER, ignore_errors=True)
+
+
+def _keep(keys: Mapping[str, Any]) -> None:
+    aside = _INIT.with_suffix(".new")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(dict(keys), file)
+    aside.replace(_INIT)
+
+
+def _keys() -> dict[str, Any]:
+    if not _INIT.exists():
+        raise RigError(f"{_INIT}: missing, so Vault cannot be unsealed", hint="run make demo")
+    keys: dict[str, Any] = json.loads(_INIT.read_text())
+    return keys
+
+
+def _reviewer() -> str:
+    secret = ("get", "secret", "vault-token", "--namespace", "kube-system")
+    encoded = cluster.kubectl(*secret, "--output", "jsonpath={.data.token}")
+    return b64decode(encoded).decode()
