@@ -1,0 +1,55 @@
+# The short forms of what people do here. `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down check test lint types unit chart clean-cache requirements
+
+export EMBARGO_BUTLER_CACHE ?= $(HOME)/.cache/embargo-butler
+
+# The tools' Python lives in the cache, one for each state of the pinned requirements.
+VENV := $(EMBARGO_BUTLER_CACHE)/venv-$(shell cat tests/requirements.txt Makefile | sha256sum | cut -c1-16)
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/ready
+export PATH := $(VENV)/bin:$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+demo: $(READY) ## bring up a real site on this machine and send an exposure through it
+	@$(PYTHON) -m tests.rig demo
+
+demo-down: $(READY) ## take that site away, without a trace but the cache
+	@$(PYTHON) -m tests.rig down
+
+check: lint types unit chart ## all that needs no site, in under two minutes
+
+test: check ## check, and the tests on the real site
+	@$(PYTHON) -m pytest tests/contract tests/e2e
+
+lint: $(READY)
+	@ruff format --check .
+	@ruff check .
+
+types: $(READY)
+	@mypy hooks tests
+	@mypy --config-file tests/services/mypy.ini tests/services
+
+unit: $(READY)
+	@$(PYTHON) -m pytest -q tests/unit tests/contract
+
+chart: $(READY)
+	@$(PYTHON) -m tests.chart
+
+requirements: $(READY) ## pin the newest versions of what pyproject.toml names
+	uv pip compile pyproject.toml --extra check --extra rig --python-version 3.11 \
+	    --upgrade --no-emit-index-url --no-annotate --no-header -o tests/requirements.txt
+
+$(READY): tests/requirements.txt
+	@echo "preparing Python in $(VENV)"
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "python3 is $$(python3 --version): 3.11 or newer is needed" >&2; exit 1; }
+	@python3 -m venv --clear $(VENV) \
+	    || { echo "python3 -m venv failed: apt-get install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	@uv pip install --quiet --python $(PYTHON) -r tests/requirements.txt
+	@touch $@
