@@ -89,14 +89,16 @@ def test_every_file_is_in_the_butler_once(night: Night) -> None:
         for exposure in night.exposures
         for key, detector in exposure.keys.items()
     }
-    datasets = connect.repository().datasets(night.exposures)
+    with connect.repository() as repository:
+        datasets = repository.datasets(night.exposures)
     found = [(d.kind, d.exposure, d.detector, d.uri) for d in datasets]
     assert set(found) == expected
     assert len(found) == len(expected) == 615
 
 
 def test_each_exposure_is_a_visit(night: Night) -> None:
-    visits = connect.repository().visits(night.exposures)
+    with connect.repository() as repository:
+        visits = repository.visits(night.exposures)
     numbers = [exposure.exposure_id for exposure in night.exposures]
     assert sorted(visits) == [(number, number) for number in numbers]
     assert len(numbers) == 3

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import yaml
 from botocore.exceptions import ClientError
 
 from tests.rig import ceph, credentials, postgres
+from tests.rig.command import run
 from tests.rig.progress import Say
-from tests.rig.site import RGW_URL, STATE
+from tests.rig.site import PROJECT, RGW_URL, STATE
 
 if TYPE_CHECKING:
     from lsst.daf.butler import Butler
@@ -23,23 +25,29 @@ _DB_AUTH = STATE / "db-auth.yaml"
 
 
 def up(say: Say) -> None:
-    """Have the repository, with the camera and its dataset types registered."""
+    """Have the repository, with the camera and its dataset types registered.
+
+    In a process of its own: what the Butler imports takes seconds, and would keep every other step
+    of bringing the site up waiting meanwhile.
+    """
+    say("making sure of the repository and its camera")
+    run(sys.executable, "-m", __name__, cwd=PROJECT, timeout=300)
+    say(URI)
+
+
+def make() -> None:
+    """Make the repository where it is missing, and register the camera."""
     files, tables = _has_files(), _has_tables()
     if not (files and tables):
         if files or tables:
             # One half without the other is of no use, and is in the way of a new one.
-            say("clearing what is left of a repository")
             ceph.client("s3", BUCKET).delete_object(Bucket=BUCKET, Key="butler.yaml")
             postgres.empty()
-        say("making the repository")
-        _make()
-    say("registering the camera")
-    # Imported late, as all of the Butler: it takes seconds.
+        _make_repository()
     from tests.services.ingest.lsstcam import register
 
     with open_butler(writeable=True) as butler:
         register(butler)
-    say(URI)
 
 
 def open_butler(writeable: bool = False) -> Butler:
@@ -53,7 +61,7 @@ def open_butler(writeable: bool = False) -> Butler:
     return Butler.from_config(URI, writeable=writeable)
 
 
-def _make() -> None:
+def _make_repository() -> None:
     _set_environment()
     from lsst.daf.butler import Butler, Config
 
@@ -93,3 +101,7 @@ def _set_environment() -> None:
         "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
         "LSST_DB_AUTH": str(_DB_AUTH),
     }
+
+
+if __name__ == "__main__":
+    make()

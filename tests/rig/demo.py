@@ -16,7 +16,7 @@ from tests.rig.command import wait_for
 from tests.rig.errors import RigError
 from tests.rig.progress import Display
 from tests.support import connect, pictures
-from tests.support.camera import Put
+from tests.support.camera import Camera, Put
 from tests.support.detectors import Detector
 from tests.support.exposure import Exposure
 from tests.support.journey import Journey, Stage
@@ -41,11 +41,18 @@ def run(display: Display, timeout: float = 300) -> int:
     Raises:
         RigError: Some files have not arrived in time, or something was left in a queue.
     """
-    console = display.console
     camera = connect.camera()
     seq = camera.next_seq(Exposure.now(0).day)
     exposure = Exposure.now(seq)
-    watcher = connect.watcher([exposure])
+    with connect.watcher([exposure]) as watcher:
+        _show(display, camera, exposure, watcher, timeout)
+    return 0
+
+
+def _show(
+    display: Display, camera: Camera, exposure: Exposure, watcher: Watcher, timeout: float
+) -> None:
+    console = display.console
     journey = watcher.journey
     console.print(
         f"\nThe camera takes exposure [bold]{exposure.name}[/bold]: {len(exposure.keys)} files to "
@@ -72,7 +79,6 @@ def run(display: Display, timeout: float = 300) -> int:
     )
     console.print("Every queue is empty: nothing waits, and no worker holds a file.")
     console.print(_next_steps(watcher, exposure), soft_wrap=True)
-    return 0
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from tests.rig import butler, credentials
 from tests.rig.site import RGW_URL
@@ -35,11 +36,15 @@ def presence() -> Presence:
     return Presence(f"http://{namespace.outer_address(f'{namespace.FULLNAME}-presence')}:8080")
 
 
-def repository() -> Repository:
-    """Return the Butler repository, read with the credentials that ingest has."""
-    return Repository(butler.open_butler())
+@contextmanager
+def repository() -> Iterator[Repository]:
+    """Open the Butler repository, read with the credentials that ingest has."""
+    with butler.open_butler() as opened:
+        yield Repository(opened)
 
 
-def watcher(exposures: Iterable[Exposure]) -> Watcher:
-    """Return a watcher over exposures that are about to be taken."""
-    return Watcher(Journey(exposures), queues(), repository(), presence())
+@contextmanager
+def watcher(exposures: Iterable[Exposure]) -> Iterator[Watcher]:
+    """Open a watcher over exposures that are about to be taken."""
+    with repository() as opened:
+        yield Watcher(Journey(exposures), queues(), opened, presence())

@@ -58,24 +58,24 @@ def take(count: int, timeout: float) -> Night:
         Exposure(day, first + number, begun=begin + timedelta(seconds=CADENCE * number))
         for number in range(count)
     ]
-    watcher = connect.watcher(exposures)
-    journey = watcher.journey
-    announced_before = watcher.queues.announcements(day)
-    # The first PUT of all, so that it has long been announced to all when the others have come.
-    stray = camera.put(f"{exposures[0].prefix}notes.txt", b"Seeing 0.7 arcsec.\n").key
-    deadline = time.monotonic() + timeout
-    with ThreadPoolExecutor(1) as pool:
-        repeated = pool.submit(_take_all, camera, journey)
+    with connect.watcher(exposures) as watcher:
+        journey = watcher.journey
+        announced_before = watcher.queues.announcements(day)
+        # The first PUT of all, so that it has long been announced to all when the others have come.
+        stray = camera.put(f"{exposures[0].prefix}notes.txt", b"Seeing 0.7 arcsec.\n").key
+        deadline = time.monotonic() + timeout
+        with ThreadPoolExecutor(1) as pool:
+            repeated = pool.submit(_take_all, camera, journey)
 
-        def on_look() -> None:
-            if repeated.done():
-                repeated.result()  # raises what the camera's PUT raised
+            def on_look() -> None:
+                if repeated.done():
+                    repeated.result()  # raises what the camera's PUT raised
 
-        arrived = watcher.until_complete(timeout, on_look)
-        again = tuple(repeated.result())
-    if not arrived:
-        missing = {str(stage): journey.missing(stage)[:5] for stage in Stage}
-        raise RigError(f"after {timeout:g} s: {missing}; failures: {watcher.failures()}")
+            arrived = watcher.until_complete(timeout, on_look)
+            again = tuple(repeated.result())
+        if not arrived:
+            missing = {str(stage): journey.missing(stage)[:5] for stage in Stage}
+            raise RigError(f"after {timeout:g} s: {missing}; failures: {watcher.failures()}")
     due = len(journey.detectors) + len(again)
     announcements = wait_for(
         f"enqueue counts {due} announcements, repeated ones too",
