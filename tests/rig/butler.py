@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.rig import ceph, credentials, postgres
 from tests.rig.command import run
+from tests.rig.files import write_private
 from tests.rig.progress import Say
 from tests.rig.site import PROJECT, RGW_URL, STATE
 
@@ -90,8 +91,7 @@ def _set_environment() -> None:
         "username": postgres.USER,
         "password": known.password("postgres/butler"),
     }
-    with os.fdopen(os.open(_DB_AUTH, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        yaml.safe_dump([login], file)
+    write_private(_DB_AUTH, yaml.safe_dump([login]))
     os.environ |= {
         "S3_ENDPOINT_URL": RGW_URL,
         "AWS_ACCESS_KEY_ID": keys.access_key,

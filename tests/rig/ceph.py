@@ -5,6 +5,7 @@ The disk is BlueStore in a sparse file, so that what was PUT outlives a kill and
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -19,12 +20,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.rig import credentials, supervisor
 from tests.rig.command import run, wait_for
 from tests.rig.errors import RigError
+from tests.rig.files import write_private
 from tests.rig.packages import program
 from tests.rig.progress import Say
 from tests.rig.site import LISTENER_URL, NODE, RGW_PORT, RGW_URL, STATE
 
 REGION = "default"
 USERS = ("rubin-summit", "rubin-summit-users", "prompt-processing-dev", "rubin-prompt-processing")
+CONTRACT_USERS = {"owner": "contract-owner", "other": "contract-other"}
+"""Whom the contract suite works as, in buckets of its own."""
+
 BUCKETS = ("rubin-summit", "rubin-summit-users")
 """Each is owned by the user of the same name."""
 
@@ -33,6 +38,9 @@ FOREIGN_NAME = "rubin-prompt-processing-prod"
 FOREIGN_USER = "rubin-prompt-processing"
 FOREIGN_ENDPOINT = f"{LISTENER_URL}/prompt-processing"
 """Prompt Processing's topic and notification: theirs, on the bucket that ours are on."""
+
+GATEWAYS = STATE / "gateways.json"
+"""The gateway as the contract suite wants it described (RGW_GATEWAYS)."""
 
 _FOLDER = STATE / "ceph"
 _CONFIG = _FOLDER / "ceph.conf"
@@ -73,12 +81,13 @@ def up(say: Say) -> None:
         timeout=120,
         log=gateway.log,
     )
-    for user in USERS:
+    for user in (*USERS, *CONTRACT_USERS.values()):
         if not let_in[user]:
             _make_user(user)
     for bucket in BUCKETS:
         _make_bucket(bucket)
     _prompt_processing()
+    _write_gateways()
     say(f"{RGW_URL}, buckets {', '.join(BUCKETS)}")
 
 
@@ -249,3 +258,10 @@ def _prompt_processing() -> None:
             ]
         },
     )
+
+
+def _write_gateways() -> None:
+    described: dict[str, Any] = {"endpoint": RGW_URL, "region": REGION}
+    for role, user in CONTRACT_USERS.items():
+        described[role] = dataclasses.asdict(credentials.load().s3(user))
+    write_private(GATEWAYS, json.dumps({"16.2.15": described}, indent=1))

@@ -155,8 +155,13 @@ state = "{_CONTAINERD}/state"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "{STATE}/cni"
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "{_CONTAINERD}/registries"
 """,
     )
+    # All images come from archives. Whatever else is asked for fails at once, here, and not in a
+    # registry of the world.
+    _write(_CONTAINERD / "registries/_default/hosts.toml", 'server = "http://127.0.0.1:1"\n')
     # ptp and not bridge: over a bridge, answers between two pods of the node bypass the
     # translation of Service addresses.
     _write(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.rig.files import write_private
 from tests.rig.site import STATE
 
 _lock = threading.Lock()
@@ -34,7 +34,7 @@ class Credentials:
             known = self._read()
             if name not in known:
                 known[name] = secrets.token_hex(16)
-                self._write(known)
+                write_private(self.path, json.dumps(known, indent=1))
             return known[name]
 
     def s3(self, user: str) -> S3Keys:
@@ -46,14 +46,6 @@ class Credentials:
             return {}
         known: dict[str, str] = json.loads(self.path.read_text())
         return known
-
-    def _write(self, known: dict[str, str]) -> None:
-        # Written aside and renamed: an interruption must not lose what the stores already hold.
-        aside = self.path.with_suffix(".new")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(known, file, indent=1)
-        aside.replace(self.path)
 
 
 def load() -> Credentials:

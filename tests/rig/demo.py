@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -133,9 +135,8 @@ def _next_steps(watcher: Watcher, exposure: Exposure) -> str:
     vault_keys = site.STATE / "vault" / "init.json"
     s3_keys = site.STATE / "credentials.json"
     kubectl = f"kubectl -n {release.NAMESPACE}"
-    programs = binaries.site(lambda _: None)
-    helm = release.helm()
-    upgrade = " ".join((helm, *release.COMMAND[1:], "-f", str(release.RIG_VALUES)))
+    programs = f"{Path(sys.executable).parent}:{binaries.site(lambda _: None)}"
+    upgrade = " ".join((*release.COMMAND, "-f", str(release.RIG_VALUES)))
     text = f"""
 The site stays up. How to reach it:
   Kubernetes  export KUBECONFIG={site.KUBECONFIG} PATH={programs}:$PATH
@@ -147,7 +148,7 @@ The site stays up. How to reach it:
 What to try next:
   more ingest pods         {kubectl} scale deploy/{FULLNAME}-ingest --replicas=3
   a bad tag                {upgrade} --set ingest.image.tag=no-such-tag
-  and back again           {helm} rollback {release.ENVIRONMENT} -n {release.NAMESPACE}
+  and back again           helm rollback {release.ENVIRONMENT} -n {release.NAMESPACE}
   one more exposure        make demo
   take everything away     make demo-down"""
     return escape(text)

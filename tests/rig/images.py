@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,6 @@ from tests.rig.site import CACHE, PROJECT, STATE
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _RIG_IMAGES = PROJECT / "tests/rig/images"
 _builds = threading.Semaphore(2)
-_base_lock = threading.Lock()
 _record_lock = threading.Lock()
 
 
@@ -39,10 +37,10 @@ class Root:
             return done
         done.parent.mkdir(parents=True, exist_ok=True)
         log = _log(f"mmdebstrap-{self.suite}")
-        aside = done.with_suffix(f".{os.getpid()}.tar")
+        aside = done.with_suffix(".new")
         say(f"making a root folder of Debian {self.suite} (log: {log})")
         mmdebstrap = packages.program("mmdebstrap")
-        run(mmdebstrap, *self._options(), self.suite, aside, timeout=900, log=log)
+        run(mmdebstrap, "--format=tar", *self._options(), self.suite, aside, timeout=900, log=log)
         aside.rename(done)
         return done
 
@@ -92,6 +90,15 @@ def hooks(tag: str) -> Image:
     return Image(f"{_SERVICES}hooks:{tag}", PROJECT / "hooks")
 
 
+def base(say: Say) -> str:
+    """Return the name of the stand-in for the official Python image, building it if need be."""
+    name = f"{_BASE.name}-{_key(_BASE)}"
+    _PYTHON.archive(say)
+    if not run(*_command("images", "-q", name), check=False).strip():
+        _build(replace(_BASE, name=name), _log("image-base"), say)
+    return name
+
+
 def archive(image: Image, say: Say) -> Path:
     """Return the OCI archive of an image, building it if need be."""
     short = image.name.rpartition("/")[2].replace(":", "-")
@@ -99,11 +106,12 @@ def archive(image: Image, say: Say) -> Path:
     if done.exists():
         return done
     log = _log(f"image-{short}")
-    (image.root or _PYTHON).archive(say)
+    if image.root:
+        image.root.archive(say)
     say(f"waiting to build {image.name}")
     with _builds:
         _build(image, log, say)
-        aside = done.with_suffix(f".{os.getpid()}.tar")
+        aside = done.with_suffix(".new")
         aside.unlink(missing_ok=True)
         _buildah("push", "-q", image.name, f"oci-archive:{aside}:{image.name}", log=log)
         aside.rename(done)
@@ -121,11 +129,7 @@ def _build(image: Image, log: Path, say: Say) -> None:
     if image.root:
         _bud(image.name, _with_root(image.context, image.root.archive(say)), log)
         return
-    base = f"{_BASE.name}-{_key(_BASE)}"
-    with _base_lock:
-        if not run(*_command("images", "-q", base), check=False).strip():
-            _build(replace(_BASE, name=base), _log("image-base"), say)
-    _bud(image.name, image.context, log, "--build-arg", f"BASE={base}")
+    _bud(image.name, image.context, log, "--build-arg", f"BASE={base(say)}")
 
 
 def pause(say: Say) -> Path:
@@ -139,7 +143,8 @@ def pause(say: Say) -> Path:
         _link(_RIG_IMAGES / "pause/Containerfile", folder / "Containerfile")
         log = _log("image-pause")
         _bud(PAUSE, folder, log)
-        aside = done.with_suffix(f".{os.getpid()}.tar")
+        aside = done.with_suffix(".new")
+        aside.unlink(missing_ok=True)
         _buildah("push", "-q", PAUSE, f"oci-archive:{aside}:{PAUSE}", log=log)
         aside.rename(done)
     return done

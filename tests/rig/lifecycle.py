@@ -32,7 +32,10 @@ from tests.rig.progress import Display, Say
 from tests.rig.site import PROJECT, STATE
 
 _IDENTITY = STATE / "identity"
-_WORKERS = 8
+_LOCK = "\0embargo-butler-rig"
+"""An abstract socket: it is gone with the process that holds it, and leaves no file."""
+_WORKERS = 16
+"""More than ever work: some only wait for another."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def steps(site_images: tuple[images.Image, ...]) -> dict[str, Step]:
     found = {
         "packages": Step("Debian packages", packages.up),
         "network": Step("network", network.up, ("packages",)),
+        "base image": Step("Python base image", images.base, ("packages",)),
         "cluster programs": Step("build Kubernetes", binaries.site),
         "vault program": Step("build Vault", binaries.vault),
         "containers": Step("containerd", cluster.containers, ("packages", "network")),
@@ -87,7 +91,8 @@ def steps(site_images: tuple[images.Image, ...]) -> dict[str, Step]:
     for image in site_images:
         short = image.name.rpartition("/")[2]
         # Built as soon as the tools are there; loaded when containerd is.
-        found[f"build {short}"] = Step(f"build {short}", _build(image), ("packages",))
+        needed = "packages" if image.root else "base image"
+        found[f"build {short}"] = Step(f"build {short}", _build(image), (needed,))
         found[f"load {short}"] = Step(
             f"load {short}", _load(image), (f"build {short}", "containers")
         )
@@ -106,6 +111,8 @@ def up(display: Display, site_images: tuple[images.Image, ...], *, as_is: bool =
         RigError: A step failed; the others that ran then were let end first.
     """
     with _alone():
+        # First, because what an interrupted site left running holds the ports that are asked for.
+        supervisor.end_orphans()
         preflight.check()
         ours = binaries.source_hash(PROJECT / "tests/rig")
         found = _IDENTITY.read_text() if _IDENTITY.exists() else ""
@@ -189,10 +196,9 @@ def _interruptible() -> Iterator[None]:
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """Let one process at a time work on the machine's one site."""
-    # An abstract socket: it is gone with its process, and leaves no file.
     with socket.socket(socket.AF_UNIX) as lock:
         try:
-            lock.bind("\0embargo-butler-rig")
+            lock.bind(_LOCK)
         except OSError as error:
             raise RigError(
                 "another make demo, test or demo-down works on this machine's site now",

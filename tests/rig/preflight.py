@@ -11,14 +11,13 @@ import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.rig import packages, site, supervisor
+from tests.rig import binaries, packages, site, supervisor
 from tests.rig.errors import RigError
 
 _GIB = 1 << 30
 _DISK_COLD = 20 * _GIB
 _DISK_WARM = 4 * _GIB
 _MEMORY = 6 * _GIB
-_GO = (1, 26)
 _PORTS = {
     site.API_PORT: "the API server",
     site.DNS_PORT: "CoreDNS",
@@ -49,7 +48,6 @@ def check() -> None:
         _debian,
         _memory,
         _disk,
-        _go,
         _ports,
         _registries,
     )
@@ -104,18 +102,6 @@ def _disk() -> list[str]:
     return problems
 
 
-def _go() -> list[str]:
-    wanted = ".".join(map(str, _GO))
-    path = shutil.which("go")
-    if not path:
-        return [f"go: not installed; install Go {wanted} or newer and have it on the PATH"]
-    text = subprocess.run([path, "version"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"go(\d+)\.(\d+)", text)
-    if found and (int(found[1]), int(found[2])) >= _GO:
-        return []
-    return [f"{path} is {text.strip() or 'unreadable'}: Go {wanted} or newer is needed"]
-
-
 def _ports() -> list[str]:
     if _is_up():
         return []
@@ -165,25 +151,20 @@ def _listeners(port: int) -> list[str]:
 def _registries() -> list[str]:
     """Ask for a connection to what a cold start downloads from, unless nothing is missing."""
     asked = {}
-    if (
-        os.geteuid() == 0
-        and shutil.which("dpkg-query")
-        and packages.missing_packages(packages.PACKAGES)
-    ):
-        asked["Debian's packages"] = ("mirror.example", 80)
-    if not (site.CACHE / "bin").exists() and shutil.which("go"):
-        command = ["go", "env", "GOPROXY"]
-        proxies = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-        url = urllib.parse.urlsplit(re.split("[,|]", proxies.strip())[0])
-        if url.hostname:
-            asked["Go modules"] = (url.hostname, url.port or (443 if url.scheme == "https" else 80))
+    if shutil.which("dpkg-query") and packages.missing_packages(packages.PACKAGES):
+        asked["Debian's packages"] = "http://mirror.example"
+    if not (site.CACHE / "bin").exists():
+        asked["Go modules"] = re.split("[,|]", binaries.module_proxy())[0]
     problems = []
-    for what, (host, port) in asked.items():
+    for what, url in asked.items():
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
         try:
-            socket.create_connection((host, port), timeout=10).close()
+            socket.create_connection((parts.hostname or url, port), timeout=10).close()
         except OSError as error:
             problems.append(
-                f"no connection for {what}: {error}; check the network, a proxy or a mirror"
+                f"no connection for {what} ({parts.hostname}): {error}; "
+                "check the network, a proxy or a mirror"
             )
     return problems
 

@@ -127,6 +127,14 @@ def is_up() -> bool:
         return _answers(rpc)
 
 
+def end_orphans() -> None:
+    """End the programs whose supervisord was killed, so that they can be started anew."""
+    if not is_up():
+        # The shims hold the pods' containers, and a new containerd finds them again: killed, they
+        # would leave the containers running, known to nobody.
+        _kill_leftovers("containerd-shim")
+
+
 def shut_down() -> None:
     """Stop everything that supervisord knows, and then what outlived an earlier one."""
     with _proxy() as rpc:
@@ -135,23 +143,25 @@ def shut_down() -> None:
             with contextlib.suppress(OSError, xmlrpc.client.Error):
                 rpc.supervisor.shutdown()
             wait_for("supervisord ends", lambda: not Path(f"/proc/{pid}").exists(), timeout=60)
-    kill_leftovers()
+    _kill_leftovers()
 
 
-def kill_leftovers() -> None:
-    """Kill what carries the site's mark and no supervisord knows any more."""
-    for pid in _marked():
+def _kill_leftovers(*spared: str) -> None:
+    """Kill what carries the site's mark, whatever became of its supervisord."""
+    for pid in _marked(*spared):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    wait_for("the site's processes end", lambda: not list(_marked()), timeout=30)
+    wait_for("the site's processes end", lambda: not list(_marked(*spared)), timeout=30)
 
 
-def _marked() -> Iterator[int]:
+def _marked(*spared: str) -> Iterator[int]:
     needle = f"{MARK}=1".encode()
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
             continue
         with contextlib.suppress(OSError):
+            if (folder / "comm").read_text().startswith(spared):
+                continue
             if needle in (folder / "environ").read_bytes().split(b"\0"):
                 yield int(folder.name)
 
@@ -174,7 +184,7 @@ def _daemon() -> Any:
     """Return supervisord's interface, starting it first when none answers."""
     if is_up():
         return _proxy()
-    kill_leftovers()
+    end_orphans()
     for folder in (_PROGRAMS, LOGS):
         folder.mkdir(parents=True, exist_ok=True)
     _SOCKET.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import urllib.error
 import urllib.request
@@ -18,6 +17,7 @@ from hvac.exceptions import Forbidden, InternalServerError, InvalidPath, Invalid
 from tests.rig import binaries, cluster, credentials, pki, postgres, supervisor
 from tests.rig.command import wait_for
 from tests.rig.errors import RigError
+from tests.rig.files import write_private
 from tests.rig.progress import Say
 from tests.rig.site import API_URL, NODE, STATE, VAULT_PORT, VAULT_URL
 
@@ -203,10 +203,7 @@ def _forget() -> None:
 
 
 def _keep(keys: Mapping[str, Any]) -> None:
-    aside = _INIT.with_suffix(".new")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(dict(keys), file)
-    aside.replace(_INIT)
+    write_private(_INIT, json.dumps(dict(keys)))
 
 
 def _keys() -> dict[str, Any]:

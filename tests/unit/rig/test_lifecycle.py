@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 
 import pytest
@@ -63,7 +64,8 @@ def test_a_failure_lets_running_steps_end_and_starts_no_others() -> None:
     assert "✓ slow" in printed(shown)
 
 
-def test_one_at_a_time() -> None:
+def test_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "_LOCK", f"\0rig-test-{os.getpid()}")
     with lifecycle._alone():
         second = lifecycle._alone()
         with pytest.raises(RigError, match="works on this machine's site now"):

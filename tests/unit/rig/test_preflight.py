@@ -25,7 +25,6 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(site, "STATE", tmp_path / "state")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(preflight, "_debian", list)
-    monkeypatch.setattr(preflight, "_go", list)
     monkeypatch.setattr(preflight, "_memory", list)
     monkeypatch.setattr(preflight, "_registries", list)
     monkeypatch.setattr(supervisor, "is_up", lambda: False)
