@@ -167,6 +167,9 @@ def _run_all(display: Display, wanted: dict[str, Step]) -> None:
             for future in done:
                 name = running.pop(future)
                 if error := future.exception():
+                    if failure is None and running:
+                        left = ", ".join(wanted[name].title for name in running.values())
+                        display.line(f"nothing more is begun; still working: {left}")
                     failure = failure or error
                 else:
                     order.done(name)

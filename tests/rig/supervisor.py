@@ -121,6 +121,15 @@ def is_running(name: str) -> bool:
         return _answers(rpc) and _runs(rpc, name)
 
 
+def running() -> dict[str, int]:
+    """Return the process id of each program that runs, and of supervisord itself."""
+    with _proxy() as rpc:
+        if not _answers(rpc):
+            return {}
+        found = {info["name"]: info["pid"] for info in rpc.supervisor.getAllProcessInfo()}
+        return {"supervisord": rpc.supervisor.getPID(), **{n: p for n, p in found.items() if p}}
+
+
 def is_up() -> bool:
     """Tell whether supervisord answers, which is to say that a site is up or half up."""
     with _proxy() as rpc:
