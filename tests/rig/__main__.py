@@ -26,9 +26,10 @@ def main() -> int:
                 lifecycle.down(display)
                 display.line("nothing of the site is left but its cache")
                 return 0
-            lifecycle.up(display, release.site_images(), as_is=arguments.as_is)
+            loaded = lifecycle.up(display, release.site_images(), as_is=arguments.as_is)
             if arguments.command == "demo":
                 with display.step("deploy the chart") as say:
+                    release.restart_outdated(loaded)
                     release.deploy(say)
                 from tests.rig import demo  # what it imports takes seconds
 

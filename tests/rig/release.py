@@ -47,7 +47,13 @@ def site_images() -> tuple[images.Image, ...]:
 
 
 def prepare_namespace() -> None:
-    """Make the namespace, with restricted pod security enforced."""
+    """Make the namespace, with restricted pod security enforced; clear what an interruption left.
+
+    A Helm that was killed leaves its revision pending, and refuses to work until that is gone.
+    """
+    phase = ("get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "jsonpath={.status.phase}")
+    if kubectl(*phase) == "Terminating":
+        kubectl("wait", "--for=delete", f"namespace/{NAMESPACE}", "--timeout=120s", timeout=130)
     labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
     namespace = {
         "apiVersion": "v1",
@@ -55,6 +61,9 @@ def prepare_namespace() -> None:
         "metadata": {"name": NAMESPACE, "labels": labels},
     }
     kubectl("apply", "-f", "-", stdin=yaml.safe_dump(namespace))
+    pending = "status in (pending-install,pending-upgrade,pending-rollback)"
+    owned = f"owner=helm,name={ENVIRONMENT},{pending}"
+    kubectl("delete", "secret", "-n", NAMESPACE, "-l", owned)
 
 
 def deploy(say: Callable[[str], None], *extra: str, timeout: int = 300) -> str:
@@ -78,12 +87,12 @@ def deployments() -> list[str]:
     return [name.removeprefix("deployment.apps/") for name in found.split()]
 
 
-def restart_outdated(changed: Sequence[str]) -> None:
-    """Restart what runs another state of an image than the one now under its tag."""
+def restart_outdated(loaded: Sequence[str]) -> None:
+    """Restart what runs another state of an image than the one loaded now under the same tag."""
     for name in deployments():
         image = "jsonpath={.spec.template.spec.containers[*].image}"
         used = kubectl("get", "deployment", name, "-n", NAMESPACE, "-o", image).split()
-        if set(used) & set(changed):
+        if set(used) & set(loaded):
             kubectl("rollout", "restart", f"deployment/{name}", "-n", NAMESPACE)
 
 

@@ -23,7 +23,7 @@ def printed(shown: Display) -> str:
 
 
 def test_every_step_waits_for_steps_that_exist() -> None:
-    steps = lifecycle.steps(release.site_images())
+    steps = lifecycle.steps(release.site_images(), [])
     assert {name for step in steps.values() for name in step.after} <= set(steps)
 
 
