@@ -20,7 +20,7 @@ class Presence:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._pool = urllib3.PoolManager(timeout=10, retries=False)
+        self._pool = urllib3.PoolManager(maxsize=4, timeout=10, retries=False)
 
     def address(self, group: str, detector: str) -> str:
         """Return the URL that asks for a detector's first image of a group."""
