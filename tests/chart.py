@@ -1,50 +1,131 @@
-"""The chart's own checks: `helm lint` for each environment, and its helm-unittest suites."""
+"""The chart's own checks, beside those of pytest: what other programs say of it."""
 
 from __future__ import annotations
 
+import difflib
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from tests.rig import binaries
 from tests.rig.errors import RigError
-from tests.rig.release import CHART, helm
+from tests.rig.progress import Say
+from tests.rig.release import helm
 from tests.rig.site import PROJECT
+from tests.tools import schemas
+from tests.unit.chart.helm import CHART, files, inputs, load, template
+
+README = CHART / "README.md"
+_DOCS = ("--chart-search-root", str(CHART.parent), "--sort-values-order", "file")
+# What no environment has, for kubeconform to see.
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "summit": {
+        "ingest": {"replicas": None, "autoscaling": {"enabled": True}},
+        "presence": {"replicas": 2, "service": {"sourceRanges": ["10.0.0.0/8"]}},
+        "idle": {
+            "serviceAccount": {"create": True},
+            "volumes": {"extra": {"emptyDir": {"sizeLimit": "1Mi"}}},
+            "volumeMounts": {"/extra": {"name": "extra"}},
+            "tolerations": [{"key": "ingest", "operator": "Exists"}],
+        },
+        "pods": {
+            "imagePullSecrets": [{"name": "registry"}],
+            "topologySpreadConstraints": [
+                {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
+            ],
+        },
+        "redis": {"persistence": {"existingClaim": "old"}},
+        "networkPolicy": {"enabled": True},
+    },
+    "summit-new": {"enqueue": {"kafka": {"drain": {"topic": "old"}}}},
+}
 
 
-def main() -> int:
-    """Run the checks; return the first exit status that is not 0."""
-    environments = sorted((PROJECT / "values").glob("*.yaml"))
-    if not environments:
-        print("no environment in values/", file=sys.stderr)
-        return 1
-    for values in environments:
-        if status := _lint(values):
-            return status
+def main(arguments: list[str]) -> int:
+    """Run the checks, or with `docs` write the chart's README; return 1 if anything is wrong."""
     try:
-        unittest = binaries.helm_unittest(lambda text: print(f"helm-unittest: {text}", flush=True))
+        if arguments == ["docs"]:
+            README.write_text(_readme(), encoding="utf-8")
+            return 0
+        results = [check() for check in (_lint, _unittest, _docs, _conform)]
+        return int(not all(results))
     except RigError as error:
         print(error, file=sys.stderr)
         return 1
-    return subprocess.run([unittest, "--strict", CHART], check=False).returncode
 
 
-def _lint(values: Path) -> int:
-    files = [values, PROJECT / "bucket-config" / values.name]
-    options = [word for file in files if file.exists() for word in ("-f", str(file))]
+def _say(name: str) -> Say:
+    return lambda text: print(f"{name}: {text}", flush=True)
+
+
+def _environments() -> list[str]:
+    found = sorted(path.stem for path in (PROJECT / "values").glob("*.yaml"))
+    if not found:
+        raise RigError("no environment in values/")
+    return found
+
+
+def _lint() -> bool:
+    results = [_lint_environment(name) for name in _environments()]
+    return all(results)
+
+
+def _lint_environment(name: str) -> bool:
     # An environment's chart renders for its own namespace only.
-    namespace = _namespace(values)
-    command = [helm(), "lint", "--strict", "--quiet", str(CHART), "-n", namespace, *options]
-    done = subprocess.run(command, check=False, cwd=PROJECT)
-    print(f"helm lint {values.stem}: {'ok' if not done.returncode else 'failed'}", flush=True)
-    return done.returncode
+    namespace = str(load(PROJECT / "values" / f"{name}.yaml")["namespace"])
+    command = [helm(), "lint", "--strict", "--quiet", str(CHART), "-n", namespace, *files(name)]
+    required = yaml.safe_dump(dict(inputs(name)))
+    done = subprocess.run([*command, "-f", "-"], input=required, text=True, check=False)
+    fine = not done.returncode
+    print(f"helm lint {name}: {'ok' if fine else 'failed'}", flush=True)
+    return fine
 
 
-def _namespace(values: Path) -> str:
-    return str(yaml.safe_load(values.read_text())["namespace"])
+def _unittest() -> bool:
+    program = binaries.helm_unittest(_say("helm-unittest"))
+    return not subprocess.run([program, "--strict", CHART], check=False).returncode
+
+
+def _readme() -> str:
+    command = [str(binaries.helm_docs(_say("helm-docs"))), "--dry-run", *_DOCS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode or not done.stdout.strip():
+        raise RigError(f"helm-docs failed: {done.stderr.strip()}")
+    return done.stdout.strip() + "\n"
+
+
+def _docs() -> bool:
+    wanted, found = _readme(), README.read_text(encoding="utf-8")
+    name = str(README.relative_to(PROJECT))
+    for line in difflib.unified_diff(found.splitlines(), wanted.splitlines(), name, "values.yaml"):
+        print(line)
+    if wanted != found:
+        print(f"{name} is not what values.yaml says: python -m tests.chart docs", flush=True)
+    return wanted == found
+
+
+def _conform() -> bool:
+    program = binaries.kubeconform(_say("kubeconform"))
+    known = schemas.folder(_say("schemas"))
+    rendered = [template(name) for name in _environments()]
+    rendered += [template(name, values) for name, values in _OPTIONS.items()]
+    results = [_conforms(program, known / minor, rendered) for minor in schemas.KUBERNETES]
+    return all(results)
+
+
+def _conforms(program: Path, known: Path, rendered: list[str]) -> bool:
+    location = f"{known}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+    command = [str(program), "-strict", "-summary", "-schema-location", location, "-"]
+    done = subprocess.run(
+        command, input="---\n".join(rendered), capture_output=True, text=True, check=False
+    )
+    print(f"kubeconform {known.name}: {done.stdout.strip()}", flush=True)
+    return not done.returncode
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

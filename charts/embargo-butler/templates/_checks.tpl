@@ -2,61 +2,148 @@
 
 {{- define "embargo-butler.checks" -}}
 {{- if ne .Release.Namespace .Values.namespace }}
-{{- fail (printf "environment %s lives in namespace %s (value `namespace`), this release would go to namespace %s: give helm `--namespace %s`" .Values.environment .Values.namespace .Release.Namespace .Values.namespace) }}
-{{- end }}
-
-{{- range $component := list "redis" "enqueue" "ingest" "idle" "presence" }}
-{{- $values := get $.Values $component }}
-{{- if and (ne (toString $values.enabled) "false") (not $values.image.tag) (not $values.image.digest) }}
-{{- fail (printf "`%s.image.tag` is empty: say which version of %s this environment runs, or give `%s.image.digest`" $component $component $component) }}
-{{- end }}
-{{- range $name, $value := $values.env }}
-{{- if kindIs "map" $value }}
-{{- include "embargo-butler.checkSecret" (dict "root" $ "at" (printf "%s.env.%s" $component $name) "ref" $value) }}
+{{- fail (printf "environment %s lives in namespace %s (value `namespace`), this release would go to namespace %s: give helm `--namespace %s`" .Values.environment .Values.namespace .Release.Namespace .Values.namespace) }}{{ end }}
+{{- range $name := list "redis" "enqueue" "ingest" "idle" "presence" }}
+{{- $values := get $.Values $name }}
+{{- if ne (toString $values.enabled) "false" }}
+{{- include "embargo-butler.checkComponent" (dict "root" $ "name" $name "values" $values) }}
+{{- with $values.service }}
+{{- if not (and (eq $name "enqueue") (eq $.Values.enqueue.mode "kafka")) }}
+{{- include "embargo-butler.checkService" (dict "name" $name "service" .) }}
 {{- end }}
 {{- end }}
 {{- end }}
-
-{{- include "embargo-butler.checkSecret" (dict "root" $ "at" "redis.password" "ref" .Values.redis.password) }}
-{{- with .Values.enqueue }}
-{{- if eq .mode "webhook" }}
-{{- include "embargo-butler.checkSecret" (dict "root" $ "at" "enqueue.notificationSecret" "ref" .notificationSecret) }}
 {{- end }}
-{{- range $name := list "cluster" "topic" }}
-{{- $value := get $.Values.enqueue.kafka $name }}
-{{- if and (eq $.Values.enqueue.mode "kafka") (not $value) }}
-{{- fail (printf "`enqueue.mode` is kafka, but `enqueue.kafka.%s` is empty: say what to consume" $name) }}
-{{- else if and (ne $.Values.enqueue.mode "kafka") $value }}
-{{- fail (printf "`enqueue.kafka.%s` is %s, but `enqueue.mode` is %s: set the mode to kafka, or leave the former out" $name $value $.Values.enqueue.mode) }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- range $file, $ref := include "embargo-butler.given" .Values.ingest.files | fromJson }}
-{{- include "embargo-butler.checkSecret" (dict "root" $ "at" (printf "ingest.files.%s" $file) "ref" $ref) }}
-{{- end }}
-
-{{- range $name := list "BUCKET" "BUTLER_REPO" }}
-{{- if not (get $.Values.ingest.env $name) }}
-{{- fail (printf "`ingest.env.%s` is missing: ingest does not start without it" $name) }}
-{{- end }}
-{{- end }}
-
-{{- range $component := list "redis" "enqueue" "presence" }}
-{{- with (get $.Values $component).service }}
-{{- if and .address (ne .type "LoadBalancer") }}
-{{- fail (printf "`%s.service.address` is %s, but `%s.service.type` is %s: only a LoadBalancer has an address of its own" $component .address $component .type) }}
-{{- end }}
-{{- end }}
-{{- end }}
-
+{{- include "embargo-butler.checkRedis" . }}
+{{- include "embargo-butler.checkEnqueue" . }}
+{{- include "embargo-butler.checkIngest" . }}
+{{- include "embargo-butler.checkScale" . }}
 {{- $secrets := include "embargo-butler.given" .Values.secrets | fromJson }}
 {{- range $name, $_ := include "embargo-butler.given" .Values.existingSecrets | fromJson }}
-{{- if hasKey $secrets $name }}
-{{- fail (printf "Secret %s is in `secrets` and in `existingSecrets`: it is either copied from Vault or left to somebody else, so leave one of both out" $name) }}
+{{- if hasKey $secrets $name }}{{ fail (printf "Secret %s is in `secrets` and in `existingSecrets`: it is either copied from Vault or left to somebody else, so leave one of both out" $name) }}{{ end }}
+{{- end }}
+{{- include "embargo-butler.checkBuckets" . }}
+{{- end }}
+
+{{- define "embargo-butler.checkComponent" -}}
+{{- $name := .name }}
+{{- if not (or .values.image.tag .values.image.digest) }}{{ fail (printf "`%s.image.tag` is empty: say which version of %s this environment runs, or give `%s.image.digest`" $name $name $name) }}{{ end }}
+{{- range $variable, $value := .values.env }}
+{{- if kindIs "map" $value }}
+{{- include "embargo-butler.checkSecret" (dict "root" $.root "at" (printf "%s.env.%s" $name $variable) "ref" $value) }}
+{{- end }}
+{{- end }}
+{{- range $what, $amount := .values.resources.limits }}
+{{- if not (get ($.values.resources.requests | default dict) $what) }}
+{{- fail (printf "`%s.resources.limits.%s` is %s, but `%s.resources.requests.%s` is empty and would silently be as much: say what to reserve" $name $what $amount $name $what) }}{{ end }}
+{{- end }}
+{{- range $label := list "app" "site" }}
+{{- if or (hasKey $.values.podLabels $label) (hasKey $.root.Values.pods.podLabels $label) }}
+{{- fail (printf "`podLabels` of %s or of `pods` has %s, which the selector of %s is made of: take another name" $name $label $name) }}{{ end }}
+{{- end }}
+{{- if and .values.serviceAccount.annotations (not .values.serviceAccount.create) }}
+{{- fail (printf "`%s.serviceAccount.annotations` is given, but `%s.serviceAccount.create` is false: set it to true, or annotate the account where it is made" $name $name) }}{{ end }}
+{{- $volumes := merge (include "embargo-butler.given" .values.volumes | fromJson) (.values.claims | default dict) }}
+{{- range $path, $mount := include "embargo-butler.given" .values.volumeMounts | fromJson }}
+{{- if not (hasKey $volumes $mount.name) }}{{ fail (printf "`%s.volumeMounts` has volume %s at %s, which `%s.volumes` does not have: declare it there" $name $mount.name $path $name) }}{{ end }}
 {{- end }}
 {{- end }}
 
-{{- include "embargo-butler.checkBuckets" . }}
+{{- define "embargo-butler.checkService" -}}
+{{- with .service }}
+{{- if ne .type "LoadBalancer" }}
+{{- if .address }}{{ fail (printf "`%s.service.address` is %s, but `%s.service.type` is %s: only a LoadBalancer has an address of its own, so leave one of both out" $.name .address $.name .type) }}{{ end }}
+{{- if .sourceRanges }}{{ fail (printf "`%s.service.sourceRanges` is given, but `%s.service.type` is %s: only a LoadBalancer is closed to others, so leave one of both out" $.name $.name .type) }}{{ end }}
+{{- if eq $.name "presence" }}{{ fail (printf "`presence.enabled` is true, but `presence.service.type` is %s, so Prompt Processing cannot reach it: set the type to LoadBalancer, or enabled to false" .type) }}{{ end }}
+{{- else if not (or .pool .address .annotations) }}
+{{- fail (printf "`%s.service.type` is LoadBalancer, but neither `%s.service.pool` nor `%s.service.address` says which address others depend on: name one" $.name $.name $.name) }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "embargo-butler.checkRedis" -}}
+{{- include "embargo-butler.checkSecret" (dict "root" . "at" "redis.password" "ref" .Values.redis.password) }}
+{{- with .Values.redis }}
+{{- if ne (int .service.port) 6379 }}{{ fail (printf "`redis.service.port` is %d, but the services connect to 6379 of what REDIS_HOST names: leave the port out" (int .service.port)) }}{{ end }}
+{{- if and .persistence.existingClaim .persistence.annotations }}
+{{- fail (printf "`redis.persistence.annotations` is given, but `redis.persistence.existingClaim` is %s, which is not made here: annotate it where it is, and leave the former out" .persistence.existingClaim) }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "embargo-butler.checkEnqueue" -}}
+{{- $kafka := .Values.enqueue.kafka }}
+{{- $drain := include "embargo-butler.filled" $kafka.drain | fromJson }}
+{{- if eq .Values.enqueue.mode "kafka" }}
+{{- range $name := list "cluster" "topic" }}
+{{- if not (get $kafka $name) }}{{ fail (printf "`enqueue.mode` is kafka, but `enqueue.kafka.%s` is empty: say what to consume" $name) }}{{ end }}
+{{- end }}
+{{- $topics := .Values.bucketConfig.topics | default dict }}
+{{- $declared := dig $kafka.topic "attributes" "push-endpoint" "" $topics }}
+{{- if and (not $kafka.fedBy) (or (not $declared) (dig $kafka.topic "unconfirmed" "" $topics)) }}
+{{- fail (printf "`enqueue.kafka.topic` is %s, which `bucketConfig.topics` does not declare, or not for certain: declare it, or say in `enqueue.kafka.fedBy` who feeds it" $kafka.topic) }}{{ end }}
+{{- if and $declared (not (hasPrefix "kafka://" $declared)) }}
+{{- fail (printf "`enqueue.kafka.topic` is %s, but `bucketConfig.topics.%s` announces to %s: give it a push-endpoint kafka://..." $kafka.topic $kafka.topic $declared) }}{{ end }}
+{{- if and $drain (not $drain.topic) }}{{ fail (printf "`enqueue.kafka.drain.%s` is given, but `enqueue.kafka.drain.topic` is empty: name the topic to drain, or leave `drain` out" (keys $drain | first)) }}{{ end }}
+{{- if and (eq (toString $drain.topic) $kafka.topic) (eq ($drain.cluster | default $kafka.cluster) $kafka.cluster) }}
+{{- fail (printf "`enqueue.kafka.drain.topic` and `enqueue.kafka.topic` are both %s of the same brokers: drain the old topic, or leave `drain` out" $kafka.topic) }}{{ end }}
+{{- else }}
+{{- include "embargo-butler.checkSecret" (dict "root" . "at" "enqueue.notificationSecret" "ref" .Values.enqueue.notificationSecret) }}
+{{- range $name, $value := include "embargo-butler.filled" (merge (omit $kafka "drain") (dict "drain.topic" $drain.topic)) | fromJson }}
+{{- fail (printf "`enqueue.kafka.%s` is %s, but `enqueue.mode` is %s: set the mode to kafka, or leave the former out" $name $value $.Values.enqueue.mode) }}{{ end }}
+{{- end }}
+{{- $address := regexMatch `\{\{[^}]*enqueue\.address` (toJson .Values.bucketConfig) }}
+{{- if and $address (eq .Values.enqueue.mode "kafka") }}
+{{- fail "`bucketConfig.topics` announces to {{ enqueue.address }}, but `enqueue.mode` is kafka, which has no Service: announce to kafka://..., or set the mode to webhook" }}{{ end }}
+{{- if and $address (ne .Values.enqueue.service.type "LoadBalancer") }}
+{{- fail (printf "`bucketConfig.topics` announces to {{ enqueue.address }}, but `enqueue.service.type` is %s: set the type to LoadBalancer" .Values.enqueue.service.type) }}{{ end }}
+{{- $regexp := .Values.enqueue.env.DATASET_REGEXP }}
+{{- if and (kindIs "string" $regexp) (or (not $regexp) (regexMatch `^\(?\^` $regexp)) }}
+{{- fail (printf "`enqueue.env.DATASET_REGEXP` is %q, but what it is searched in begins with `ingest.env.BUCKET` (%s/...), so it would match %s: describe a key from its instrument on, without ^" $regexp .Values.ingest.env.BUCKET (ternary "nothing" "everything" (ne $regexp ""))) }}{{ end }}
+{{- end }}
+
+{{- define "embargo-butler.checkIngest" -}}
+{{- $env := .Values.ingest.env }}
+{{- range $name := list "BUCKET" "BUTLER_REPO" }}
+{{- if not (get $env $name) }}{{ fail (printf "`ingest.env.%s` is missing: ingest does not start without it" $name) }}{{ end }}
+{{- end }}
+{{- $profile := regexFind `^[^@]+@` $env.BUCKET | trimSuffix "@" }}
+{{- if ne $profile (.Values.enqueue.env.PROFILE | default "") }}
+{{- fail (printf "`enqueue.env.PROFILE` is %q, but `ingest.env.BUCKET` is %s: enqueue would put the images into another queue than ingest takes them from, so give both the same profile" (.Values.enqueue.env.PROFILE | default "") $env.BUCKET) }}{{ end }}
+{{- if and $profile (not (get $env (printf "LSST_RESOURCES_S3_PROFILE_%s" $profile))) }}
+{{- fail (printf "`ingest.env.BUCKET` is %s, but `ingest.env.LSST_RESOURCES_S3_PROFILE_%s` is missing: give the credentials of the profile" $env.BUCKET $profile) }}{{ end }}
+{{- if ne (empty $env.AWS_ACCESS_KEY_ID) (empty $env.AWS_SECRET_ACCESS_KEY) }}{{ fail "one of `ingest.env.AWS_ACCESS_KEY_ID` and `ingest.env.AWS_SECRET_ACCESS_KEY` is missing: give both, or none" }}{{ end }}
+{{- range $name := list "MAX_FAILURES" "MAX_GUIDER_WAIT" "MAX_INGESTS" "GROUP_LIFETIME" }}
+{{- $value := get $env $name }}
+{{- if and (hasKey $env $name) (kindIs "string" $value) (not (regexMatch `^[0-9]+(\.[0-9]+)?$` $value)) }}
+{{- fail (printf "`ingest.env.%s` is %q, on which ingest ends at its start: give a number, or null for its own" $name $value) }}{{ end }}
+{{- end }}
+{{- $files := include "embargo-butler.given" .Values.ingest.files | fromJson }}
+{{- range $file, $ref := $files }}
+{{- include "embargo-butler.checkSecret" (dict "root" $ "at" (printf "ingest.files.%s" $file) "ref" $ref) }}
+{{- end }}
+{{- if ne (empty .Values.ingest.rucio) (empty $env.RUCIO_RSE) }}{{ fail "one of `ingest.rucio` and `ingest.env.RUCIO_RSE` is missing: give both to register images with Rucio, or none" }}{{ end }}
+{{- $key := dig "client" "ssh_private_key" "" .Values.ingest.rucio }}
+{{- if and $key (not (hasKey $files (base $key))) }}{{ fail (printf "`ingest.rucio.client.ssh_private_key` is %s, but `ingest.files` has no %s: name the Secret that it comes from" $key (base $key)) }}{{ end }}
+{{- if has .Values.ingest.name (list "redis" "enqueue" "enqueue-drain" "idle" "presence") }}{{ fail (printf "`ingest.name` is %s, as another Deployment's: take another name" .Values.ingest.name) }}{{ end }}
+{{- end }}
+
+{{- /* Does the number of ingest's pods suit those who decide it, and the Butler? */}}
+{{- define "embargo-butler.checkScale" -}}
+{{- with .Values.ingest }}
+{{- if .autoscaling.enabled }}
+{{- if not (kindIs "invalid" .replicas) }}{{ fail (printf "`ingest.autoscaling.enabled` is true, but `ingest.replicas` is %d, which every upgrade would go back to: set `ingest.replicas` to null" (int .replicas)) }}{{ end }}
+{{- if gt (int .autoscaling.minReplicas) (int .autoscaling.maxReplicas) }}
+{{- fail (printf "`ingest.autoscaling.minReplicas` is %d, but `ingest.autoscaling.maxReplicas` is %d: the former cannot be more" (int .autoscaling.minReplicas) (int .autoscaling.maxReplicas)) }}{{ end }}
+{{- end }}
+{{- if .sqliteButler }}
+{{- if .autoscaling.enabled }}{{ fail "`ingest.sqliteButler` is given, but `ingest.autoscaling.enabled` is true: two pods would corrupt the SQLite file, so set it to false" }}{{ end }}
+{{- if or (kindIs "invalid" .replicas) (gt (int .replicas) 1) }}
+{{- fail (printf "`ingest.sqliteButler` is given, but `ingest.replicas` is %s: two pods would corrupt the SQLite file, so set it to 1" (ternary "null" (toString .replicas) (kindIs "invalid" .replicas))) }}{{ end }}
+{{- $paths := list }}
+{{- range .claims }}{{ with . }}{{ $paths = append $paths .mountPath }}{{ end }}{{ end }}
+{{- if not (has .env.BUTLER_REPO $paths) }}
+{{- fail (printf "`ingest.sqliteButler` is given, but `ingest.env.BUTLER_REPO` is %s, where none of `ingest.claims` is mounted (%s): name the mount path of a claim" .env.BUTLER_REPO (join ", " $paths)) }}{{ end }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- /* Is the Secret that a pod reads made by somebody? */}}
@@ -67,8 +154,7 @@
 {{- if not (hasKey $secrets .ref.secret) }}
 {{- fail (printf "`%s` reads Secret %s, which nothing makes: declare `secrets.%s`, or name it in `existingSecrets` if somebody else makes it" .at .ref.secret .ref.secret) }}
 {{- else if not (hasKey (get $secrets .ref.secret) .ref.key) }}
-{{- fail (printf "`%s` reads key %s of Secret %s, but `secrets.%s` has only %s" .at .ref.key .ref.secret .ref.secret (keys (get $secrets .ref.secret) | sortAlpha | join ", ")) }}
-{{- end }}
+{{- fail (printf "`%s` reads key %s of Secret %s, but `secrets.%s` has only %s" .at .ref.key .ref.secret .ref.secret (keys (get $secrets .ref.secret) | sortAlpha | join ", ")) }}{{ end }}
 {{- end }}
 {{- end }}
 
@@ -77,25 +163,18 @@
 {{- with .Values.bucketConfig }}
 {{- $config := . }}
 {{- range $name, $owner := .owners }}
-{{- if not $owner.path }}
-{{- fail (printf "`bucketConfig.owners.%s.path` is not set: name the path in Vault that holds the keys of %s" $name $name) }}
-{{- end }}
+{{- if not $owner.path }}{{ fail (printf "`bucketConfig.owners.%s.path` is not set: name the path in Vault that holds the keys of %s" $name $name) }}{{ end }}
 {{- end }}
 {{- range $kind := list "topics" "buckets" }}
 {{- range $name, $thing := get $config $kind }}
 {{- if not (hasKey $config.owners $thing.owner) }}
-{{- fail (printf "`bucketConfig.%s.%s.owner` is %s, which `bucketConfig.owners` does not have: it has %s" $kind $name $thing.owner (keys $config.owners | sortAlpha | join ", ")) }}
-{{- end }}
+{{- fail (printf "`bucketConfig.%s.%s.owner` is %s, which `bucketConfig.owners` does not have: it has %s" $kind $name $thing.owner (keys $config.owners | sortAlpha | join ", ")) }}{{ end }}
 {{- end }}
 {{- end }}
 {{- range $bucket, $thing := .buckets }}
 {{- range $id, $notification := $thing.notifications }}
-{{- if not (hasKey ($config.topics | default dict) $notification.topic) }}
-{{- fail (printf "`bucketConfig.buckets.%s.notifications.%s.topic` is %s, which `bucketConfig.topics` does not have" $bucket $id $notification.topic) }}
-{{- end }}
-{{- if has $id ($thing.foreign | default list) }}
-{{- fail (printf "notification %s is in `bucketConfig.buckets.%s.notifications` and in its `foreign`: it is either ours or another team's" $id $bucket) }}
-{{- end }}
+{{- if not (hasKey ($config.topics | default dict) $notification.topic) }}{{ fail (printf "`bucketConfig.buckets.%s.notifications.%s.topic` is %s, which `bucketConfig.topics` does not have" $bucket $id $notification.topic) }}{{ end }}
+{{- if has $id ($thing.foreign | default list) }}{{ fail (printf "notification %s is in `bucketConfig.buckets.%s.notifications` and in its `foreign`: it is either ours or another team's" $id $bucket) }}{{ end }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -67,30 +67,15 @@ spec:
           - type: DisruptionTarget
             status: "True"
   template:
-    metadata:
-      labels:
-        {{- include "embargo-butler.recommended" . | nindent 8 }}
+    {{- $pod := merge (dict "account" (include "embargo-butler.hookName" .) "token" true "values" $hooks) . }}
+    {{- include "embargo-butler.podMetadata" $pod | nindent 4 }}
     spec:
+      {{- include "embargo-butler.pod" $pod | nindent 6 }}
       restartPolicy: Never
-      serviceAccountName: {{ include "embargo-butler.hookName" . }}
-      automountServiceAccountToken: true
-      enableServiceLinks: false
-      terminationGracePeriodSeconds: 10
-      securityContext:
-        runAsNonRoot: true
-        seccompProfile:
-          type: RuntimeDefault
       containers:
         - name: {{ .name }}
-          {{- include "embargo-butler.image" (dict "values" $hooks "tag" .root.Chart.AppVersion) | nindent 10 }}
+          {{- include "embargo-butler.container" (dict "values" $hooks "tag" .root.Chart.AppVersion) | nindent 10 }}
           args: [{{ .name }}, apply, --config, /etc/embargo-hooks/config.yaml{{ range .arguments }}, {{ . }}{{ end }}]
-          securityContext:
-            allowPrivilegeEscalation: false
-            capabilities:
-              drop: [ALL]
-            readOnlyRootFilesystem: true
-          resources:
-            {{- toYaml $hooks.resources | nindent 12 }}
           volumeMounts:
             - name: config
               mountPath: /etc/embargo-hooks

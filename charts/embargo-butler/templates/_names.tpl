@@ -1,5 +1,5 @@
-{{/* Names and labels. A component is a dict: root, name, values; and where they differ, app (its label `app`), site (true where
-     the label `site` is part of the selector). */}}
+{{/* Names and labels. A component is a dict: root, name, values; and where they differ, app (its label `app`, and the end of its
+     Deployment's name), site (true where the label `site` is part of the selector). */}}
 
 {{- define "embargo-butler.fullname" -}}
 {{- .Values.fullnameOverride | default .Chart.Name -}}
@@ -40,6 +40,16 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{ include "embargo-butler.objectLabels" . }}
 {{- end }}
 
+{{- /* Metadata of an object: its name (`called`), namespace, and the labels of its component, without those of a selector where it is
+       `plain`. */}}
+{{- define "embargo-butler.metadata" -}}
+metadata:
+  name: {{ .called }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include (ternary "embargo-butler.objectLabels" "embargo-butler.labels" (.plain | default false)) . | nindent 4 }}
+{{- end }}
+
 {{- /* A map of the values, as JSON, without what is null: later Helms keep a null that takes an earlier file's entry away. */}}
 {{- define "embargo-butler.given" -}}
 {{- $given := dict }}
@@ -47,4 +57,13 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- if not (kindIs "invalid" $value) }}{{ $_ := set $given $key $value }}{{ end }}
 {{- end }}
 {{- toJson $given }}
+{{- end }}
+
+{{- /* A map of texts, as JSON, without the empty ones. */}}
+{{- define "embargo-butler.filled" -}}
+{{- $filled := dict }}
+{{- range $key, $value := . }}
+{{- with $value }}{{ $_ := set $filled $key . }}{{ end }}
+{{- end }}
+{{- toJson $filled }}
 {{- end }}

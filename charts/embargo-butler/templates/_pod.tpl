@@ -1,24 +1,95 @@
-{{/* What the pods of all five components share. Each takes a component, the dict that _names.tpl describes. */}}
+{{/* What all pods share. Each takes a component, the dict that _names.tpl describes; further entries are said where they count. */}}
 
-{{- /* Fields of a pod's spec. */}}
+{{- /* A Deployment down to the metadata of its pods. With `annotations` (of the pods, a dict) and `strategy` if it is another one. */}}
+{{- define "embargo-butler.deployment" -}}
+apiVersion: apps/v1
+kind: Deployment
+{{ $called := printf "%s-%s" (include "embargo-butler.fullname" .root) (.app | default .name) -}}
+{{ include "embargo-butler.metadata" (merge (dict "called" $called) .) }}
+spec:
+  {{- $replicas := include "embargo-butler.replicas" .values }}
+  {{- /* Left out where null, so that what somebody scaled by hand stays. */}}
+  {{- if $replicas }}
+  replicas: {{ $replicas }}
+  {{- end }}
+  strategy:
+    type: {{ .strategy | default "RollingUpdate" }}
+    {{- if not .strategy }}
+    # The new pod is there before the old one goes: nothing is unreachable meanwhile, and a bad image leaves the old one at work.
+    rollingUpdate:
+      maxSurge: 1
+      maxUnavailable: 0
+    {{- end }}
+  selector:
+    matchLabels:
+      {{- include "embargo-butler.selector" . | nindent 6 }}
+  template:
+    {{- include "embargo-butler.podMetadata" . | nindent 4 }}
+{{- end }}
+
+{{- /* The number of pods that the manifest says: none where null. */}}
+{{- define "embargo-butler.replicas" -}}
+{{- if .suspend }}0{{ else if not (kindIs "invalid" .replicas) }}{{ int64 .replicas }}{{ end }}
+{{- end }}
+
+{{- /* Metadata of a pod. */}}
+{{- define "embargo-butler.podMetadata" -}}
+{{- $pod := merge (deepCopy .values) .root.Values.pods -}}
+metadata:
+  labels:
+    {{- merge (include "embargo-butler.podLabels" . | fromYaml) $pod.podLabels | toYaml | nindent 4 }}
+  {{- with merge (deepCopy (.annotations | default dict)) $pod.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
+
+{{- /* Fields of a pod's spec, but for its containers and volumes. With `account` (its ServiceAccount) and `token` (whether it gets
+       that one's token). */}}
 {{- define "embargo-butler.pod" -}}
-automountServiceAccountToken: false
+{{- $pod := merge (deepCopy .values) .root.Values.pods -}}
+{{- with .account | default (include "embargo-butler.serviceAccount" .) -}}
+serviceAccountName: {{ . }}
+{{ end -}}
+automountServiceAccountToken: {{ .token | default false }}
 enableServiceLinks: false
 securityContext:
   runAsNonRoot: true
-  runAsUser: {{ int64 .values.runAsUser }}
-  runAsGroup: {{ int64 .values.runAsGroup }}
-  {{- with .values.fsGroup }}
-  fsGroup: {{ int64 . }}
+  {{- range $key := list "runAsUser" "runAsGroup" "fsGroup" }}
+  {{- with get $.values $key }}
+  {{ $key }}: {{ int64 . }}
+  {{- end }}
   {{- end }}
   seccompProfile:
     type: RuntimeDefault
 terminationGracePeriodSeconds: {{ int64 .values.terminationGracePeriodSeconds }}
+{{- range $key := list "imagePullSecrets" "priorityClassName" "nodeSelector" "tolerations" "affinity" }}
+{{- with get $pod $key }}
+{{ dict $key . | toYaml }}
+{{- end }}
+{{- end }}
+{{- with $pod.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- $own := dict "labelSelector" (dict "matchLabels" (include "embargo-butler.selector" $ | fromYaml)) }}
+  {{- range . }}
+  - {{- merge (deepCopy .) $own | toYaml | nindent 4 }}
+  {{- end }}
+{{- end }}
 {{- end }}
 
-{{- /* Fields of a container that do its component's work, or prepare it. */}}
+{{- /* The ServiceAccount of a component: none of its own unless the values say so. */}}
+{{- define "embargo-butler.serviceAccount" -}}
+{{- with .values.serviceAccount }}
+{{- if or .create .name }}{{ .name | default (printf "%s-%s" (include "embargo-butler.fullname" $.root) $.name) }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* Fields of a container that does its component's work, or prepares it. */}}
 {{- define "embargo-butler.container" -}}
-{{ include "embargo-butler.image" . }}
+{{- with .values.image -}}
+image: {{ .registry }}/{{ .repository }}{{ with .tag | default $.tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end }}
+imagePullPolicy: {{ .pullPolicy }}
+{{- end }}
 securityContext:
   allowPrivilegeEscalation: false
   capabilities:
@@ -28,18 +99,10 @@ resources:
   {{- toYaml .values.resources | nindent 2 }}
 {{- end }}
 
-{{- define "embargo-butler.image" -}}
-{{- with .values.image -}}
-image: {{ .registry }}/{{ .repository }}{{ with .tag | default $.tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end }}
-imagePullPolicy: {{ .pullPolicy }}
-{{- end }}
-{{- end }}
-
 {{- /* Environment variables: those that the component must have (a dict, `fixed`), then those of the values, which win.
        A value is text, {secret, key}, or null for none. */}}
 {{- define "embargo-butler.env" -}}
-{{- $all := dict }}
-{{- range $name, $value := .fixed }}{{ $_ := set $all $name $value }}{{ end }}
+{{- $all := deepCopy .fixed }}
 {{- range $name, $value := .values.env }}{{ $_ := set $all $name $value }}{{ end }}
 {{- range $name, $value := $all }}
 {{- if kindIs "map" $value }}
@@ -61,18 +124,39 @@ imagePullPolicy: {{ .pullPolicy }}
 {{- include "embargo-butler.env" (dict "values" .values "fixed" (merge $fixed (.fixed | default dict))) }}
 {{- end }}
 
-{{- /* `replicas` of a component, left out where null, so that what somebody scaled by hand stays. */}}
-{{- define "embargo-butler.replicas" -}}
-{{- if not (kindIs "invalid" .values.replicas) -}}
-replicas: {{ int64 .values.replicas }}
+{{- /* Mounts and volumes that every component has, /tmp and those of the values; its own come after them. */}}
+{{- define "embargo-butler.mounts" -}}
+- name: tmp
+  mountPath: /tmp
+{{- range $path, $mount := include "embargo-butler.given" .values.volumeMounts | fromJson }}
+- {{ merge (dict "mountPath" $path) $mount | toYaml | nindent 2 | trim }}
 {{- end }}
 {{- end }}
 
-{{- /* The new pod is there before the old one goes: nothing is unreachable meanwhile, and a bad image leaves the old one at work. */}}
-{{- define "embargo-butler.rollingUpdate" -}}
-strategy:
-  type: RollingUpdate
-  rollingUpdate:
-    maxSurge: 1
-    maxUnavailable: 0
+{{- define "embargo-butler.volumes" -}}
+- name: tmp
+  emptyDir: {}
+{{- range $name, $volume := include "embargo-butler.given" .values.volumes | fromJson }}
+- {{ merge (dict "name" $name) $volume | toYaml | nindent 2 | trim }}
+{{- end }}
+{{- end }}
+
+{{- /* A container that serves HTTP by gunicorn: alive is what accepts connections. */}}
+{{- define "embargo-butler.http" -}}
+ports:
+  - name: http
+    containerPort: 8000
+startupProbe:
+  tcpSocket: {port: http}
+  periodSeconds: 1
+  failureThreshold: 60
+livenessProbe:
+  tcpSocket: {port: http}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+# The Service forgets the pod first, then gunicorn stops.
+lifecycle:
+  preStop:
+    sleep: {seconds: 5}
 {{- end }}

@@ -41,6 +41,7 @@ class Facts:
         files: The files in /home/lsst/.lsst.
         claims: Storage class and mount path of ReadWriteMany claims of 1Gi, by name.
         rucio: The section `client` of Rucio's configuration.
+        sqlite: The instrument's class and the dataset types that a SQLite Butler is made with.
     """
 
     namespace: str
@@ -69,6 +70,7 @@ class Facts:
     cluster: str = "usdf-embargo-dmz"
     claims: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     rucio: Mapping[str, str] | None = None
+    sqlite: tuple[str, Mapping[str, str]] | None = None
 
 
 def _vault(environment: str, s3: str) -> dict[Key, Key | str]:
@@ -86,6 +88,7 @@ def _vault(environment: str, s3: str) -> dict[Key, Key | str]:
 
 _USERS = "rubin/embargo/read/rubin-summit-users"
 _SUMMIT_NEW = "rubin/usdf-embargo-dmz/summit-new"
+_TEST = "rubin/usdf-embargo-dmz-dev/test"
 _PP_DEV = "rubin/usdf-prompt-processing-dev/autoingest/pp-dev"
 _WEBHOOK: Mapping[str, str | Key] = {"NOTIFICATION_SECRET": ("notification", "secret")}
 _RUCIO = "https://rubin-rucio.slac.stanford.edu:8443"
@@ -232,5 +235,41 @@ FACTS = {
             ("db-auth", "db-auth.yaml"): (_PP_DEV, "db-auth.yaml"),
             ("s3", "profile"): (_PP_DEV, "profile"),
         },
+    ),
+    "test": Facts(
+        namespace="test",
+        cluster="usdf-embargo-dmz-dev",
+        tags=("7.4.4", "DM-54533", "DM-54386", "1.3.3", "1.3.3"),
+        pull_policy="Always",
+        bucket="embargo@rubin-summit",
+        butler_repo="/butler",
+        enqueue_service=None,
+        presence_limits={"cpu": "1", "memory": "1000Mi"},
+        enqueue_env={
+            "PROFILE": "embargo",
+            "DATASET_REGEXP": r"\.fits$",
+            "KAFKA_CLUSTER": "172.24.10.50:9094",
+            "KAFKA_TOPIC": "prompt-processing-dev-20260114",
+            "KAFKA_GROUP_ID": "embargo-butler-enqueue-dmz-dev",
+        },
+        ingest_env={
+            "LSST_RESOURCES_S3_PROFILE_embargo": ("s3", "profile"),
+            "MAX_INGESTS": "50",
+        },
+        files={},
+        secrets={
+            ("redis", "redis-password"): (_TEST, "redis"),
+            ("notification", "secret"): (_TEST, "notification"),
+            ("db-auth", "db-auth.yaml"): (_TEST, "db-auth.yaml"),
+            ("s3", "profile"): (_TEST, "profile"),
+        },
+        claims={"butler-data-pvc": ("wekafs--sdf-k8s01", "/butler")},
+        sqlite=(
+            "lsst.obs.lsst.LsstCam",
+            {
+                "guider_raw": "Stamps band instrument day_obs detector group physical_filter "
+                "exposure"
+            },
+        ),
     ),
 }

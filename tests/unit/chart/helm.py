@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,19 @@ def render(environment: str, values: Mapping[str, Any] | None = None) -> dict[st
     Raises:
         HelmError: Helm refused.
     """
+    return parsed(template(environment, values) if values else unchanged(environment))
+
+
+@cache
+def unchanged(environment: str) -> str:
+    """Render an environment as text, once for all who ask."""
+    return template(environment)
+
+
+def parsed(text: str) -> dict[str, Manifest]:
+    """Parse what Helm rendered as manifests by kind and name."""
     found: dict[str, Manifest] = {}
-    for manifest in yaml.safe_load_all(template(environment, values)):
+    for manifest in yaml.load_all(text, Loader=yaml.CSafeLoader):
         key = f"{manifest['kind']}/{manifest['metadata']['name']}"
         assert key not in found, f"rendered twice: {key}"
         found[key] = manifest

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.unit.chart.facts import FACTS, Balancer, Facts, Key
-from tests.unit.chart.helm import PROJECT, Manifest, render, template
+from tests.unit.chart.helm import PROJECT, Manifest, render, template, unchanged
 
 pytestmark = pytest.mark.parametrize("environment", FACTS)
 COMPONENTS = ("redis", "enqueue", "ingest", "idle", "presence")
@@ -65,7 +65,7 @@ def test_values_file_is_short(environment: str) -> None:
 
 
 def test_same_input_same_bytes(environment: str) -> None:
-    assert template(environment) == template(environment)
+    assert template(environment) == unchanged(environment)
 
 
 def test_everything_is_in_the_namespace(environment: str) -> None:
@@ -129,6 +129,34 @@ def test_replicas(environment: str) -> None:
         assert workload(environment, component)["spec"]["replicas"] == expected.get(component, 1)
 
 
+def test_strategies(environment: str) -> None:
+    for component in components(environment)[1:]:
+        alone = component == "ingest" and FACTS[environment].sqlite
+        strategy = workload(environment, component)["spec"]["strategy"]
+        assert strategy["type"] == ("Recreate" if alone else "RollingUpdate"), component
+    found = {name for name in manifests(environment) if name.startswith("PodDisruptionBudget/")}
+    facts = FACTS[environment]
+    several = facts.ingest_replicas > 1
+    assert found == ({f"PodDisruptionBudget/{facts.prefix}-{facts.ingest}"} if several else set())
+
+
+def test_sqlite_butler(environment: str) -> None:
+    facts = FACTS[environment]
+    pod = workload(environment, "ingest")["spec"]["template"]["spec"]
+    scripts = [one for one in pod.get("initContainers", []) if one["name"] == "butler"]
+    assert bool(scripts) == bool(facts.sqlite)
+    if not facts.sqlite:
+        return
+    instrument, dataset_types = facts.sqlite
+    mounts = {mount["name"]: mount["mountPath"] for mount in scripts[0]["volumeMounts"]}
+    assert mounts == {"tmp": "/tmp"} | {name: path for name, (_, path) in facts.claims.items()}
+    script = scripts[0]["command"][-1]
+    assert f"repository={facts.butler_repo}\n" in script
+    assert f'butler register-instrument "$repository" {instrument}\n' in script
+    for name, definition in dataset_types.items():
+        assert f'butler register-dataset-type "$repository" {name} {definition}' in script
+
+
 def test_limits_and_explicit_requests(environment: str) -> None:
     facts = FACTS[environment]
     expected = {
@@ -190,7 +218,14 @@ def test_environment_variables(environment: str) -> None:
 
 def test_files_of_ingest(environment: str) -> None:
     pod = workload(environment, "ingest")["spec"]["template"]["spec"]
+    group = FACTS[environment].ingest_group or 1000
+    assert pod["securityContext"]["runAsUser"] == 1000
+    assert pod["securityContext"]["runAsGroup"] == group
+    assert "fsGroup" not in pod["securityContext"]
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    if not FACTS[environment].files:
+        assert not {"secrets", "files"} & set(volumes)
+        return
     found = {
         item["path"]: (source["secret"]["name"], item["key"])
         for source in volumes["secrets"]["projected"]["sources"]
@@ -201,10 +236,6 @@ def test_files_of_ingest(environment: str) -> None:
     mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
     assert mounts["files"] == "/home/lsst/.lsst"
     assert "-m 0400" in " ".join(pod["initContainers"][0]["command"])
-    group = FACTS[environment].ingest_group or 1000
-    assert pod["securityContext"]["runAsUser"] == 1000
-    assert pod["securityContext"]["runAsGroup"] == group
-    assert "fsGroup" not in pod["securityContext"]
 
 
 def service(facts: Facts, name: str) -> tuple[str, Balancer | None, dict[str, str], int, int]:
@@ -224,6 +255,7 @@ def test_services(environment: str) -> None:
         names.add(name)
         found = manifests(environment)[f"Service/{name}"]
         spec, annotations = found["spec"], found["metadata"].get("annotations", {})
+        assert not [one for one in spec["ports"] if "nodePort" in one]
         assert spec["type"] == ("LoadBalancer" if balancer else "ClusterIP")
         assert spec["selector"] == selector
         assert [(one["port"], one["targetPort"]) for one in spec["ports"]] == [(port, target)]

@@ -9,6 +9,7 @@ import yaml
 
 from embargo_hooks._reader import Node
 from embargo_hooks.config import parse
+from tests.unit.chart.facts import FACTS
 from tests.unit.chart.helm import Manifest, render
 
 PRE, POST = "pre-install,pre-upgrade", "post-install,post-upgrade"
@@ -150,6 +151,17 @@ def test_the_jobs_understand_their_config(summit: dict[str, Manifest]) -> None:
     assert found.buckets.buckets["rubin-summit"].foreign == ("rubin-prompt-processing-prod",)
 
 
+@pytest.mark.parametrize("environment", FACTS)
+def test_the_jobs_understand_every_environment(environment: str) -> None:
+    facts = FACTS[environment]
+    found = render(environment)[f"ConfigMap/{facts.prefix}-hooks"]["data"]["config.yaml"]
+    config = parse(Node(yaml.safe_load(found), "config.yaml"))
+    assert config.namespace == facts.namespace
+    assert {(name, key) for name, keys in config.secrets.items() for key in keys} == set(
+        facts.secrets
+    )
+
+
 @pytest.mark.parametrize(
     ("values", "gone"),
     [
@@ -172,8 +184,10 @@ def test_nothing_declared_no_job(values: dict[str, Any], gone: str) -> None:
 
 
 def test_kafka_mode_needs_no_service() -> None:
-    kafka = {"cluster": "k:9092", "topic": "t"}
-    found = render("summit", {"enqueue": {"mode": "kafka", "kafka": kafka}})
+    enqueue = {"mode": "kafka", "kafka": {"cluster": "k:9092", "topic": "rubin-summit"}}
+    topic = {"attributes": {"push-endpoint": "kafka://k:9092"}}
+    bucket_config = {"topics": {"rubin-summit": topic}}
+    found = render("summit", {"enqueue": enqueue, "bucketConfig": bucket_config})
     assert "Service/embargo-butler-enqueue" not in found
     resources = {resource for resource, _, _ in rights(found["Role/embargo-butler-buckets"])}
     assert not resources & {"services", "endpointslices"}

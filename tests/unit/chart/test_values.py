@@ -48,7 +48,9 @@ def test_lint(environment: str) -> None:
 
 # In these maps the operator gives the names.
 FREE = re.compile(
-    r"(redis|enqueue|ingest|idle|presence)\.env|ingest\.(files|claims|rucio(\.[^.]+)?)|secrets(\.[^.]+)?|existingSecrets"
+    r"(redis|enqueue|ingest|idle|presence)\.env|ingest\.(files|claims|rucio(\.[^.]+)?)"
+    r"|ingest\.sqliteButler\.datasetTypes|secrets(\.[^.]+)?|existingSecrets|extraObjects"
+    r"|.*\.(podLabels|podAnnotations|nodeSelector|annotations|volumes|volumeMounts)"
     r"|bucketConfig\.(owners|topics|buckets)|bucketConfig\.buckets\.[^.]+\.notifications"
 )
 
@@ -68,6 +70,21 @@ def test_unknown_keys(environment: str) -> None:
         said = [line for line in lines if re.search(rf"\bunknown{number}\b", line)]
         assert said, f"{'.'.join(path)} takes any key"
         assert names(path, said[0]) or not path
+
+
+@pytest.mark.parametrize("environment", FACTS)
+def test_wrong_entries(environment: str) -> None:
+    """Where the operator gives the names, what is named has a type all the same."""
+    maps = [path for path, value in paths(everything(environment)) if isinstance(value, dict)]
+    free = [(*path, "name") for path in maps if FREE.fullmatch(".".join(path))]
+    assert len(free) > 40
+    values: dict[str, Any] = {}
+    for path in free:
+        values = merged(values, nested(path, [["wrong"]]))
+    with pytest.raises(HelmError) as caught:
+        template(environment, values)
+    for path in free:
+        assert names(path, str(caught.value)), f"{'.'.join(path[:-1])} takes anything"
 
 
 @pytest.mark.parametrize("environment", FACTS)
@@ -98,6 +115,26 @@ def test_every_value_is_documented_and_in_the_schema() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
     known = set(schema["properties"])
     assert known - {"global"} == set(load(CHART / "values.yaml"))
+
+
+def test_every_key_of_the_schema_is_in_values() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+    unknown = []
+
+    def look(node: Any, values: Any, where: str) -> None:
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+        # An empty map is described in words; which amounts are reserved differs.
+        if not isinstance(values, dict) or not values or where.endswith((".requests", ".limits")):
+            return
+        for key, below in node.get("properties", {}).items():
+            if key in values:
+                look(below, values[key], f"{where}.{key}")
+            elif (where, key) not in {("", "global"), (".redis.resources", "limits")}:
+                unknown.append(f"{where}.{key}")
+
+    look(schema, load(CHART / "values.yaml"), "")
+    assert unknown == []
 
 
 def test_schema_is_closed_at_every_level() -> None:
