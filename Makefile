@@ -1,7 +1,7 @@
 # The short forms of what people do here. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test lint types unit chart clean-cache requirements
+.PHONY: help demo demo-down check test lint types unit chart docs requirements
 
 export EMBARGO_BUTLER_CACHE ?= $(HOME)/.cache/embargo-butler
 
@@ -41,6 +41,9 @@ unit: $(READY)
 
 chart: $(READY)
 	@$(PYTHON) -m tests.chart
+
+docs: $(READY) ## write the chart's README again from its values
+	@$(PYTHON) -m tests.chart docs
 
 requirements: $(READY) ## pin the newest versions of what pyproject.toml names
 	uv pip compile pyproject.toml --extra check --extra rig --python-version 3.11 \
