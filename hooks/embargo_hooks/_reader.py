@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from embargo_hooks.errors import ConfigError
+from embargo_hooks.errors import ConfigError, HooksError, Problems
 
 
 class Node:
@@ -32,15 +32,16 @@ class Node:
         """
         if not isinstance(self.value, Mapping):
             raise self.fail(f"expected a mapping, found {_kind(self.value)}")
+        found: list[HooksError] = []
         for key in self.value:
             if not isinstance(key, str):
-                raise self.fail(f"expected text as key, found {key!r}; put it in quotes")
-            if optional is not None and key not in required + optional:
+                found.append(self.fail(f"expected text as key, found {key!r}; put it in quotes"))
+            elif optional is not None and key not in required + optional:
                 known = ", ".join(sorted(required + optional))
-                raise self.child(key).fail(f"unknown key; known here: {known}")
-        for key in required:
-            if key not in self.value:
-                raise self.child(key).fail("is missing")
+                found.append(self.child(key).fail(f"unknown key; known here: {known}"))
+        found += [self.child(key).fail("is missing") for key in required if key not in self.value]
+        if found:
+            raise found[0] if len(found) == 1 else Problems(found)
         return {key: self.child(key) for key in self.value}
 
     def child(self, key: str) -> Node:

@@ -9,6 +9,8 @@ from embargo_hooks.errors import GatewayError
 from embargo_hooks.plan import (
     ApplySecret,
     DeleteNotification,
+    DeleteRight,
+    DeleteSecret,
     DeleteTopic,
     Instruction,
     Plan,
@@ -38,6 +40,10 @@ def _perform(instruction: Instruction, cluster: Cluster, gateways: Mapping[str, 
     match instruction:
         case ApplySecret(secret=secret):
             cluster.apply_secret(secret)
+        case DeleteSecret(name=name):
+            cluster.delete_secret(name)
+        case DeleteRight(name=name):
+            cluster.delete_right(name)
         case WriteInventory(name=name, text=text):
             cluster.apply_config_map(name, {inventory.KEY: text})
         case PutTopic():
@@ -62,7 +68,7 @@ def _put_topic(put: PutTopic, gateway: Gateway) -> None:
     if live is None:
         raise _not_kept(put, "is not there")
     if wrong := put.topic.differs(live):
-        raise _not_kept(put, f"has another {', '.join(wrong)}")
+        raise _not_kept(put, f"has another {', '.join(sorted(wrong))}")
 
 
 def _put_notification(put: PutNotification, gateway: Gateway) -> None:

@@ -9,22 +9,27 @@ The rules, and the reasons for them as seen on Ceph 16, 18 and 20:
    old one, and are then sent again and again (16) or block all that follow (18). A topic of a new
    name and a notification of a new Id take over, and only then do the old ones go.
 4. An Id is never given another topic: that makes a second entry of that Id, and events come twice.
-5. What goes, goes last, one by one: notifications, then topics that nothing refers to.
+5. What goes, goes last, one by one: notifications, then topics that nothing refers to. Events wait
+   in a persistent topic: it stays for its drain time after it was left, and a later run takes it.
+6. What is marked unconfirmed is neither made nor changed nor taken away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
+from datetime import datetime
 
 from embargo_hooks import policy
 from embargo_hooks._buckets_config import BucketConfig, BucketSpec, NotificationSpec, TopicSpec
-from embargo_hooks._retirement import retire
+from embargo_hooks._retirement import Retirement, retire
 from embargo_hooks.buckets import Attributes, Observed
 from embargo_hooks.errors import Gathering, OwnershipError, UnsafePlanError
-from embargo_hooks.inventory import Inventory, Ledger, Owned
+from embargo_hooks.inventory import TIME, Inventory, Ledger, Owned
 from embargo_hooks.plan import (
     Change,
+    DeleteNotification,
+    Lookup,
     Plan,
     PutNotification,
     PutPolicy,
@@ -42,7 +47,8 @@ def plan_buckets(
     observed: Observed,
     ledger: Ledger,
     inventory_name: str,
-    stamp: str,
+    now: datetime,
+    renew: Collection[str] = (),
 ) -> Plan:
     """Compare what is declared with what is there.
 
@@ -52,23 +58,29 @@ def plan_buckets(
         observed: What is there.
         ledger: What we made, on all object stores.
         inventory_name: The ConfigMap that the ledger is kept in.
-        stamp: The UTC time, for the names of new generations; never one used before.
+        now: The UTC time; new generations are named by it, so never with a name used before.
+        renew: Topics that get a new generation though nothing about them changed.
 
     Raises:
         Problems: Something is not ours to change, or the plan is unsafe.
     """
-    planning = _Planning(config, attributes, observed, ledger.of(config.endpoint), stamp)
-    planning.run()
     before = ledger.of(config.endpoint)
+    planning = _Planning(config, attributes, observed, before, now, renew)
+    planning.run()
     intended, final = planning.intended(), planning.final()
-    changes = [*planning.changes, *planning.removals]
-    if intended != before:
+    changes = [*planning.changes, *planning.retirement.changes]
+    if changes and intended != before:
         text = ledger.text(config.endpoint, intended)
         changes.insert(0, Change(WriteInventory(inventory_name, text), "what is about to be made"))
-    if final != intended:
+    if final != (intended if changes else before):
         text = ledger.text(config.endpoint, final)
         changes.append(Change(WriteInventory(inventory_name, text), "what is there now"))
-    return Plan(tuple(changes), tuple(planning.warnings))
+    return Plan(
+        tuple(changes),
+        tuple(planning.warnings + planning.retirement.warnings),
+        tuple(config.unconfirmed.lines()),
+        tuple(dict.fromkeys(planning.lookups + planning.retirement.lookups)),
+    )
 
 
 class _Planning:
@@ -80,19 +92,22 @@ class _Planning:
         attributes: Attributes,
         observed: Observed,
         inventory: Inventory,
-        stamp: str,
+        now: datetime,
+        renew: Collection[str],
     ) -> None:
         self.config = config
         self.attributes = attributes
         self.observed = observed
-        self.stamp = stamp
+        self.now = now
+        self.stamp = now.strftime("%Y%m%dt%H%M%S")
+        self.renew = renew
         self.topics = dict(inventory.topics)
         self.notifications = dict(inventory.notifications)
         self.policies = dict(inventory.policies)
         self.changes: list[Change] = []
-        self.removals: Sequence[Change] = ()
-        self.kept: Collection[str] = ()
+        self.retirement = Retirement()
         self.warnings: list[str] = []
+        self.lookups: list[Lookup] = []
         # The topics' real names, by declared name; and those whose notifications are put again.
         self.real: dict[str, str] = {}
         self.touched: set[str] = set()
@@ -108,13 +123,10 @@ class _Planning:
                 with gathering.catching():
                     self._notification(bucket, notification)
             self._policy(bucket)
-        retirement = retire(self.config, self.intended(), self.observed)
-        self.removals = retirement.changes
-        self.kept = retirement.kept
-        self.warnings += retirement.warnings
+        self.retirement = retire(self.config, self.intended(), self.observed, self.now)
         with gathering.catching():
             refuse_unsafe(
-                [*self.changes, *self.removals],
+                [*self.changes, *self.retirement.changes],
                 {
                     name: {live.name for live in bucket.notifications}
                     for name, bucket in self.observed.buckets.items()
@@ -127,26 +139,36 @@ class _Planning:
         return Inventory(self.topics, self.notifications, self.policies)
 
     def final(self) -> Inventory:
-        """The inventory once everything is done: current names only, and nothing undeclared."""
+        """The inventory once everything is done: what is there of ours, and nothing else."""
+        aside = self.config.unconfirmed
         declared = {(b.name, n) for b in self.config.buckets.values() for n in b.notifications}
-        topics = {
-            name: owned.only({*self.kept, self.real.get(name, "")})
-            for name, owned in self.topics.items()
-            if name in self.real or not set(self.kept).isdisjoint(owned.names)
+        topics, kept = dict[str, Owned](), self.retirement.kept
+        for name, owned in self.topics.items():
+            if name in aside.topics or (owned.shared and name not in self.real):
+                topics[name] = owned
+            elif name in self.real or not kept.isdisjoint(owned.names):
+                stay = {*kept, self.real.get(name, "")}
+                topics[name] = owned.only(stay, self.retirement.left)
+        gone = {
+            (change.instruction.bucket, change.instruction.name)
+            for change in self.retirement.changes
+            if isinstance(change.instruction, DeleteNotification)
         }
-        return Inventory(
-            topics,
-            {
-                key: owned.only({owned.current})
-                for key, owned in self.notifications.items()
-                if key in declared
-            },
-            {
-                name: owner
-                for name, owner in self.policies.items()
-                if name in self.config.buckets and policy.declared(self.config.buckets[name])
-            },
-        )
+        notifications = dict[tuple[str, str], Owned]()
+        for key, owned in self.notifications.items():
+            if key in declared:
+                notifications[key] = owned.only({owned.current})
+            elif key in aside.notifications or (
+                owned.shared and (key[0], owned.current) not in gone
+            ):
+                notifications[key] = owned
+        policies = {
+            name: owner
+            for name, owner in self.policies.items()
+            if name in aside.policies
+            or (name in self.config.buckets and policy.declared(self.config.buckets[name]))
+        }
+        return Inventory(topics, notifications, policies)
 
     def _topic(self, spec: TopicSpec) -> None:
         owned = self.topics.get(spec.name)
@@ -157,58 +179,87 @@ class _Planning:
             if owned and not owned.pending and not wanted.kafka:
                 # Made once and gone: events may still wait under its name, so it is not used again.
                 self._generation(spec, wanted, owned, f"{name} is gone")
+                self._look(name, f"topic {name} was not there, nor what waited in it")
                 return
-            self.topics[spec.name] = replace(owned or Owned(spec.owner, (name,)), pending=True)
+            owned = owned or Owned(spec.owner, (name,))
+            self.topics[spec.name] = replace(owned, pending=True, shared=spec.shared)
             self._put_topic(spec, wanted, f"new, at {self._endpoint(wanted)}")
             return
-        differs = wanted.differs(live)
+        differs, renewed = wanted.differs(live), spec.name in self.renew
+        if live.owner not in ("", spec.owner) and (differs or renewed):
+            raise OwnershipError(
+                f"topic {name}: belongs to {live.owner}, who alone may change it (it has another "
+                f"{', '.join(sorted(differs)) or 'user than we are'}); correct {spec.key}.owner"
+            )
         if owned is None:
-            if differs and not spec.take_over:
+            if (differs or renewed) and not spec.take_over:
                 raise OwnershipError(
                     f"topic {name}: is there, was not made by embargo-hooks and has another "
-                    f"{', '.join(differs)}; set {spec.key}.takeOver: true to adopt it"
+                    f"{', '.join(sorted(differs)) or 'owner'}; set {spec.key}.takeOver: true to "
+                    "adopt it"
                 )
             if spec.take_over:
-                owned = self.topics[spec.name] = Owned(spec.owner, (name,))
+                owned = Owned(spec.owner, (name,))
+        if owned:
+            owned = self.topics[spec.name] = _used(owned, spec)
         self.real[spec.name] = name
-        if not differs:
-            return
-        moves = "push-endpoint" in differs and (live.persistent or wanted.persistent)
-        if moves and not live.follows:
-            if wanted.kafka or live.kafka:
-                raise UnsafePlanError(
-                    f"topic {name}: its endpoint would change from {self._endpoint(live)} to "
-                    f"{self._endpoint(wanted)}; this gateway keeps the old one with each waiting "
-                    "event, and consumers read the topic by its name, so it gets no new one by "
-                    "itself. Declare a topic of a new name, move the consumers, retire this one"
-                )
+        # What waits keeps the old endpoint, and is not looked at again in a topic that no longer is
+        # persistent.
+        moves = not differs.isdisjoint(
+            {"push-endpoint", "persistent"} if live.persistent else ()
+        ) or ("push-endpoint" in differs and wanted.persistent)
+        if renewed or (moves and not live.follows):
             assert owned is not None
-            why = f"endpoint {self._endpoint(live)} -> {self._endpoint(wanted)}"
-            self._generation(spec, wanted, owned, why)
-            return
-        self._put_topic(spec, wanted, f"changed {', '.join(differs)}")
-        if not live.follows:
-            self.touched.add(name)
+            self._moved(spec, wanted, live, owned, renewed)
+        elif differs:
+            self._put_topic(spec, wanted, f"changed {', '.join(sorted(differs))}")
+            if not live.follows:
+                self.touched.add(name)
+                if "OpaqueData" in differs and live.persistent:
+                    self._look(name, f"what waits in topic {name} keeps the OpaqueData of its time")
+
+    def _moved(
+        self, spec: TopicSpec, wanted: Topic, live: Topic, owned: Owned, renewed: bool
+    ) -> None:
+        if wanted.kafka or live.kafka:
+            what = "a new name" if renewed else "another endpoint"
+            raise UnsafePlanError(
+                f"topic {live.name}: would get {what} ({self._endpoint(live)} to "
+                f"{self._endpoint(wanted)}); this gateway keeps the old endpoint with each waiting "
+                "event, and consumers read the topic by its name, so it gets no new one by "
+                "itself. Declare a topic of a new name, move the consumers, retire this one"
+            )
+        why = f"endpoint {self._endpoint(live)} -> {self._endpoint(wanted)}"
+        if wanted.persistent != live.persistent and "push-endpoint" not in wanted.differs(live):
+            why = "no longer persistent"
+        self._generation(spec, wanted, owned, "renewed" if renewed else why)
 
     def _generation(self, spec: TopicSpec, wanted: Topic, owned: Owned, why: str) -> None:
         name = f"{spec.name}-{self.stamp}"
-        self.topics[spec.name] = Owned(spec.owner, (*owned.names, name), pending=True)
+        names = tuple(dict.fromkeys((*owned.names, name)))
+        self.topics[spec.name] = replace(_used(owned, spec), names=names, pending=True)
         self._put_topic(spec, replace(wanted, name=name), f"new generation: {why}")
-        self.warnings.append(
-            f"topic {owned.current} goes, and events that still wait in it go with it: objects PUT "
-            "since its endpoint stopped answering, or in the last seconds before, may never be "
-            "announced; look for them in the bucket"
-        )
+
+    def _look(self, topic: str, why: str) -> None:
+        for bucket, there in self.observed.buckets.items():
+            if any(live.topic == topic for live in there.notifications):
+                owned = next((each for each in self.topics.values() if topic in each.names), None)
+                since = owned.made.get(topic, "") if owned else ""
+                self.lookups.append(Lookup(bucket, why, since=since))
 
     def _put_topic(self, spec: TopicSpec, topic: Topic, why: str) -> None:
         self.real[spec.name] = topic.name
+        if (owned := self.topics.get(spec.name)) and topic.name not in self.observed.topics:
+            made = {**owned.made, topic.name: self.now.strftime(TIME)}
+            self.topics[spec.name] = replace(owned, made=made)
         self.changes.append(Change(PutTopic(spec.owner, topic), why))
 
     def _notification(self, bucket: BucketSpec, spec: NotificationSpec) -> None:
         key = (bucket.name, spec.name)
         owned = self.notifications.get(key)
         name = owned.current if owned else spec.name
-        wanted = Notification(name, self.real[spec.topic], spec.events)
+        shared = self.config.topics[spec.topic].shared
+        wanted = Notification(name, self.real[spec.topic], spec.events, spec.filter)
         entries = self.observed.buckets[bucket.name].notifications
         live = [entry for entry in entries if entry.name == name]
         same = len(live) == 1 and same_notification(wanted, live[0])
@@ -219,15 +270,17 @@ class _Planning:
                     "embargo-hooks and is not as declared; set `takeOver: true` there to adopt it"
                 )
             if spec.take_over:
-                owned = self.notifications[key] = Owned(bucket.owner, (name,))
+                owned = Owned(bucket.owner, (name,))
+        if owned:
+            owned = self.notifications[key] = replace(owned, shared=shared)
         if same and wanted.topic not in self.touched:
             return
         if any(entry.topic != wanted.topic for entry in live):
             assert owned is not None
             wanted = replace(wanted, name=f"{spec.name}-{self.stamp}")
-            owned = Owned(bucket.owner, (*owned.names, wanted.name))
+            owned = replace(owned, names=(*owned.names, wanted.name))
         why = "its topic changed" if same else "changed" if live else "new"
-        self.notifications[key] = owned or Owned(bucket.owner, (name,))
+        self.notifications[key] = owned or Owned(bucket.owner, (name,), shared=shared)
         put = PutNotification(bucket.owner, bucket.name, wanted)
         self.changes.append(Change(put, f"{why}, to topic {wanted.topic}"))
 
@@ -235,16 +288,24 @@ class _Planning:
         if not bucket.manages_policy and bucket.name not in self.policies:
             return
         live = self.observed.buckets[bucket.name].statements
-        ours = policy.declared(bucket)
-        wanted = policy.merged(ours, live)
+        wanted = policy.planned(bucket, live)
+        ours = sum(map(policy.is_ours, wanted))
         if ours:
             self.policies[bucket.name] = bucket.owner
         if not policy.same(live, wanted):
-            kept = len(wanted) - len(ours)
-            why = f"{len(ours)} statements of ours, {kept} of others kept"
+            kept = len(wanted) - ours
+            gone = len(policy.without_ours(live)) - kept
+            why = f"{ours} statements of ours, {kept} of others kept"
+            why += f", {gone} of others taken over" if gone else ""
             put = PutPolicy(bucket.owner, bucket.name, tuple(wanted))
             self.changes.append(Change(put, why))
 
     @staticmethod
     def _endpoint(topic: Topic) -> str:
         return shown("push-endpoint", topic.attributes.get("push-endpoint", Secret("")))
+
+
+def _used(owned: Owned, spec: TopicSpec) -> Owned:
+    """Return it as it is while its current name is announced to."""
+    left = {name: since for name, since in owned.left.items() if name != owned.current}
+    return replace(owned, shared=spec.shared, left=left)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from embargo_hooks._buckets_config import BucketConfig
@@ -18,6 +19,9 @@ from embargo_hooks.secret_sync import Documents, field_of
 from embargo_hooks.templates import TemplateError, references, render
 
 _POLL_SECONDS = 0.5
+# How many requests are under way at once. A gateway answers a kept-open connection in 25 to 45 ms
+# and is idle for most of them: 24 at once were seen to be ten times as fast as one by one.
+READERS = 24
 
 Attributes = Mapping[str, Mapping[str, Secret]]
 
@@ -49,12 +53,13 @@ def owners(
     config: BucketConfig, inventory: Inventory, gathering: Gathering
 ) -> dict[str, VaultPath]:
     """Return the Vault path of each owner that is needed; what is missing is noted as a problem."""
-    owned = [*inventory.topics.values(), *inventory.notifications.values()]
+    ours = inventory.without(config.unconfirmed)
+    owned = [*ours.topics.values(), *ours.notifications.values()]
     needed = dict.fromkeys(
-        [bucket.owner for bucket in config.buckets.values()]
+        [bucket.owner for bucket in config.buckets.values() if bucket.asks]
         + [topic.owner for topic in config.topics.values()]
         + [entry.owner for entry in owned]
-        + list(inventory.policies.values())
+        + list(ours.policies.values())
     )
     paths = {}
     for name in needed:
@@ -177,39 +182,58 @@ def observe(
     """Read what the plan needs: a listing per owner, each topic once, each bucket twice.
 
     What belongs to an owner without a gateway is left out: why there is none was noted before.
+    A gateway answers many requests at once in hardly more time than one.
     """
-    uses: dict[str, int] = {}
-    for owner, store in gateways.items():
-        report.step(f"listing the topics of {owner}")
-        with gathering.catching():
-            uses.update(store.topics())
-    topics = {}
-    for name, owner in _topics(config, inventory).items():
-        if name in uses and owner in gateways:
+    ours = inventory.without(config.unconfirmed)
+    pool = ThreadPoolExecutor(READERS, thread_name_prefix="observe")
+    try:
+        listings = {owner: pool.submit(store.topics) for owner, store in gateways.items()}
+        reading = {
+            bucket: (pool.submit(store.notifications, bucket), pool.submit(store.policy, bucket))
+            for bucket, owner in _buckets(config, ours).items()
+            if (store := gateways.get(owner))
+        }
+        uses: dict[str, int] = {}
+        for owner, listing in listings.items():
+            report.step(f"listing the topics of {owner}")
+            with gathering.catching():
+                uses.update(listing.result())
+        asked = {
+            name: pool.submit(gateways[owner].topic, name)
+            for name, owner in _topics(config, ours).items()
+            if name in uses and owner in gateways
+        }
+        topics = {}
+        for name, answer in asked.items():
             report.step(f"reading topic {name}")
             with gathering.catching():
-                if topic := gateways[owner].topic(name):
+                if topic := answer.result():
                     topics[name] = topic
-    found = {}
-    for bucket, owner in _buckets(config, inventory).items():
-        if owner not in gateways:
-            continue
-        gateway = gateways[owner]
-        report.step(f"reading bucket {bucket}")
-        with gathering.catching():
-            found[bucket] = ObservedBucket(
-                gateway.notifications(bucket), tuple(gateway.policy(bucket))
-            )
-            there = {live.name for live in found[bucket].notifications}
-            foreign = config.buckets[bucket].foreign if bucket in config.buckets else ()
-            for missing in (name for name in foreign if name not in there):
-                with gathering.catching():
-                    raise GatewayError(
-                        f"bucket {bucket}: the foreign notification {missing} is not there; it is "
-                        "somebody else's: tell them, or take it out of "
-                        f"bucketConfig.buckets.{bucket}.foreign"
-                    )
+        found = {}
+        for bucket, (notifications, statements) in reading.items():
+            report.step(f"reading bucket {bucket}")
+            with gathering.catching():
+                there = ObservedBucket(notifications.result(), tuple(statements.result()))
+                found[bucket] = there
+                _check_foreign(config, bucket, there, gathering)
+    finally:
+        # A run that is cut short does not wait for the rest.
+        pool.shutdown(wait=False, cancel_futures=True)
     return Observed(topics, uses, found)
+
+
+def _check_foreign(
+    config: BucketConfig, bucket: str, found: ObservedBucket, gathering: Gathering
+) -> None:
+    there = {live.name for live in found.notifications}
+    foreign = config.buckets[bucket].foreign if bucket in config.buckets else ()
+    for missing in (name for name in foreign if name not in there):
+        with gathering.catching():
+            raise GatewayError(
+                f"bucket {bucket}: the foreign notification {missing} is not there; it is "
+                "somebody else's: tell them, or take it out of "
+                f"bucketConfig.buckets.{bucket}.foreign"
+            )
 
 
 def _templates(config: BucketConfig) -> list[str]:
@@ -226,5 +250,5 @@ def _topics(config: BucketConfig, inventory: Inventory) -> dict[str, str]:
 def _buckets(config: BucketConfig, inventory: Inventory) -> dict[str, str]:
     gone = {bucket: owned.owner for (bucket, _), owned in inventory.notifications.items()}
     return {**gone, **inventory.policies} | {
-        name: bucket.owner for name, bucket in config.buckets.items()
+        name: bucket.owner for name, bucket in config.buckets.items() if bucket.asks
     }

@@ -9,29 +9,11 @@ from pathlib import Path
 
 import yaml
 
-from embargo_hooks import _buckets_config
+from embargo_hooks import _buckets_parser, _vault_config, _yaml
 from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks._reader import Node
+from embargo_hooks._vault_config import VaultConfig
 from embargo_hooks.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class VaultConfig:
-    """Where Vault is and how to log in.
-
-    Attributes:
-        address: Its URL.
-        mount: The KV version 2 mount.
-        method: `kubernetes`, or `token` for a token that is there already (people).
-        login_mount: Where the login method is mounted.
-        role: The role to log in as.
-    """
-
-    address: str
-    mount: str
-    method: str = "token"
-    login_mount: str = ""
-    role: str = ""
 
 
 @dataclass(frozen=True, order=True)
@@ -47,11 +29,19 @@ class VaultPath:
 
 @dataclass(frozen=True)
 class FieldSource:
-    """A field of a Vault path, byte for byte."""
+    """A field of a Vault path, byte for byte.
+
+    Attributes:
+        at: The path.
+        field: The field.
+        optional: Whether it may be missing.
+        binary: Whether it is base64 of what the Secret is to hold.
+    """
 
     at: VaultPath
     field: str
     optional: bool = False
+    binary: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +92,7 @@ class Config:
     enqueue: EnqueueConfig | None
     deadline: int
     take_over_secrets: frozenset[str] = frozenset()
+    retired_secrets: frozenset[str] = frozenset()
     buckets: BucketConfig | None = field(default=None)
 
     @property
@@ -117,9 +108,12 @@ def load(path: Path) -> Config:
         ConfigError: It cannot be read, or something in it is not as it should be.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = _yaml.read(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except _yaml.GivenTwice as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{path}{line}: the key {error.key!r} is given twice") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -142,14 +136,15 @@ def parse(root: Node) -> Config:
     deadline = entries["deadlineSeconds"].whole(1) if "deadlineSeconds" in entries else 240
     take_over = hooks.child("secrets").child("takeOver")
     if "secrets" in entries:
-        entries["secrets"].mapping((), ("takeOver",))
-    secrets = {
-        name: {key: _source(value) for key, value in node.mapping().items()}
-        for name, node in top["secrets"].mapping().items()
-    }
+        entries["secrets"].mapping((), ("takeOver", "retired"))
+    retired = hooks.child("secrets").child("retired")
+    secrets = {name: _keys(name, node) for name, node in top["secrets"].mapping().items()}
     for node in take_over.items() if take_over.value is not None else ():
         if node.text() not in secrets:
             raise node.fail(f"no such Secret is declared: {node.text()!r}")
+    for node in retired.items() if retired.value is not None else ():
+        if node.text() in secrets:
+            raise node.fail(f"also declared: {node.text()!r}")
     buckets = root.child("bucketConfig")
     has_enqueue = root.child("enqueue").value is not None
     return Config(
@@ -158,32 +153,25 @@ def parse(root: Node) -> Config:
         cluster=top["cluster"].text(),
         namespace=top["namespace"].text(),
         fullname=top["fullname"].text(),
-        vault=_vault(top["vault"]),
+        vault=_vault_config.parse(top["vault"]),
         secrets=secrets,
         enqueue=_enqueue(top["enqueue"]) if has_enqueue else None,
         deadline=deadline,
         take_over_secrets=frozenset(take_over.texts()),
+        retired_secrets=frozenset(retired.texts()),
         buckets=None
         if buckets.value is None
-        else _buckets_config.parse(buckets, has_enqueue, secrets),
+        else _buckets_parser.parse(buckets, has_enqueue, secrets),
     )
 
 
-def _vault(node: Node) -> VaultConfig:
-    top = node.mapping(("address", "mount", "auth"))
-    auth = top["auth"].mapping(("method",), ("mount", "role", "audience"))
-    address, method = top["address"].text(), auth["method"].choice("kubernetes", "token")
-    if not re.match(r"https?://[^/@]+/?$", address):
-        raise top["address"].fail("expected a URL such as https://vault.example.org:8200")
-    if method == "token":
-        return VaultConfig(address, top["mount"].text())
-    return VaultConfig(
-        address=address,
-        mount=top["mount"].text(),
-        method=method,
-        login_mount=auth["mount"].text() if "mount" in auth else method,
-        role=top["auth"].child("role").text(),
-    )
+def _keys(name: str, node: Node) -> dict[str, Source]:
+    if len(name) > 253 or not re.fullmatch(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?", name):
+        raise node.fail("expected as name of a Secret small letters, digits, `-` and `.`")
+    for key, value in node.mapping().items():
+        if len(key) > 253 or not re.fullmatch(r"[-._a-zA-Z0-9]+", key):
+            raise value.fail("expected as key of a Secret letters, digits, `-`, `_` and `.`")
+    return {key: _source(value) for key, value in node.mapping().items()}
 
 
 def _source(node: Node) -> Source:
@@ -193,9 +181,10 @@ def _source(node: Node) -> Source:
     if kinds == ["value"]:
         return LiteralSource(node.mapping(("value",), ())["value"].text(empty=True))
     if kinds == ["path"]:
-        keys = node.mapping(("path", "field"), ("version", "optional"))
+        keys = node.mapping(("path", "field"), ("version", "optional", "encoding"))
         optional = node.child("optional").flag()
-        return FieldSource(_path(node), keys["field"].text(), optional)
+        binary = "encoding" in keys and keys["encoding"].choice("text", "base64") == "base64"
+        return FieldSource(_path(node), keys["field"].text(), optional, binary)
     keys = node.mapping(("template", "from"), ("optional",))
     sources = {}
     for name, place in keys["from"].mapping().items():

@@ -17,34 +17,77 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
+
+VaultKind = Literal[
+    "vault",
+    "unreachable",
+    "tls",
+    "sealed",
+    "no-login",
+    "login-refused",
+    "forbidden",
+    "path-absent",
+    "version-deleted",
+    "version-destroyed",
+    "not-kv2",
+    "rate-limited",
+    "server-error",
+    "field-missing",
+    "value-empty",
+    "not-base64",
+    "template",
+]
+"""What can be wrong with Vault and what is read from it; `vault` is anything else."""
 
 
 class HooksError(Exception):
-    """What was found where, what was expected, and what to do."""
+    """What was found where, what was expected, and what to do.
+
+    Attributes:
+        kind: A word for programs; it stays when the sentence gets better.
+    """
+
+    kind: str = "error"
 
 
 class ConfigError(HooksError):
     """The configuration file is not as it should be."""
 
+    kind = "config"
+
 
 class VaultError(HooksError):
     """Vault could not be reached, refused, or does not have what was asked for."""
+
+    def __init__(self, message: str, kind: VaultKind = "vault") -> None:
+        """Take the sentence and its kind."""
+        super().__init__(message)
+        self.kind = kind
 
 
 class KubernetesError(HooksError):
     """The cluster's API could not be reached, refused, or lacks an object."""
 
+    kind = "kubernetes"
+
 
 class GatewayError(HooksError):
     """The object store could not be reached, refused, or lacks something."""
+
+    kind = "gateway"
 
 
 class OwnershipError(HooksError):
     """An object of a declared name exists and was not made by these jobs."""
 
+    kind = "not-ours"
+
 
 class UnsafePlanError(HooksError):
     """The plan takes away so much that it has to be asked for by name."""
+
+    kind = "unsafe-plan"
 
 
 class Problems(HooksError):

@@ -7,9 +7,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from embargo_hooks._buckets_config import Unconfirmed
 from embargo_hooks.errors import KubernetesError
 
 KEY = "inventory.json"
+TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
@@ -20,20 +22,29 @@ class Owned:
         owner: The user whose keys made it.
         names: The real names that may still be there.
         pending: Whether the last one was about to be made when this was written.
+        shared: Who else uses it; then it is nobody's to take away.
+        left: Names that nothing announces to any more, with the UTC time since when.
+        made: Names that we made, with the UTC time.
     """
 
     owner: str
     names: tuple[str, ...]
     pending: bool = False
+    shared: tuple[str, ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
+    made: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def current(self) -> str:
         """The name in use."""
         return self.names[-1]
 
-    def only(self, keep: Collection[str]) -> Owned:
-        """Return it, made, with those of its names that are kept."""
-        return Owned(self.owner, tuple(name for name in self.names if name in keep))
+    def only(self, keep: Collection[str], left: Mapping[str, str] | None = None) -> Owned:
+        """Return it, made, with those of its names that are kept, and since when they are left."""
+        names = tuple(name for name in self.names if name in keep)
+        since = {name: time for name, time in (left or {}).items() if name in names}
+        made = {name: time for name, time in self.made.items() if name in names}
+        return Owned(self.owner, names, shared=self.shared, left=since, made=made)
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,18 @@ class Inventory:
     topics: Mapping[str, Owned] = field(default_factory=dict)
     notifications: Mapping[tuple[str, str], Owned] = field(default_factory=dict)
     policies: Mapping[str, str] = field(default_factory=dict)
+
+    def without(self, aside: Unconfirmed) -> Inventory:
+        """Return it without what is set aside."""
+        return Inventory(
+            {name: each for name, each in self.topics.items() if name not in aside.topics},
+            {
+                key: each
+                for key, each in self.notifications.items()
+                if key not in aside.notifications
+            },
+            {name: each for name, each in self.policies.items() if name not in aside.policies},
+        )
 
 
 class Ledger:
@@ -110,9 +133,24 @@ def _owned(entry: Mapping[str, Any]) -> Owned:
     names = tuple(str(name) for name in entry["names"])
     if not names:
         raise IndexError("no name")
-    return Owned(str(entry["owner"]), names, bool(entry.get("pending", False)))
+    return Owned(
+        owner=str(entry["owner"]),
+        names=names,
+        pending=bool(entry.get("pending", False)),
+        shared=tuple(str(name) for name in entry.get("shared", ())),
+        left={str(name): str(time) for name, time in entry.get("left", {}).items()},
+        made={str(name): str(time) for name, time in entry.get("made", {}).items()},
+    )
 
 
 def _entry(owned: Owned) -> dict[str, Any]:
     entry: dict[str, Any] = {"owner": owned.owner, "names": list(owned.names)}
-    return {**entry, "pending": True} if owned.pending else entry
+    if owned.pending:
+        entry["pending"] = True
+    if owned.shared:
+        entry["shared"] = list(owned.shared)
+    if owned.left:
+        entry["left"] = dict(owned.left)
+    if owned.made:
+        entry["made"] = dict(owned.made)
+    return entry

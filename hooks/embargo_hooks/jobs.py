@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from embargo_hooks import bucket_plan, buckets, secret_sync
+from embargo_hooks import bucket_plan, buckets, secret_removal, secret_sync
 from embargo_hooks._buckets_config import BucketConfig
+from embargo_hooks.bucket_import import Live
 from embargo_hooks.buckets import Keys
+from embargo_hooks.comparison import KeyState, compare
 from embargo_hooks.config import Config, VaultPath
 from embargo_hooks.errors import ConfigError, Gathering
-from embargo_hooks.inventory import KEY, Ledger
-from embargo_hooks.plan import Plan, plan_secrets
+from embargo_hooks.inventory import KEY, Inventory, Ledger
+from embargo_hooks.plan import ApplySecret, Plan, plan_secrets
 from embargo_hooks.ports import Cluster, Gateway, Vault
 from embargo_hooks.report import Report
+from embargo_hooks.resources import ObservedBucket
 
 
 class World(Protocol):
@@ -34,28 +38,61 @@ class World(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """A plan and what it needs to be carried out."""
+    """A plan and what it needs to be carried out.
+
+    Attributes:
+        plan: The plan.
+        cluster: The namespace.
+        gateways: The object store, by owner.
+        keys: The state of every key of the Secrets.
+    """
 
     plan: Plan
     cluster: Cluster
     gateways: Mapping[str, Gateway] = field(default_factory=dict)
+    keys: tuple[KeyState, ...] = ()
 
 
-def secrets(config: Config, world: World, report: Report) -> Job:
+def secrets(config: Config, world: World, report: Report, rehearse: bool = False) -> Job:
     """Plan the Secrets.
+
+    Args:
+        config: The configuration.
+        world: Makes the connections.
+        report: Is told what is done.
+        rehearse: Whether the cluster is asked beforehand if it would take every change.
 
     Raises:
         Problems: Everything that stands against it; nothing was written.
     """
     gathering = Gathering()
     cluster = world.cluster()
-    documents = _read(secret_sync.paths(config), world, report, gathering)
+    paths = secret_sync.paths(config)
+    documents = _read(paths, world, report, gathering)
     live = secret_sync.observe(config, cluster, report, gathering)
-    if documents is None:
-        gathering.check()
-    wanted = secret_sync.desired(config, documents or {}, gathering)
+    # Without a login nothing is known of any path, and whose the Secrets are is still looked at.
+    wanted = secret_sync.desired(config, documents or dict.fromkeys(paths), gathering)
+    plan = Plan()
+    with gathering.catching():
+        plan = plan_secrets(wanted, live, config.take_over_secrets)
     gathering.check()
-    return Job(plan_secrets(wanted, live, config.take_over_secrets), cluster)
+    for change in plan.changes if rehearse else ():
+        if isinstance(change.instruction, ApplySecret):
+            with gathering.catching():
+                cluster.apply_secret(change.instruction.secret, rehearse=True)
+    gathering.check()
+    salt = os.urandom(16)
+    return Job(plan, cluster, keys=tuple(compare(config, wanted, live, salt)))
+
+
+def removal(config: Config, world: World, report: Report) -> Job:
+    """Plan the removal of Secrets that are no longer declared.
+
+    Raises:
+        HooksError: It cannot be planned; nothing was written.
+    """
+    cluster = world.cluster()
+    return Job(secret_removal.plan_removal(config, cluster, report), cluster)
 
 
 def bucket_config(config: Config) -> BucketConfig:
@@ -71,7 +108,14 @@ def bucket_config(config: Config) -> BucketConfig:
     return config.buckets
 
 
-def object_store(config: Config, world: World, report: Report, until: float) -> Job:
+def object_store(
+    config: Config,
+    world: World,
+    report: Report,
+    until: float,
+    renew: Collection[str] = (),
+    now: datetime | None = None,
+) -> Job:
     """Plan the object store's topics, notifications and policies.
 
     Args:
@@ -79,12 +123,19 @@ def object_store(config: Config, world: World, report: Report, until: float) -> 
         world: Makes the connections.
         report: Is told what is done.
         until: The monotonic time until which the address of enqueue is waited for.
+        renew: Topics that get a new generation though nothing about them changed.
+        now: The UTC time, the clock's by default.
 
     Raises:
         Problems: Everything that stands against it; nothing was written.
     """
     declared = bucket_config(config)
     gathering = Gathering()
+    for name in renew:
+        with gathering.catching():
+            if name not in declared.topics:
+                there = ", ".join(declared.topics) or "none"
+                raise ConfigError(f"no topic {name!r} is declared and confirmed; there: {there}")
     cluster = world.cluster()
     report.step(f"reading ConfigMap {config.inventory_name}")
     where = f"ConfigMap {config.inventory_name} of namespace {config.namespace}"
@@ -105,11 +156,54 @@ def object_store(config: Config, world: World, report: Report, until: float) -> 
     gateways = {owner: world.gateway(declared, owner, keys[owner]) for owner in keys}
     observed = buckets.observe(declared, inventory, gateways, report, gathering)
     gathering.check()
-    stamp = datetime.now(UTC).strftime("%Y%m%dt%H%M%S")
     plan = bucket_plan.plan_buckets(
-        declared, attributes, observed, ledger, config.inventory_name, stamp
+        declared,
+        attributes,
+        observed,
+        ledger,
+        config.inventory_name,
+        now or datetime.now(UTC),
+        renew,
     )
     return Job(plan, cluster, gateways)
+
+
+def live_buckets(config: Config, world: World, report: Report) -> Live:
+    """Read what `buckets import` writes down.
+
+    Raises:
+        Problems: Something could not be read.
+    """
+    declared = bucket_config(config)
+    gathering, cluster = Gathering(), world.cluster()
+    paths = buckets.owners(replace(declared, topics={}), Inventory(), gathering)
+    documents = _read(list(paths.values()), world, report, gathering)
+    keys = buckets.keys(declared, paths, documents or {}, gathering) if documents else {}
+    gateways = {owner: world.gateway(declared, owner, keys[owner]) for owner in keys}
+    found, topics = {}, {}
+    for name, bucket in declared.buckets.items():
+        report.step(f"reading bucket {name}")
+        with gathering.catching():
+            store = gateways.get(bucket.owner)
+            if store is None:
+                continue
+            there = ObservedBucket(store.notifications(name), tuple(store.policy(name)))
+            found[name] = there
+            for notification in there.notifications:
+                if notification.name not in bucket.foreign:
+                    topic = store.topic(notification.topic)
+                    topics.update({topic.name: topic} if topic else {})
+    secrets = {}
+    for name in config.secrets:
+        with gathering.catching():
+            if held := cluster.secret(name):
+                secrets[name] = held.data
+    address = ""
+    if config.enqueue:
+        with gathering.catching():
+            address = cluster.service(config.enqueue.service).address or ""
+    gathering.check()
+    return Live(found, topics, secrets, address)
 
 
 def _read(

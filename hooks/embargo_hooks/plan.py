@@ -24,6 +24,32 @@ class ApplySecret:
 
 
 @dataclass(frozen=True)
+class DeleteSecret:
+    """Take a Kubernetes Secret of ours away."""
+
+    name: str
+    verb = "delete"
+
+    @property
+    def target(self) -> str:
+        """What it is done to."""
+        return f"Secret {self.name}"
+
+
+@dataclass(frozen=True)
+class DeleteRight:
+    """Give up the right over a Secret."""
+
+    name: str
+    verb = "delete"
+
+    @property
+    def target(self) -> str:
+        """What it is done to."""
+        return f"Role {self.name}"
+
+
+@dataclass(frozen=True)
 class WriteInventory:
     """Write down what is ours; before it is made, and after the rest is gone."""
 
@@ -112,6 +138,8 @@ class PutPolicy:
 
 Instruction = (
     ApplySecret
+    | DeleteSecret
+    | DeleteRight
     | WriteInventory
     | PutTopic
     | DeleteTopic
@@ -133,16 +161,42 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """Objects that may never be announced, so that the bucket has to be looked through for them.
+
+    Attributes:
+        bucket: The bucket.
+        why: What happened to their events.
+        until: The UTC time of the last of them; empty for the end of the run.
+        since: The UTC time of the first that it can be; empty where nobody knows.
+    """
+
+    bucket: str
+    why: str
+    until: str = ""
+    since: str = ""
+
+    def __str__(self) -> str:
+        since = f"from {self.since} " if self.since else ""
+        until = self.until or "the end of this run"
+        return f"bucket {self.bucket}, objects PUT {since}until {until}: {self.why}"
+
+
+@dataclass(frozen=True)
 class Plan:
     """Changes in the order in which they have to be made.
 
     Attributes:
         changes: The changes.
         warnings: What a person should know beside.
+        unconfirmed: What is declared and left alone, a line each.
+        lookups: What backfill has to look through.
     """
 
     changes: tuple[Change, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    unconfirmed: tuple[str, ...] = field(default=())
+    lookups: tuple[Lookup, ...] = field(default=())
 
 
 def plan_secrets(

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from embargo_hooks._buckets_config import BucketSpec
+from embargo_hooks._buckets_config import BucketSpec, tenant_of
+from embargo_hooks.templates import render
 
 VERSION = "2012-10-17"
 # A statement is ours by its Sid. S3 allows letters and digits only.
 SID = "EmbargoButler"
 _READ = ("GetBucketLocation", "GetObject", "GetObjectVersion", "ListBucket", "ListBucketVersions")
 _WRITE = ("DeleteObject", "DeleteObjectVersion", "PutObject")
-_GRANTS = {"read": _READ, "write": _WRITE, "readWrite": _READ + _WRITE}
+GRANTS = {"read": _READ, "write": _WRITE, "readWrite": _READ + _WRITE}
 
 Statement = Mapping[str, Any]
 
 
 def declared(bucket: BucketSpec) -> list[Statement]:
-    """Return the statements that a bucket's grants and denials mean."""
+    """Return the statements that a bucket's grants, denials and own statements mean."""
     arn = f"arn:aws:s3:::{bucket.name}"
-    statements: list[Statement] = [
-        {
-            "Sid": f"{SID}{grant[0].upper()}{grant[1:]}",
-            "Effect": "Allow",
-            "Principal": {"AWS": [_principal(name) for name in bucket.grants[grant]]},
-            "Action": [f"s3:{action}" for action in actions],
-            "Resource": [arn, f"{arn}/*"],
-        }
-        for grant, actions in _GRANTS.items()
+    statements = [
+        _grant(bucket.name, grant, bucket.grants[grant])
+        for grant in GRANTS
         if bucket.grants.get(grant)
     ]
     statements.extend(
@@ -42,12 +38,39 @@ def declared(bucket: BucketSpec) -> list[Statement]:
         }
         for number, denial in enumerate(bucket.deny, start=1)
     )
+    names = {"name": bucket.name, "arn": arn, "tenant": tenant_of(bucket.owner)}
+    statements.extend(
+        {**_filled(given, {"bucket": names}), "Sid": f"{SID}{given.get('Sid', f'Own{number}')}"}
+        for number, given in enumerate(bucket.statements, start=1)
+    )
     return statements
 
 
-def merged(ours: Sequence[Statement], live: Sequence[Statement]) -> list[Statement]:
-    """Return a whole policy: everybody else's statements as they are, then ours."""
-    return [statement for statement in live if not is_ours(statement)] + list(ours)
+def as_grant(bucket: str, statement: Statement) -> tuple[str, list[str]] | None:
+    """Return the grant that a statement is, and to whom; None if it is none."""
+    principal = statement.get("Principal")
+    given = principal.get("AWS") if isinstance(principal, Mapping) else principal
+    names = [_short(str(name)) for name in _listed(given)]
+    for grant in GRANTS:
+        if same_but_name(_grant(bucket, grant, names), statement):
+            return grant, names
+    return None
+
+
+def planned(bucket: BucketSpec, live: Sequence[Statement]) -> list[Statement]:
+    """Return a bucket's whole policy: everybody else's statements as they are, then ours.
+
+    Where somebody else's statement says the same as one of ours, it does.
+    """
+    others = [] if bucket.take_over else without_ours(live)
+    said = {_canonical(statement, named=False) for statement in others}
+    ours = declared(bucket)
+    return others + [each for each in ours if _canonical(each, named=False) not in said]
+
+
+def without_ours(live: Sequence[Statement]) -> list[Statement]:
+    """Return everybody else's statements as they are."""
+    return [statement for statement in live if not is_ours(statement)]
 
 
 def is_ours(statement: Statement) -> bool:
@@ -60,6 +83,27 @@ def same(left: Sequence[Statement], right: Sequence[Statement]) -> bool:
     return sorted(map(_canonical, left)) == sorted(map(_canonical, right))
 
 
+def same_but_name(left: Statement, right: Statement) -> bool:
+    """Whether both say the same, whatever their `Sid`."""
+    return _canonical(left, named=False) == _canonical(right, named=False)
+
+
+def _grant(bucket: str, grant: str, names: Sequence[str]) -> Statement:
+    arn = f"arn:aws:s3:::{bucket}"
+    return {
+        "Sid": f"{SID}{grant[0].upper()}{grant[1:]}",
+        "Effect": "Allow",
+        "Principal": {"AWS": [_principal(name) for name in names]},
+        "Action": [f"s3:{action}" for action in GRANTS[grant]],
+        "Resource": [arn, f"{arn}/*"],
+    }
+
+
+def _short(arn: str) -> str:
+    found = re.fullmatch(r"arn:aws:iam::([^:]*):user/([^/]+)", arn)
+    return arn if not found else f"{found[1]}${found[2]}" if found[1] else found[2]
+
+
 def _principal(name: str) -> str:
     """Return a user's ARN; `tenant$user` is how Ceph names a user of a tenant."""
     if name == "*" or name.startswith("arn:"):
@@ -68,15 +112,45 @@ def _principal(name: str) -> str:
     return f"arn:aws:iam::{tenant}:user/{user}"
 
 
-def _canonical(statement: Statement) -> str:
-    normal = dict(statement)
-    principal = normal.get("Principal")
-    if isinstance(principal, Mapping):
-        principal = principal.get("AWS", principal)
-    normal["Principal"] = sorted(_principal(str(name)) for name in _listed(principal))
-    normal["Action"] = sorted(str(name).casefold() for name in _listed(normal.get("Action")))
-    normal["Resource"] = sorted(str(name) for name in _listed(normal.get("Resource")))
+def _filled(value: Any, context: Mapping[str, Any]) -> Any:
+    """Fill in the templates of all texts in a value."""
+    if isinstance(value, Mapping):
+        return {key: _filled(each, context) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, context) for each in value]
+    return render(value, context) if isinstance(value, str) else value
+
+
+def _canonical(statement: Statement, named: bool = True) -> str:
+    """Return one spelling of all that mean the same.
+
+    Args:
+        statement: The statement.
+        named: Whether the name matters, as far as it tells whose it is.
+    """
+    normal = {key: value for key, value in statement.items() if key != "Sid"}
+    if named:
+        normal["Sid"] = SID if is_ours(statement) else statement.get("Sid", "")
+    for key, spelled in _SPELLINGS.items():
+        for name in (key, f"Not{key}"):
+            if name in normal:
+                value = normal[name]
+                if isinstance(value, Mapping):
+                    value = value.get("AWS", value)
+                normal[name] = sorted(spelled(str(each)) for each in _listed(value))
+    if isinstance(normal.get("Condition"), Mapping):
+        normal["Condition"] = {
+            operator: {key: sorted(map(str, _listed(value))) for key, value in keys.items()}
+            for operator, keys in normal["Condition"].items()
+        }
     return json.dumps(normal, sort_keys=True)
+
+
+_SPELLINGS: Mapping[str, Callable[[str], str]] = {
+    "Principal": _principal,
+    "Action": str.casefold,
+    "Resource": str,
+}
 
 
 def _listed(value: Any) -> list[Any]:

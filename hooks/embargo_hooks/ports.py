@@ -39,8 +39,17 @@ class Cluster(Protocol):
     def secret(self, name: str) -> KubernetesSecret | None:
         """Return a Secret, None where there is none."""
 
-    def apply_secret(self, secret: KubernetesSecret) -> None:
-        """Make or change a Secret; keys that others put there stay."""
+    def apply_secret(self, secret: KubernetesSecret, rehearse: bool = False) -> None:
+        """Make or change a Secret, or only ask whether it would be; others' keys stay."""
+
+    def delete_secret(self, name: str) -> None:
+        """Take away a Secret of ours; none there is fine, one that is not ours stays."""
+
+    def secret_rights(self) -> Mapping[str, str]:
+        """Return the rights over single Secrets that are kept here, as Secret by name of Role."""
+
+    def delete_right(self, role: str) -> None:
+        """Give up a right over a Secret."""
 
     def service(self, name: str) -> ServiceState:
         """Return the state of a Service."""

@@ -1,10 +1,28 @@
-"""What a run says: progress while it runs, then what it did; as text or as JSON."""
+"""What a run says: progress while it runs, then what it did; as text or as JSON.
+
+The JSON document's keys and words stay as they are while its `version` does; sentences may change:
+
+- `version` 1, `command`, `environment`, `summary` (the sentence that ends the text)
+- `result`: `unchanged`, `changes` (a plan), `changed`, `failed`, `passed-over` (on a rollback)
+- `planned` and `done`, in order: objects with `action`, `object`, `reason`
+- `unconfirmed`: what is declared and left alone, a sentence each
+- `backfill`: objects with `bucket`, `since`, `until` (UTC; `since` may be empty) and `reason`: what
+  was PUT between them was perhaps not announced
+- `warnings`: sentences
+- `problems`: objects with `kind`, a word of `errors.py`, and `message`
+- `keys`, of `secrets plan` and `secrets apply`: objects with `secret`, `key`, `state`, and the
+  short hashes `live` and `declared`, which tell two values of one run apart (`comparison.py`)
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from embargo_hooks.comparison import KeyState
 from embargo_hooks.errors import HooksError, Problems
 from embargo_hooks.plan import Change, Plan
 
@@ -39,6 +57,8 @@ class Report:
             "result": "",
             "planned": [],
             "done": [],
+            "unconfirmed": [],
+            "backfill": [],
             "warnings": [],
             "problems": [],
         }
@@ -58,8 +78,27 @@ class Report:
         for change in plan.changes:
             self._document["planned"].append(_entry(change))
             self._say(f"plan: {change}")
+        for line in plan.unconfirmed:
+            self._document["unconfirmed"].append(line)
+            self._say(f"unconfirmed, not written: {line}")
+        for lookup in plan.lookups:
+            self._document["backfill"].append(
+                {
+                    "bucket": lookup.bucket,
+                    "since": lookup.since,
+                    "until": lookup.until,
+                    "reason": lookup.why,
+                }
+            )
+            self._say(f"backfill: {lookup}")
         for warning in plan.warnings:
             self.warn(warning)
+
+    def keys(self, states: Sequence[KeyState], said: bool) -> None:
+        """Show the state of each key of the Secrets, in the text only if it is to be said."""
+        self._document["keys"] = [asdict(state) for state in states]
+        for state in states if said else ():
+            self._say(str(state))
 
     def begin(self, change: Change) -> None:
         """Note that a change is being made now."""
@@ -73,8 +112,10 @@ class Report:
 
     def problem(self, error: HooksError, severity: str = "error") -> list[str]:
         """Show a problem, or each of several, and return them."""
-        found = [str(each) for each in (error.found if isinstance(error, Problems) else (error,))]
-        self._document["problems"].extend(found)
+        problems = error.found if isinstance(error, Problems) else (error,)
+        for each in problems:
+            self._document["problems"].append({"kind": each.kind, "message": str(each)})
+        found = [str(each) for each in problems]
         for message in found:
             self._say(f"{severity}: {message}")
         return found
@@ -82,6 +123,8 @@ class Report:
     def end(self, result: str, sentence: str) -> None:
         """Close the account with its outcome in a word and in one sentence, the last line."""
         self._document["result"] = result
+        for lookup in self._document["backfill"]:
+            lookup["until"] = lookup["until"] or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if self._as_json:
             whole = {**self._document, "environment": self.environment, "summary": sentence}
             print(json.dumps(whole, indent=2), file=self._out, flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -18,7 +19,9 @@ _OPEN_ATTRIBUTES = frozenset(
         *("kafka-ack-level", "kafka-brokers", "amqp-exchange", "amqp-ack-level"),
     }
 )
-KNOWN_ATTRIBUTES = _OPEN_ATTRIBUTES | {"push-endpoint", "OpaqueData"}
+KNOWN_ATTRIBUTES = _OPEN_ATTRIBUTES | {
+    *("push-endpoint", "OpaqueData", "Policy", "user-name", "password"),
+}
 
 
 @dataclass(frozen=True)
@@ -37,16 +40,22 @@ class KubernetesSecret:
     ours: bool = True
     applied: frozenset[str] = frozenset()
 
+    def states(self, live: KubernetesSecret | None) -> dict[str, str]:
+        """Compare with the live one, key by key: same, changed, new, removed, foreign."""
+        there = live.data if live else {}
+        states = {
+            key: "new" if key not in there else "same" if there[key] == value else "changed"
+            for key, value in self.data.items()
+        }
+        ours = live.applied if live else frozenset[str]()
+        rest = sorted((there.keys() | ours) - self.data.keys())
+        return states | {key: "removed" if key in ours else "foreign" for key in rest}
+
     def changed(self, live: KubernetesSecret | None) -> list[str]:
         """Name what has to change in the live one, a word and the key each."""
-        there = live.data if live else {}
-        changes = [
-            f"{'changed' if key in there else 'new'} {key}"
-            for key, value in self.data.items()
-            if there.get(key) != value
-        ]
-        gone = sorted((live.applied if live else frozenset()) - self.data.keys())
-        return changes + [f"no longer declared {key}" for key in gone]
+        words = {"changed": "changed", "new": "new", "removed": "no longer declared"}
+        states = self.states(live)
+        return [f"{words[state]} {key}" for key, state in states.items() if state in words]
 
 
 @dataclass(frozen=True)
@@ -59,18 +68,19 @@ class Topic:
         follows: Whether the gateway lets existing notifications and waiting events follow a change
             of the topic (Ceph 20 does; 16 and 18 keep copies). A live topic of 20 names its owner,
             which the older ones leave empty: that is how it is told.
+        owner: Whose it is, where the gateway tells.
     """
 
     name: str
     attributes: Mapping[str, Secret]
     follows: bool = False
+    owner: str = ""
 
-    def differs(self, other: Topic) -> list[str]:
+    def differs(self, other: Topic) -> frozenset[str]:
         """Name the attributes whose meaning differs."""
         mine, theirs = _normal(self.attributes), _normal(other.attributes)
-        return sorted(
-            key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key)
-        )
+        keys = mine.keys() | theirs.keys()
+        return frozenset(key for key in keys if mine.get(key) != theirs.get(key))
 
     @property
     def persistent(self) -> bool:
@@ -91,7 +101,7 @@ class Notification:
         name: Its Id.
         topic: The topic's name.
         events: The events, as S3 names them.
-        filter: What restricts it, as canonical JSON; empty for none.
+        filter: What restricts it, as the canonical text of `_filters`; empty for none.
     """
 
     name: str
@@ -140,9 +150,18 @@ def _normal(attributes: Mapping[str, Secret]) -> dict[str, Secret]:
         lowered = value.reveal().lower()
         if lowered in (b"true", b"false"):
             normal[key] = Secret(lowered)
+        if key == "Policy":
+            normal[key] = _canonical(value)
         if lowered == b"none" or normal[key] == Secret(_DEFAULTS.get(key, "None")):
             del normal[key]
     return normal
+
+
+def _canonical(text: Secret) -> Secret:
+    try:
+        return Secret(json.dumps(json.loads(text.reveal()), sort_keys=True))
+    except ValueError:
+        return text
 
 
 def _event(name: str) -> str:

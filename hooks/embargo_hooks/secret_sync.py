@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from embargo_hooks.config import (
     Config,
@@ -12,14 +15,17 @@ from embargo_hooks.config import (
     TemplateSource,
     VaultPath,
 )
-from embargo_hooks.errors import Gathering, VaultError
+from embargo_hooks.errors import Gathering, KubernetesError, VaultError
 from embargo_hooks.ports import Cluster, Vault
 from embargo_hooks.report import Report
 from embargo_hooks.resources import KubernetesSecret
 from embargo_hooks.secret import Secret
-from embargo_hooks.templates import TemplateError, render
+from embargo_hooks.templates import MissingError, TemplateError, references, render
 
 Documents = Mapping[VaultPath, Mapping[str, Secret] | None]
+_READERS = 8
+_MAX_BYTES = 1 << 20
+"""What the cluster's API accepts in one Secret."""
 
 
 def paths(config: Config) -> list[VaultPath]:
@@ -33,12 +39,17 @@ def paths(config: Config) -> list[VaultPath]:
 
 def read(vault: Vault, wanted: list[VaultPath], report: Report, gathering: Gathering) -> Documents:
     """Read paths; a path that could not be read is noted as a problem, once, and None here."""
-    documents: dict[VaultPath, Mapping[str, Secret] | None] = {}
-    for at in wanted:
-        report.step(f"reading Vault {at}")
-        documents[at] = None
-        with gathering.catching():
-            documents[at] = vault.read(at.path, at.version)
+    report.step(f"reading Vault {', '.join(map(str, wanted))}")
+    documents: dict[VaultPath, Mapping[str, Secret] | None] = dict.fromkeys(wanted)
+    pool = ThreadPoolExecutor(min(_READERS, len(wanted) or 1))
+    try:
+        reading = {at: pool.submit(vault.read, at.path, at.version) for at in wanted}
+        for at, future in reading.items():
+            with gathering.catching():
+                documents[at] = future.result()
+    finally:
+        # Not waited for: when the run has to end now, the login is to be ended as well.
+        pool.shutdown(wait=False, cancel_futures=True)
     return documents
 
 
@@ -52,6 +63,13 @@ def desired(config: Config, documents: Documents, gathering: Gathering) -> list[
                 value = _value(f"Secret {name}, key {key}", source, documents)
                 if value is not None:
                     data[key] = value
+        size = sum(len(value.reveal()) for value in data.values())
+        with gathering.catching():
+            if size > _MAX_BYTES:
+                raise KubernetesError(
+                    f"Secret {name}: its values have {size} bytes, and Kubernetes takes "
+                    f"{_MAX_BYTES} in one Secret; declare it as several"
+                )
         made.append(KubernetesSecret(name, data))
     return made
 
@@ -77,11 +95,14 @@ def field_of(what: str, at: VaultPath, name: str, document: Mapping[str, Secret]
     """
     if name not in document:
         there = ", ".join(sorted(document)) or "none"
-        raise VaultError(f"{what}: Vault path {at} has no field {name!r}; its fields: {there}")
+        raise VaultError(
+            f"{what}: Vault path {at} has no field {name!r}; its fields: {there}", "field-missing"
+        )
     if not document[name]:
         raise VaultError(
             f"{what}: field {name!r} of Vault path {at} is empty; "
-            'fill it, or declare `value: ""` if it is meant to be'
+            'fill it, or declare `value: ""` if it is meant to be',
+            "value-empty",
         )
     return document[name]
 
@@ -100,13 +121,26 @@ def _value(what: str, source: Source, documents: Documents) -> Secret | None:
     match source:
         case LiteralSource(value=value):
             return Secret(value)
-        case FieldSource(at=at, field=name, optional=optional):
+        case FieldSource(at=at, field=name, optional=optional, binary=binary):
             document = documents[at]
             if document is None or (optional and name not in document):
                 return None
-            return field_of(what, at, name, document)
+            found = field_of(what, at, name, document)
+            return _decoded(what, at, name, found) if binary else found
         case TemplateSource():
             return _filled(what, source, documents)
+
+
+def _decoded(what: str, at: VaultPath, name: str, value: Secret) -> Secret:
+    try:
+        # Line breaks are what the usual tools put in; anything else is a mistake.
+        return Secret(base64.b64decode(b"".join(value.reveal().split()), validate=True))
+    except binascii.Error:
+        raise VaultError(
+            f"{what}: field {name!r} of Vault path {at} is not base64; encode it, or leave out "
+            "`encoding: base64`",
+            "not-base64",
+        ) from None
 
 
 def _filled(what: str, source: TemplateSource, documents: Documents) -> Secret | None:
@@ -115,13 +149,17 @@ def _filled(what: str, source: TemplateSource, documents: Documents) -> Secret |
         document = documents[at]
         if document is None:
             return None
-        try:
-            context[name] = {key: value.text() for key, value in document.items()}
-        except ValueError as error:
-            raise VaultError(f"{what}: Vault path {at}: {error}") from None
+        context[name] = {key: value.text() for key, value in document.items()}
     try:
-        return Secret(render(source.template, context))
-    except TemplateError as error:
+        filled = render(source.template, context)
+        for path in sorted(references(source.template)):
+            if len(path) == 2 and context[path[0]].get(path[1]) == "":
+                at = source.sources[path[0]]
+                field_of(what, at, path[1], documents[at] or {})
+    except MissingError as error:
         if source.optional:
             return None
-        raise VaultError(f"{what}: {error}") from None
+        raise VaultError(f"{what}: {error}", "field-missing") from None
+    except TemplateError as error:
+        raise VaultError(f"{what}: {error}", "template") from None
+    return Secret(filled)

@@ -20,6 +20,10 @@ class TemplateError(ValueError):
     """The template is wrong, or asks for what is not there; never quotes a value."""
 
 
+class MissingError(TemplateError):
+    """The template is right, but asks for what is not there."""
+
+
 def references(template: str) -> frozenset[tuple[str, ...]]:
     """Return what a template asks for, as paths: `{{ secrets.redis.password }}` is one of three.
 
@@ -32,9 +36,10 @@ def references(template: str) -> frozenset[tuple[str, ...]]:
 
     try:
         tree = _environment().parse(template)
+        # An unknown filter comes up only here.
+        outside = meta.find_undeclared_variables(tree) - set(_environment().globals)
     except TemplateSyntaxError as error:
         raise TemplateError(f"template, line {error.lineno}: {error.message}") from None
-    outside = meta.find_undeclared_variables(tree) - set(_environment().globals)
     return frozenset(path for path in _paths(tree) if path[0] in outside)
 
 
@@ -101,5 +106,5 @@ def _require(path: tuple[str, ...], context: Mapping[str, Any]) -> None:
         if name not in place:
             there = ", ".join(sorted(place)) or "nothing"
             under = f" under {'.'.join(path[:depth])}" if depth else ""
-            raise TemplateError(f"{{{{ {'.'.join(path)} }}}}: no {name!r}{under}; there: {there}")
+            raise MissingError(f"{{{{ {'.'.join(path)} }}}}: no {name!r}{under}; there: {there}")
         place = place[name]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx2
@@ -17,7 +18,9 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Event, Service
 from lightkube.resources.core_v1 import Secret as SecretResource
 from lightkube.resources.discovery_v1 import EndpointSlice
+from lightkube.resources.rbac_authorization_v1 import Role, RoleBinding
 
+from embargo_hooks.adapters._why import why
 from embargo_hooks.errors import KubernetesError
 from embargo_hooks.ports import ServiceState
 from embargo_hooks.resources import KubernetesSecret
@@ -25,7 +28,10 @@ from embargo_hooks.secret import Secret
 
 MANAGER = "embargo-hooks"
 _MANAGED_BY = "app.kubernetes.io/managed-by"
+_RIGHT = "embargo-butler/secret-right"
 _TIMEOUT_SECONDS = 15
+_BUSY = (429, 500, 502, 503, 504)
+_PAUSES = (0.2, 0.5, 1.0)
 
 Found = TypeVar("Found")
 
@@ -59,23 +65,57 @@ class Namespace:
                 f"Kubernetes: no service account and no usable kube context ({error})"
             ) from None
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def secret(self, name: str) -> KubernetesSecret | None:
         """Return a Secret, None where there is none."""
         live = self._get(f"Secret {name}", lambda: self._client.get(SecretResource, name))
         if live is None:
             return None
         data = {key: Secret(base64.b64decode(value)) for key, value in (live.data or {}).items()}
-        ours = ((live.metadata and live.metadata.labels) or {}).get(_MANAGED_BY) == MANAGER
-        return KubernetesSecret(name, data, ours, frozenset(_applied(live.metadata)))
+        applied = frozenset(_applied(live.metadata))
+        return KubernetesSecret(name, data, _ours(live.metadata), applied)
 
-    def apply_secret(self, secret: KubernetesSecret) -> None:
-        """Make or change a Secret; keys that others put there stay."""
+    def apply_secret(self, secret: KubernetesSecret, rehearse: bool = False) -> None:
+        """Make or change a Secret; keys that others put there stay.
+
+        Args:
+            secret: The Secret.
+            rehearse: Whether the API is only to say whether it would.
+        """
         data = {
             key: base64.b64encode(value.reveal()).decode() for key, value in secret.data.items()
         }
         made = SecretResource(metadata=self._metadata(secret.name), data=data)
-        with self._telling(f"Secret {secret.name}"):
-            self._client.apply(made, force=True)
+        apply = partial(self._client.apply, force=True, dry_run=rehearse)
+        self._ask(f"Secret {secret.name}", lambda: apply(made))
+
+    def delete_secret(self, name: str) -> None:
+        """Take away a Secret of ours; none there is fine, one that is not ours stays."""
+        live = self._get(f"Secret {name}", lambda: self._client.get(SecretResource, name))
+        if live is not None and _ours(live.metadata):
+            self._get(f"Secret {name}", lambda: self._client.delete(SecretResource, name))
+
+    def secret_rights(self) -> Mapping[str, str]:
+        """Return the rights over single Secrets that are kept here, as Secret by name of Role."""
+        labels: dict[str, Any] = {_RIGHT: "delete"}
+        roles = self._ask("Roles", lambda: list(self._client.list(Role, labels=labels)))
+        return {
+            role.metadata.name: name
+            for role in roles
+            if role.metadata and role.metadata.name
+            for rule in role.rules or ()
+            if "secrets" in (rule.resources or ())
+            for name in (rule.resourceNames or ())
+        }
+
+    def delete_right(self, role: str) -> None:
+        """Give up a right over a Secret: its RoleBinding, then the Role of the same name."""
+        # In this order: the Role says what is left to do until everything is done.
+        self._get(f"RoleBinding {role}", lambda: self._client.delete(RoleBinding, role))
+        self._get(f"Role {role}", lambda: self._client.delete(Role, role))
 
     def service(self, name: str) -> ServiceState:
         """Return the state of a Service."""
@@ -83,10 +123,11 @@ class Namespace:
         status = live.status if live else None
         ingress = status.loadBalancer.ingress if status and status.loadBalancer else None
         address = (ingress[0].ip or ingress[0].hostname) if ingress else None
-        with self._telling(f"EndpointSlices of Service {name}"):
-            slices = list(
-                self._client.list(EndpointSlice, labels={"kubernetes.io/service-name": name})
-            )
+        labels: dict[str, Any] = {"kubernetes.io/service-name": name}
+        slices = self._ask(
+            f"EndpointSlices of Service {name}",
+            lambda: list(self._client.list(EndpointSlice, labels=labels)),
+        )
         ready = any(
             # Not said is ready, by the API's own rule.
             endpoint.conditions is None or endpoint.conditions.ready is not False
@@ -103,8 +144,7 @@ class Namespace:
     def apply_config_map(self, name: str, data: Mapping[str, str]) -> None:
         """Make or change a ConfigMap."""
         made = ConfigMap(metadata=self._metadata(name), data=dict(data))
-        with self._telling(f"ConfigMap {name}"):
-            self._client.apply(made, force=True)
+        self._ask(f"ConfigMap {name}", lambda: self._client.apply(made, force=True))
 
     def warn(self, job: str, message: str) -> None:
         """Leave an Event at a Job."""
@@ -122,43 +162,63 @@ class Namespace:
             firstTimestamp=now,
             lastTimestamp=now,
         )
-        with self._telling(f"Event at Job {job}"):
-            self._client.create(event)
+        self._once(f"Event at Job {job}", lambda: self._client.create(event))
 
     def _metadata(self, name: str) -> ObjectMeta:
         return ObjectMeta(name=name, namespace=self._namespace, labels=self._labels)
 
     def _get(self, what: str, call: Callable[[], Found]) -> Found | None:
         try:
-            with self._telling(what):
-                return call()
+            return self._ask(what, call)
         except _Absent:
             return None
 
-    @contextmanager
-    def _telling(self, what: str) -> Iterator[None]:
+    def _ask(self, what: str, call: Callable[[], Found]) -> Found:
+        """Call; what may be sent twice is sent again when the API is only busy or restarting."""
+        for pause in _PAUSES:
+            try:
+                return self._once(what, call)
+            except _Passing:
+                time.sleep(pause)
+        return self._once(what, call)
+
+    def _once(self, what: str, call: Callable[[], Found]) -> Found:
         where = f"{what} of namespace {self._namespace}"
+        server = self._client.config.cluster.server
         try:
-            yield
+            return call()
         except ApiError as error:
-            if error.status.code == 404:
+            code = error.status.code
+            if code == 404:
                 raise _Absent(f"{where}: is not there") from None
-            if error.status.code in (401, 403):
+            if code in (401, 403):
                 raise KubernetesError(
                     f"{where}: permission denied; the Role lacks it, or Helm has removed it already"
                 ) from None
             # The server's message could quote what was sent, so only its reason is told.
+            told = f"{where}: the API answered {code} {error.status.reason}"
+            raise (_Passing if code in _BUSY else KubernetesError)(told) from None
+        except httpx2.HTTPStatusError as error:
+            code = error.response.status_code
+            raise _Passing(f"{where}: no answer of the API, but {code} at {server}") from None
+        except httpx2.TimeoutException:
             raise KubernetesError(
-                f"{where}: the API answered {error.status.code} {error.status.reason}"
+                f"{where}: no answer of the API at {server} within {_TIMEOUT_SECONDS} s"
             ) from None
         except httpx2.HTTPError as error:
-            raise KubernetesError(
-                f"{where}: no answer of the API ({type(error).__name__})"
-            ) from None
+            raise _Passing(f"{where}: no answer of the API at {server}: {why(error)}") from None
 
 
 class _Absent(KubernetesError):
     """There is no such object."""
+
+
+class _Passing(KubernetesError):
+    """Perhaps mended by waiting a little."""
+
+
+def _ours(metadata: ObjectMeta | None) -> bool:
+    return ((metadata and metadata.labels) or {}).get(_MANAGED_BY) == MANAGER
 
 
 def _applied(metadata: ObjectMeta | None) -> Iterator[str]:

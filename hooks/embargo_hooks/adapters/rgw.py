@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,12 +19,17 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 from botocore.httpsession import URLLib3Session
 
+from embargo_hooks._buckets_config import tenant_of
+from embargo_hooks.adapters import _notification_xml
+from embargo_hooks.adapters._rgw_hints import hint
+from embargo_hooks.buckets import READERS
 from embargo_hooks.errors import GatewayError
 from embargo_hooks.policy import VERSION
 from embargo_hooks.resources import KNOWN_ATTRIBUTES, Notification, Topic
 from embargo_hooks.secret import Secret
 
-_ATTEMPTS = 3
+_ATTEMPTS = 5
+_PAUSE_SECONDS = 0.5
 _CONNECT_SECONDS, _READ_SECONDS = 5, 30
 
 
@@ -36,18 +43,29 @@ class RgwGateway:
         owner: str,
         access: Secret,
         secret: Secret,
-        tenant: str = "",
+        zone_group: str = "",
     ) -> None:
-        """Make clients; nothing is sent yet."""
+        """Make clients; nothing is sent yet.
+
+        Args:
+            endpoint: The gateway's URL.
+            region: What requests are signed for.
+            owner: The user; one of a tenant is `tenant$user`.
+            access: The user's access key.
+            secret: The user's secret key.
+            zone_group: The one in the topics' ARNs, the region by default.
+        """
         self._endpoint = endpoint
         self._region = region
         self._owner = owner
         self._credentials = Credentials(access.text(), secret.text())
-        self._arn_prefix = f"arn:aws:sns:{region}:{tenant}:"
+        self._zone_group = zone_group or region
+        self._arn_prefix = f"arn:aws:sns:{self._zone_group}:{tenant_of(owner)}:"
         session = Session(
             aws_access_key_id=access.text(), aws_secret_access_key=secret.text(), region_name=region
         )
         config = Config(
+            max_pool_connections=READERS,
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=_READ_SECONDS,
             retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
@@ -60,7 +78,7 @@ class RgwGateway:
         self._sns = session.client("sns", endpoint_url=endpoint, config=config)
         # The gateway does not read "+" in a form as a space: it would become part of the secret.
         self._sns.meta.events.register_first("request-created.sns", _encode_spaces)
-        self._raw = URLLib3Session(timeout=_READ_SECONDS)
+        self._raw = URLLib3Session(timeout=_READ_SECONDS, max_pool_connections=READERS)
 
     def topics(self) -> Mapping[str, int]:
         """Return all topics that are listed, each with the notifications seen to use it."""
@@ -69,6 +87,11 @@ class RgwGateway:
             arns = [entry["TopicArn"] for page in pages for entry in page.get("Topics", ())]
         if arns:
             self._arn_prefix = arns[0].rpartition(":")[0] + ":"
+            if (found := arns[0].split(":")[3]) != self._zone_group:
+                raise GatewayError(
+                    f"topics at {self._endpoint} are of zone group {found}, not "
+                    f"{self._zone_group}: correct bucketConfig.zoneGroup (or region)"
+                )
         return {_name(arn): count - 1 for arn, count in Counter(arns).items()}
 
     def topic(self, name: str) -> Topic | None:
@@ -97,17 +120,11 @@ class RgwGateway:
 
     def notifications(self, bucket: str) -> tuple[Notification, ...]:
         """Return all of a bucket's notifications."""
-        with self._telling(f"notifications of bucket {bucket}", "read"):
-            answer = self._s3.get_bucket_notification_configuration(Bucket=bucket)
-        return tuple(
-            Notification(
-                name=entry["Id"],
-                topic=_name(entry["TopicArn"]),
-                events=frozenset(entry.get("Events", ())),
-                filter=json.dumps(entry["Filter"], sort_keys=True) if entry.get("Filter") else "",
-            )
-            for entry in answer.get("TopicConfigurations", ())
-        )
+        what = f"notifications of bucket {bucket}"
+        try:
+            return _notification_xml.read(self._send("GET", bucket, "", what, "read"))
+        except ValueError:
+            raise GatewayError(f"{what}: the gateway's answer cannot be read") from None
 
     def put_notification(self, bucket: str, notification: Notification) -> None:
         """Add a notification, or replace the one of its Id and topic.
@@ -115,34 +132,45 @@ class RgwGateway:
         Ours alone is sent: on Ceph a put adds to what is there. To send the others too would write
         them, and would bring back one that its owner takes away at the same time.
         """
-        entry: Any = {
-            "Id": notification.name,
-            "TopicArn": self._arn_prefix + notification.topic,
-            "Events": sorted(notification.events),
-        }
-        with self._telling(f"notification {notification.name} of bucket {bucket}", "put"):
-            self._s3.put_bucket_notification_configuration(
-                Bucket=bucket, NotificationConfiguration={"TopicConfigurations": [entry]}
-            )
+        what = f"notification {notification.name} of bucket {bucket}"
+        body = _notification_xml.written(notification, self._arn_prefix + notification.topic)
+        self._send("PUT", bucket, "", what, "put", body)
 
     def delete_notification(self, bucket: str, name: str) -> None:
-        """Take one notification away by its Id, with Ceph's extension of S3.
-
-        16.2.15 was seen to answer 500 under load and to do it when asked again.
-        """
+        """Take one notification away by its Id, with Ceph's extension of S3."""
         if not name:
             raise ValueError("an empty Id would take all notifications away")
-        url = f"{self._endpoint}/{quote(bucket)}?notification={quote(name, safe='')}"
-        what = f"notification {name} of bucket {bucket}"
+        with contextlib.suppress(_Absent):
+            what = f"notification {name} of bucket {bucket}"
+            self._send("DELETE", bucket, name, what, "delete")
+
+    def _send(
+        self, method: str, bucket: str, name: str, what: str, verb: str, body: bytes = b""
+    ) -> bytes:
+        """Send a request about notifications, in the ways of Ceph that boto3 does not know.
+
+        16.2.15 was seen to answer 500 under load to a deletion, and to do it when asked again.
+        """
+        url = f"{self._endpoint}/{quote(bucket)}?notification"
+        url += f"={quote(name, safe='')}" if name else ""
         for attempt in range(_ATTEMPTS):
-            request = AWSRequest("DELETE", url)
+            request = AWSRequest(method, url, data=body)
             S3SigV4Auth(self._credentials, "s3", self._region).add_auth(request)
-            with self._telling(what, "delete"):
-                status = self._raw.send(request.prepare()).status_code
-            if status < 300 or status == 404:
-                return
-            if status < 500 or attempt == _ATTEMPTS - 1:
-                raise GatewayError(f"{what}: cannot be deleted as {self._owner}: status {status}")
+            last = attempt == _ATTEMPTS - 1
+            try:
+                answer = self._raw.send(request.prepare())
+            except (ConnectionError, HTTPClientError):
+                if last:
+                    raise self._unreachable(what, verb) from None
+            else:
+                if answer.status_code < 300:
+                    content: bytes = answer.content
+                    return content
+                if answer.status_code < 500 or last:
+                    code = _notification_xml.error_code(answer.content)
+                    raise self._answered(what, verb, code, answer.status_code)
+            time.sleep(_PAUSE_SECONDS * 2**attempt)
+        raise AssertionError
 
     def policy(self, bucket: str) -> Sequence[Mapping[str, Any]]:
         """Return the statements of a bucket's policy, none where it has no policy."""
@@ -173,33 +201,30 @@ class RgwGateway:
 
     @contextmanager
     def _telling(self, what: str, verb: str) -> Iterator[None]:
-        whom = f"{what}: cannot {verb} it as {self._owner} at {self._endpoint}"
         try:
             yield
         except ClientError as error:
             answer: Any = error.response
             # S3 puts the code under Error; Ceph's answers to SNS calls have it at the top.
-            code = str(answer.get("Error", {}).get("Code") or answer.get("Code") or "no code")
+            code = str(answer.get("Error", {}).get("Code") or answer.get("Code") or "")
             status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
-            problem = f"{whom}: {code} ({status}){_HINTS.get(code, '')}"
-            raise (_Absent(problem, code) if status == 404 else GatewayError(problem)) from None
+            raise self._answered(what, verb, code, status) from None
         except (ConnectionError, HTTPClientError):
-            raise GatewayError(f"{whom}: the gateway cannot be reached") from None
+            raise self._unreachable(what, verb) from None
         except BotoCoreError as error:
             # Some of these quote the request, so only the kind is told.
-            raise GatewayError(f"{whom}: {type(error).__name__}") from None
+            raise GatewayError(f"{self._whom(what, verb)}: {type(error).__name__}") from None
 
+    def _answered(self, what: str, verb: str, code: str, status: int) -> GatewayError:
+        problem = f"{self._whom(what, verb)}: {code or 'no code'} ({status})"
+        problem += hint(code, status, what)
+        return _Absent(problem, code) if status == 404 else GatewayError(problem)
 
-_HINTS = {
-    "AccessDenied": "; only the bucket's owner may: check `owner`",
-    "AuthorizationError": "; another user owns the topic",
-    "InvalidAccessKeyId": "; the owner's keys in Vault are not this gateway's",
-    "SignatureDoesNotMatch": "; the owner's secret key in Vault is not the right one",
-    "NoSuchBucket": "; make it, or correct the name",
-    "NoSuchKey": "; the topic of this notification is not there",
-    "RequestTimeTooSkewed": "; this machine's clock or the gateway's is wrong",
-    "InvalidInput": "; secrets in a push-endpoint are accepted over HTTPS only",
-}
+    def _unreachable(self, what: str, verb: str) -> GatewayError:
+        return GatewayError(f"{self._whom(what, verb)}: the gateway cannot be reached")
+
+    def _whom(self, what: str, verb: str) -> str:
+        return f"{what}: cannot {verb} it as {self._owner} at {self._endpoint}"
 
 
 class _Absent(GatewayError):
@@ -240,7 +265,10 @@ def parse_topic(name: str, answer: Mapping[str, str]) -> Topic:
     }
     found |= {key: str(endpoint[field]) for key, field in own.items() if field in endpoint}
     attributes = {key: Secret(value) for key, value in found.items()}
-    return Topic(name, attributes, follows=bool(answer.get("User")))
+    if policy := answer.get("Policy"):
+        attributes["Policy"] = Secret(policy)
+    user = answer.get("User") or ""
+    return Topic(name, attributes, follows=bool(user), owner=user)
 
 
 def _name(arn: str) -> str:

@@ -4,49 +4,83 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import hvac
 import requests
 from hvac import exceptions
 
-from embargo_hooks.config import VaultConfig
+from embargo_hooks._vault_config import VaultConfig
+from embargo_hooks.adapters._vault_login import TOKEN_FILE, Means, Stored, as_whom, log_in
+from embargo_hooks.adapters._vault_session import session
+from embargo_hooks.adapters._why import why
 from embargo_hooks.errors import VaultError
 from embargo_hooks.secret import Secret
 
-TOKEN_FILE = Path("/var/run/secrets/vault/token")
-_TIMEOUT_SECONDS = 10
+_UNREACHABLE_SECONDS = 3
+"""How long a connection that fails is tried again: a restart is bridged, an outage soon told."""
+
+Answer = TypeVar("Answer")
 
 
 class VaultLogin:
     """A logged-in client; a login that was made here is ended when its block is left."""
 
-    def __init__(self, config: VaultConfig, token_file: Path = TOKEN_FILE) -> None:
-        """Log in.
+    def __init__(
+        self,
+        config: VaultConfig,
+        token_file: Path = TOKEN_FILE,
+        *,
+        stored: Stored = lambda name: None,
+        job: str = "secrets",
+        until: float = float("inf"),
+    ) -> None:
+        """Prepare; nothing is sent yet.
+
+        Args:
+            config: Where Vault is and how to log in.
+            token_file: The projected service-account token.
+            stored: Reads the Kubernetes Secret that a login is made with.
+            job: The job that logs in.
+            until: The monotonic time after which nothing is tried again.
 
         Raises:
-            VaultError: Vault did not answer, or refused.
+            VaultError: The CA bundle cannot be read.
         """
         self._config = config
+        self._means = Means(job, stored, token_file)
+        self._until = until
+        self._stopped = threading.Event()
         self._client = hvac.Client(
-            url=config.address,
+            url=config.address.rstrip("/"),
             token="",
-            timeout=_TIMEOUT_SECONDS,
-            namespace=os.environ.get("VAULT_NAMESPACE"),
-            verify=os.environ.get("VAULT_CACERT") or True,
+            timeout=config.timeout,
+            namespace=config.namespace or os.environ.get("VAULT_NAMESPACE"),
+            verify=True,
+            session=session(config),
         )
-        self._own = config.method == "kubernetes"
-        if self._own:
-            self._log_in(token_file)
-        else:
-            self._client.token = _present_token()
+        self._own = False
+        self._mount_problem: str | None = None
+        self._lock = threading.Lock()
 
     def __enter__(self) -> VaultLogin:
+        try:
+            self._own = log_in(self._client, self._config, self._means, self._ask)
+        except BaseException:
+            # Cut short just after Vault answered: then there is a login to end. What was put in a
+            # Secret for this run is not one.
+            self._own = bool(self._client.token) and self._config.method not in ("token", "wrapped")
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stopped.set()
         try:
             if self._own:
                 self._client.auth.token.revoke_self()
@@ -61,89 +95,147 @@ class VaultLogin:
         Raises:
             VaultError: It cannot be read; the path and the reason are told.
         """
-        what = f"Vault path {self._config.mount}/{path}"
-        what += f" (version {version})" if version else ""
-        try:
-            answer = self._client.secrets.kv.v2.read_secret_version(
-                path, version=version, mount_point=self._config.mount, raise_on_deleted_version=True
+        mount = self._config.mount
+        what = f"Vault path {mount}/{path}" + (f" (version {version})" if version else "")
+
+        def call() -> Any:
+            return self._client.secrets.kv.v2.read_secret_version(
+                path, version=version, mount_point=mount, raise_on_deleted_version=True
             )
+
+        try:
+            answer = self._ask(what, call)
         except exceptions.InvalidPath as error:
-            raise VaultError(f"{what}: {_absence(error.json)}") from None
-        except exceptions.Forbidden:
-            raise VaultError(
-                f"{what}: permission denied{self._as_whom()}; allow `read` on "
-                f"{self._config.mount}/data/{path} in its policy"
+            raise _deleted(what, error.json) or self._not_kv2(what) or _absent(what) from None
+        except (exceptions.Forbidden, exceptions.Unauthorized):
+            raise self._not_kv2(what) or VaultError(
+                f"{what}: permission denied{as_whom(self._config)}; allow `read` on "
+                f"{mount}/data/{path} in its policy (`embargo-hooks vault-policy` prints it)",
+                "forbidden",
             ) from None
-        except (exceptions.VaultError, requests.RequestException) as error:
-            raise VaultError(f"{what}: {self._reason(error)}") from None
+        except exceptions.VaultError as error:
+            raise VaultError(
+                f"{what}: {self._config.address} refused with {type(error).__name__}"
+            ) from None
         try:
             return {key: _secret(value) for key, value in answer["data"]["data"].items()}
         except (KeyError, TypeError, AttributeError):
             raise VaultError(
-                f"{what}: the answer is not that of a KV version 2 mount; check vault.mount"
+                f"{what}: the answer is not that of a KV version 2 mount; check vault.mount",
+                "not-kv2",
             ) from None
 
-    def _log_in(self, token_file: Path) -> None:
-        mount, role = self._config.login_mount, self._config.role
-        what = f"Vault login at auth/{mount} as role {role}"
-        try:
-            jwt = token_file.read_text()
-        except OSError as error:
-            raise VaultError(
-                f"{what}: {token_file}: {error.strerror}; the pod needs a projected "
-                "service-account token there (on a login node, use vault.auth.method: token)"
-            ) from None
-        try:
-            self._client.auth.kubernetes.login(role=role, jwt=jwt, mount_point=mount)
-        except (exceptions.Forbidden, exceptions.InvalidRequest) as error:
-            said = ", ".join(map(str, error.errors or ())) or "refused"
-            raise VaultError(
-                f"{what}: {said}; check the role's service account, namespace and audience"
-            ) from None
-        except (exceptions.VaultError, requests.RequestException) as error:
-            raise VaultError(f"{what}: {self._reason(error)}") from None
+    def _ask(self, what: str, call: Callable[[], Answer], again: bool = True) -> Answer:
+        """Call, and again with growing pauses while Vault is only busy or out of order.
 
-    def _as_whom(self) -> str:
-        return f" for role {self._config.role}" if self._own else " for this token"
+        Raises:
+            VaultError: It stays so, or is of a kind that waiting does not mend.
+            exceptions.VaultError: Vault answered, and refused.
+        """
+        began, pause, tries = time.monotonic(), 0.25, 0
+        while True:
+            tries += 1
+            try:
+                return call()
+            except (exceptions.VaultError, requests.RequestException) as error:
+                problem = self._outage(what, error, tries)
+                if problem is None:
+                    raise
+            patience = {"unreachable": min(_UNREACHABLE_SECONDS, self._config.retry)}
+            patience |= {"rate-limited": self._config.retry, "server-error": self._config.retry}
+            limit = min(began + patience.get(problem.kind, 0), self._until)
+            # Not all at the same time again: that would be the next refusal's cause.
+            wait = pause * random.uniform(0.5, 1)
+            if not again or time.monotonic() + wait > limit or self._stopped.wait(wait):
+                raise problem
+            pause = min(2 * pause, 5)
 
-    def _reason(self, error: Exception) -> str:
+    def _outage(self, what: str, error: Exception, tries: int) -> VaultError | None:
         # Only our own words and the kind: an exception's text may hold a request's headers or body.
+        at = self._config.address
+        tried = f" (asked {tries} times)" if tries > 1 else ""
         match error:
-            case exceptions.VaultDown():
-                return f"{self._config.address} is sealed or in standby"
+            case exceptions.VaultNotInitialized():
+                return VaultError(f"{what}: {at} is not initialised", "sealed")
+            case exceptions.VaultDown() if "sealed" in str(error.errors).lower():
+                return VaultError(f"{what}: {at} is sealed; have it unsealed", "sealed")
             case exceptions.RateLimitExceeded():
-                return "too many requests; try again later"
+                return VaultError(
+                    f"{what}: {at} has too many requests{tried}; run again later, or have the "
+                    "rate limit raised",
+                    "rate-limited",
+                )
+            case (
+                exceptions.VaultDown()
+                | exceptions.InternalServerError()
+                | exceptions.BadGateway()
+                | exceptions.UnexpectedError()
+            ):
+                return VaultError(
+                    f"{what}: {at} is out of order: {type(error).__name__}{tried}; look at its log",
+                    "server-error",
+                )
+            case exceptions.VaultError():
+                return None
             case requests.exceptions.SSLError():
-                return f"no trust in the certificate of {self._config.address}; set VAULT_CACERT"
-            case requests.Timeout():
-                return f"{self._config.address} did not answer within {_TIMEOUT_SECONDS} s"
-            case requests.ConnectionError():
-                return f"{self._config.address} cannot be reached"
-        return f"{self._config.address} answered with {type(error).__name__}"
+                return VaultError(
+                    f"{what}: no trust in {at}: {why(error)}; set vault.caBundle to the "
+                    "authority that signed its certificate",
+                    "tls",
+                )
+            case requests.ReadTimeout():
+                return VaultError(
+                    f"{what}: {at} did not answer within {self._config.timeout} s "
+                    "(vault.timeoutSeconds)",
+                    "unreachable",
+                )
+        return VaultError(
+            f"{what}: {at} cannot be reached: {why(error)}{tried}; check vault.address and the way",
+            "unreachable",
+        )
+
+    def _not_kv2(self, what: str) -> VaultError | None:
+        """Look at the mount, once; only asked when a read failed."""
+        with self._lock:
+            if self._mount_problem is None:
+                self._mount_problem = self._look_at_mount()
+        if not self._mount_problem:
+            return None
+        return VaultError(f"{what}: {self._mount_problem}", "not-kv2")
+
+    def _look_at_mount(self) -> str:
+        mount = self._config.mount
+        try:
+            answer = self._client.adapter.get(f"/v1/sys/internal/ui/mounts/{mount}")
+            found, options = answer["data"]["type"], answer["data"].get("options") or {}
+        except (exceptions.VaultError, requests.RequestException, KeyError, TypeError):
+            return ""  # It may not be looked at: then it is not the mount that is told about.
+        version = str(options.get("version", "1"))
+        if found == "kv" and version == "2":
+            return ""
+        kind = f"KV version {version}" if found == "kv" else f"a mount of type {found}"
+        return f"{mount}/ is {kind}, expected KV version 2; check vault.mount, or upgrade the mount"
 
 
-def _present_token() -> str:
-    file = Path("~/.vault-token").expanduser()
-    if token := os.environ.get("VAULT_TOKEN"):
-        return token
-    try:
-        return file.read_text().strip()
-    except OSError:
-        raise VaultError(
-            "Vault login: neither VAULT_TOKEN nor ~/.vault-token; run `vault login` first"
-        ) from None
-
-
-def _absence(answer: Any) -> str:
+def _deleted(what: str, answer: Any) -> VaultError | None:
     data = answer.get("data") if isinstance(answer, Mapping) else None
     metadata = data.get("metadata") if isinstance(data, Mapping) else None
     if isinstance(metadata, Mapping) and metadata.get("destroyed"):
-        return "this version was destroyed; put a new one"
+        return VaultError(f"{what}: this version was destroyed; put a new one", "version-destroyed")
     if isinstance(metadata, Mapping) and metadata.get("deletion_time"):
-        return (
-            f"this version was deleted at {metadata['deletion_time']}; undelete it or put a new one"
+        when = metadata["deletion_time"]
+        return VaultError(
+            f"{what}: this version was deleted at {when}; undelete it or put a new one",
+            "version-deleted",
         )
-    return "there is nothing; check the path (without the mount and without `data/`)"
+    return None
+
+
+def _absent(what: str) -> VaultError:
+    return VaultError(
+        f"{what}: there is nothing; check the path (without the mount and without `data/`)",
+        "path-absent",
+    )
 
 
 def _secret(value: Any) -> Secret:

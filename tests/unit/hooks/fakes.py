@@ -8,7 +8,7 @@ from typing import Any
 
 from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks.buckets import Keys
-from embargo_hooks.errors import HooksError, VaultError
+from embargo_hooks.errors import HooksError, KubernetesError, VaultError
 from embargo_hooks.ports import ServiceState
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
 from embargo_hooks.secret import Secret
@@ -46,6 +46,8 @@ class FakeCluster:
 
     def __init__(self) -> None:
         self.secrets: dict[str, KubernetesSecret] = {}
+        self.rights: dict[str, str] = {}
+        self.refused: set[str] = set()
         self.config_maps: dict[str, dict[str, str]] = {}
         self.states = [ServiceState("198.19.200.1", True)]
         self.events: list[str] = []
@@ -54,7 +56,11 @@ class FakeCluster:
     def secret(self, name: str) -> KubernetesSecret | None:
         return self.secrets.get(name)
 
-    def apply_secret(self, secret: KubernetesSecret) -> None:
+    def apply_secret(self, secret: KubernetesSecret, rehearse: bool = False) -> None:
+        if secret.name in self.refused:
+            raise KubernetesError(f"Secret {secret.name}: the API answered 422 Invalid")
+        if rehearse:
+            return
         self.writes.append(secret.name)
         live = self.secrets.get(secret.name)
         foreign = {k: v for k, v in live.data.items() if k not in live.applied} if live else {}
@@ -62,6 +68,18 @@ class FakeCluster:
         self.secrets[secret.name] = KubernetesSecret(
             secret.name, data, True, frozenset(secret.data)
         )
+
+    def delete_secret(self, name: str) -> None:
+        self.writes.append(f"delete {name}")
+        if name in self.secrets and self.secrets[name].ours:
+            del self.secrets[name]
+
+    def secret_rights(self) -> Mapping[str, str]:
+        return dict(self.rights)
+
+    def delete_right(self, role: str) -> None:
+        self.writes.append(f"delete {role}")
+        del self.rights[role]
 
     def service(self, name: str) -> ServiceState:
         return self.states.pop(0) if len(self.states) > 1 else self.states[0]

@@ -37,6 +37,13 @@ def test_json_is_one_document(
 ) -> None:
     main(["secrets", "apply", "--output", "json", "--config", str(write(site))], world)
     document = json.loads(capsys.readouterr().out)
+    keys = document.pop("keys")
+    assert [(each["secret"], each["key"], each["state"]) for each in keys] == [
+        ("redis", "redis-password", "new"),
+        ("notification", "secret", "new"),
+    ]
+    document.pop("backfill", None)
+    document.pop("unconfirmed", None)
     assert document == {
         "version": 1,
         "command": "secrets apply",
@@ -80,8 +87,9 @@ def test_a_rollback_goes_on_without_vault(
 def test_a_rollback_fails_once_something_was_written(
     site: dict[str, Any], write: Write, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(secret: KubernetesSecret) -> None:
-        raise VaultError("no")
+    def broken(secret: KubernetesSecret, rehearse: bool = False) -> None:
+        if not rehearse:
+            raise VaultError("no")
 
     monkeypatch.setattr(world.fake_cluster, "apply_secret", broken)
     assert main(["secrets", "apply", "--rollback", "--config", str(write(site))], world) == 1
@@ -137,3 +145,110 @@ def test_a_run_cut_short_says_what_it_was_doing(
         signal.signal(signal.SIGTERM, before)
     assert message in capsys.readouterr().out
     assert world.fake_vault.calls[-1] == "revoke"
+
+
+def test_problems_have_a_kind_for_programs(
+    site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
+) -> None:
+    world.fake_vault.documents["site/summit"] = VaultError("p: sealed", "sealed")
+    arguments = ["--output", "json", "--config", str(write(site))]
+    assert main(["secrets", "plan", *arguments], world) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["result"] == "failed"
+    assert document["problems"] == [{"kind": "sealed", "message": "p: sealed"}]
+
+
+def test_a_plan_shows_each_key_without_its_value(
+    site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
+) -> None:
+    site["secrets"]["redis"]["gone"] = {"value": "x"}
+    arguments = ["--config", str(write(site))]
+    main(["secrets", "apply", *arguments], world)
+    live = world.fake_cluster.secrets["redis"]
+    data = {**live.data, "theirs": Secret("t"), "redis-password": Secret("old")}
+    world.fake_cluster.secrets["redis"] = KubernetesSecret("redis", data, True, live.applied)
+    del site["secrets"]["redis"]["gone"]
+    source = {"path": "site/summit", "field": "none", "optional": True}
+    site["secrets"]["redis"] |= {
+        "absent": source,
+        "again": {"path": "site/summit", "field": "redis"},
+    }
+    write(site)
+    capsys.readouterr()
+    hashes = []
+    for _ in range(2):
+        assert main(["secrets", "plan", *arguments], world) == 2
+        lines = capsys.readouterr().out.splitlines()
+        shown = [line.split(": ", 1) for line in lines if line.startswith("Secret ")]
+        states = {name: state.split() for name, state in shown}
+        assert {name: state[0] for name, state in states.items()} == {
+            "Secret redis, key redis-password": "changed",
+            "Secret redis, key again": "new",
+            "Secret redis, key gone": "removed",
+            "Secret redis, key theirs": "foreign",
+            "Secret redis, key absent": "missing",
+            "Secret notification, key secret": "same",
+        }
+        _, before, arrow, after = states["Secret redis, key redis-password"]
+        assert arrow == "->"
+        assert before != after
+        assert states["Secret redis, key again"][1] == after, "equal values, equal hashes"
+        hashes.append(after)
+    assert hashes[0] != hashes[1], "and nothing to compare with another run"
+
+
+def test_what_is_no_longer_declared_goes_when_asked(
+    site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
+) -> None:
+    arguments = ["--config", str(write(site))]
+    main(["secrets", "apply", *arguments], world)
+    cluster = world.fake_cluster
+    cluster.secrets["old"] = KubernetesSecret("old", {}, ours=True)
+    cluster.secrets["taken"] = KubernetesSecret("taken", {}, ours=False)
+    cluster.rights = {"r-redis": "redis", "r-old": "old", "r-taken": "taken", "r-none": "none"}
+    assert main(["secrets", "prune", *arguments], world) == 0
+    assert set(cluster.secrets) == {"redis", "notification", "taken"}
+    assert cluster.rights == {"r-redis": "redis"}
+    assert main(["secrets", "prune", *arguments], world) == 0
+    assert "nothing to do" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_most_of_all_goes_only_by_name(
+    site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
+) -> None:
+    cluster = world.fake_cluster
+    for name in ("a", "b", "c"):
+        cluster.secrets[name] = KubernetesSecret(name, {}, ours=True)
+        cluster.rights[f"r-{name}"] = name
+    assert main(["secrets", "prune", "--config", str(write(site))], world) == 1
+    assert "name under hooks.secrets.retired: a, b, c" in capsys.readouterr().out
+    assert set(cluster.secrets) == {"a", "b", "c"}
+    site["hooks"]["secrets"] = {"retired": ["a", "b", "c"]}
+    assert main(["secrets", "prune", "--config", str(write(site))], world) == 0
+    assert not cluster.secrets
+
+
+def test_the_policy_is_printed_without_asking_anybody(
+    site: dict[str, Any], write: Write, capsys: Output
+) -> None:
+    file = str(write(site))
+    assert main(["vault-policy", "--config", file]) == 0
+    assert capsys.readouterr().out.startswith("vault policy write r - <<'EOF'\n")
+    assert main(["vault-policy", "--output", "json", "--config", file]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["policy"]["name"] == "r"
+    assert document["role"]["path"] == "auth/kubernetes/role/r"
+
+
+def test_what_the_cluster_would_refuse_stops_all_of_it(
+    site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
+) -> None:
+    world.fake_cluster.refused.add("notification")
+    arguments = ["--config", str(write(site))]
+    assert main(["secrets", "plan", *arguments], world) == 2
+    assert main(["secrets", "apply", *arguments], world) == 1
+    assert (
+        "nothing was written: Secret notification: the API answered 422" in capsys.readouterr().out
+    )
+    assert world.fake_cluster.writes == []
+    assert main(["secrets", "apply", "--rollback", *arguments], world) == 0

@@ -51,6 +51,15 @@ BAD: list[tuple[str, Any, str]] = [
     ),
     ("bucketConfig.buckets.rubin-summit.foreign", ["to-http"], r"also named as foreign"),
     ("enqueue", None, r"push-endpoint: .*needs the key `enqueue`"),
+    ("vault.auth.method", "ldap", r"vault\.auth\.method: expected one of kubernetes, approle, jwt"),
+    ("vault.auth", {"method": "wrapped"}, r"vault\.auth\.secret: is missing; the wrapped login"),
+    ("vault.auth", {"method": "jwt"}, r"vault\.auth\.role: expected text, found nothing"),
+    ("vault.timeoutSeconds", 0, r"vault\.timeoutSeconds: expected at least 1"),
+    ("vault.caBundel", "x", r"vault\.caBundel: unknown key"),
+    ("secrets.redis.redis-password.encoding", "hex", r"encoding: expected one of text, base64"),
+    ("secrets.redis.a b", {"value": ""}, r"expected as key of a Secret"),
+    ("secrets.Redis", {}, r"secrets\.Redis: expected as name of a Secret"),
+    ("hooks.secrets", {"retired": ["redis"]}, r"retired\[0\]: also declared: 'redis'"),
 ]
 
 
@@ -76,3 +85,28 @@ def test_a_value_in_the_wrong_place_is_not_quoted(site: dict[str, Any], write: W
     with pytest.raises(ConfigError) as caught:
         load(write(site))
     assert "hunter2" not in str(caught.value)
+
+
+def test_vault_as_far_as_it_goes(site: dict[str, Any], write: Write) -> None:
+    site["vault"] |= {
+        "namespace": "rubin/usdf",
+        "caBundle": "/etc/ca.pem",
+        "timeoutSeconds": 5,
+        "retrySeconds": 0,
+        "auth": {
+            "method": "approle",
+            "mount": None,
+            "role": None,
+            "audience": None,
+            "secret": {"name": "login", "secretId": "s"},
+        },
+    }
+    vault = load(write(site)).vault
+    assert (vault.namespace, vault.ca_bundle, vault.timeout, vault.retry) == (
+        "rubin/usdf",
+        "/etc/ca.pem",
+        5,
+        0,
+    )
+    assert (vault.method, vault.login_mount, vault.stored) == ("approle", "approle", "login")
+    assert (vault.stored_keys.role_id, vault.stored_keys.secret_id) == ("role-id", "s")

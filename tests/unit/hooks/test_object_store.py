@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +20,7 @@ from embargo_hooks.report import Report
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.conftest import Write
-from tests.unit.hooks.fakes import FakeWorld
+from tests.unit.hooks.fakes import FakeGateway, FakeWorld
 
 BUCKET = "rubin-summit"
 EVENTS = frozenset({"s3:ObjectCreated:*"})
@@ -34,6 +37,8 @@ class Site:
         self.world = world
         self.store = world.store
         self.said = io.StringIO()
+        self.now = datetime(2026, 11, 23, 19, 44, tzinfo=UTC)
+        self.last = Plan()
         self.bucket = site["bucketConfig"]["buckets"][BUCKET]
         self.attributes = site["bucketConfig"]["topics"][BUCKET]["attributes"]
         self.secret("notification-value")
@@ -42,16 +47,28 @@ class Site:
         data = {"secret": Secret(value)}
         self.world.fake_cluster.secrets["notification"] = KubernetesSecret("notification", data)
 
-    def plan(self, until: float = 0) -> Plan:
+    def job(self, until: float = 0, *renew: str) -> jobs.Job:
         report = Report("", self.said, self.said, False)
-        return jobs.object_store(load(self.write(self.document)), self.world, report, until).plan
+        config = load(self.write(self.document))
+        return jobs.object_store(config, self.world, report, until, renew, now=self.now)
 
-    def run(self, until: float = 0) -> list[str]:
+    def plan(self) -> Plan:
+        return self.job().plan
+
+    def run(self, until: float = 0, renew: tuple[str, ...] = ()) -> list[str]:
         self.store.calls.clear()
+        job = self.job(until, *renew)
         report = Report("", self.said, self.said, False)
-        job = jobs.object_store(load(self.write(self.document)), self.world, report, until)
         apply(job.plan, job.cluster, job.gateways, report)
+        self.last = job.plan
+        self.now += timedelta(seconds=1)
         return [str(change).split(":")[0] for change in job.plan.changes]
+
+    def wait(self, seconds: int = 3600) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def moves(self, address: str) -> None:
+        self.world.fake_cluster.states = [ServiceState(address, True)]
 
     def ids(self) -> list[tuple[str, str]]:
         return [(n.name, n.topic) for n in self.store.notifications.get(BUCKET, [])]
@@ -123,7 +140,7 @@ def test_where_notifications_follow_their_topic_they_are_left_alone(at: Site) ->
 
 
 def test_another_endpoint_is_another_generation(made: Site) -> None:
-    made.world.fake_cluster.states = [ServiceState("198.19.200.2", True)]
+    made.moves("198.19.200.2")
     made.run()
     ((name, topic),) = made.ids()
     assert stamped("to-http", name)
@@ -132,10 +149,102 @@ def test_another_endpoint_is_another_generation(made: Site) -> None:
         f"put topic {topic}",
         f"put notification rubin-summit/{name}",
         "delete notification rubin-summit/to-http",
-        "delete topic rubin-summit",
     ]
-    assert list(made.store.topics) == [topic]
     assert made.run() == []
+
+
+def test_what_waits_in_a_replaced_topic_has_time_to_be_delivered(made: Site) -> None:
+    made.moves("198.19.200.2")
+    made.run()
+    (warning,) = made.last.warnings
+    assert warning == (
+        "topic rubin-summit (replaced) drains to http://198.19.200.1:8080/notify until "
+        "2026-11-23T20:44:01Z; the first run after that takes it away"
+    )
+    (lookup,) = made.last.lookups
+    assert str(lookup).startswith(
+        "bucket rubin-summit, objects PUT from 2026-11-23T19:44:00Z until the end of this run: "
+        "what waits for "
+        "http://198.19.200.1:8080/notify goes with topic rubin-summit"
+    )
+    made.wait(3590)
+    assert made.run() == []
+    assert made.last.warnings == (warning,)
+    assert not made.last.lookups
+    made.wait(10)
+    assert made.run() == [
+        "delete topic rubin-summit",
+        "write ConfigMap embargo-butler-inventory",
+    ]
+    (lookup,) = made.last.lookups
+    assert lookup.until == "2026-11-23T19:44:01Z"
+    assert made.run() == []
+    assert len(made.store.topics) == 1
+
+
+def test_a_dead_endpoint_is_not_waited_for(made: Site) -> None:
+    made.document["bucketConfig"]["topics"][BUCKET]["drainSeconds"] = 0
+    made.moves("198.19.200.2")
+    assert made.run()[-2:] == [
+        "delete topic rubin-summit",
+        "write ConfigMap embargo-butler-inventory",
+    ]
+    assert made.run() == []
+
+
+def test_a_topic_that_is_no_longer_declared_drains_too(made: Site) -> None:
+    topics = made.document["bucketConfig"]["topics"]
+    topics["renamed"] = topics.pop(BUCKET)
+    made.bucket["notifications"]["to-http"]["topic"] = "renamed"
+    made.run()
+    assert sorted(made.store.topics) == ["renamed", "rubin-summit"]
+    # Renamed back before it is gone: the old one is used again, and is not taken away after all.
+    topics[BUCKET] = topics.pop("renamed")
+    made.bucket["notifications"]["to-http"]["topic"] = BUCKET
+    made.run()
+    assert [topic for _, topic in made.ids()] == [BUCKET]
+    made.wait()
+    assert made.run()[0] == "delete topic renamed"
+    made.wait()
+    assert made.run() == []
+    assert list(made.store.topics) == [BUCKET]
+
+
+def test_a_topic_without_a_queue_goes_at_once(made: Site) -> None:
+    made.attributes["persistent"] = False
+    made.run()
+    made.wait()
+    made.run()
+    (topic,) = made.store.topics
+    assert stamped("rubin-summit", topic)
+    made.moves("198.19.200.2")
+    assert made.run() == [
+        f"put topic {topic}",
+        f"put notification {made.ids()[0][0]} of bucket rubin-summit",
+    ]
+    topics = made.document["bucketConfig"]["topics"]
+    topics["renamed"] = topics.pop(BUCKET)
+    made.bucket["notifications"]["to-http"]["topic"] = "renamed"
+    assert f"delete topic {topic}" in made.run()
+
+
+def test_a_topic_is_renewed_though_nothing_changed(made: Site) -> None:
+    made.run(renew=("rubin-summit",))
+    ((name, topic),) = made.ids()
+    assert stamped("to-http", name)
+    assert stamped("rubin-summit", topic)
+    assert made.run() == []
+    with pytest.raises(Problems, match="no topic 'other' is declared and confirmed"):
+        made.run(renew=("other",))
+
+
+def test_an_in_place_change_says_what_still_carries_the_old_secret(made: Site) -> None:
+    made.secret("new")
+    made.run()
+    assert "keeps the OpaqueData of its time" in str(made.last.lookups[0])
+    made.attributes["verify-ssl"] = False
+    made.run()
+    assert made.last.lookups == ()
 
 
 def test_a_topic_that_was_taken_away_comes_back_under_a_new_name(made: Site) -> None:
@@ -154,36 +263,6 @@ def test_a_kafka_endpoint_is_refused_instead(at: Site) -> None:
     with pytest.raises(Problems, match=r"kafka://\*\*\*@198\.20\.0\.2:9094.*move the consumers"):
         at.run()
     assert at.store.writes == []
-
-
-@pytest.mark.parametrize("answered", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", range(7))
-def test_a_run_killed_anywhere_is_completed_by_the_next(
-    made: Site, monkeypatch: pytest.MonkeyPatch, step: int, answered: bool
-) -> None:
-    made.world.fake_cluster.states = [ServiceState("198.19.200.2", True)]
-    made.bucket["grants"]["read"].append("more")
-    perform = apply.__globals__["_perform"]
-    done: list[Any] = []
-
-    def dying(instruction: Any, *rest: Any) -> None:
-        if len(done) < step or answered:
-            perform(instruction, *rest)
-        if len(done) == step:
-            raise KeyboardInterrupt
-        done.append(instruction)
-
-    monkeypatch.setitem(apply.__globals__, "_perform", dying)
-    with pytest.raises(KeyboardInterrupt):
-        made.run()
-    assert made.ids(), "at every moment something is announced"
-    assert all(topic in made.store.topics for _, topic in made.ids())
-    monkeypatch.undo()
-    made.run()
-    ((name, topic),) = made.ids()
-    assert stamped("to-http", name)
-    assert list(made.store.topics) == [topic]
-    assert made.run() == []
 
 
 def test_what_others_made_under_our_name_is_not_overwritten(at: Site) -> None:
@@ -320,3 +399,39 @@ def test_an_unreadable_inventory_is_not_taken_for_an_empty_one(at: Site) -> None
     at.world.fake_cluster.config_maps["embargo-butler-inventory"] = {KEY: "{}"}
     with pytest.raises(KubernetesError, match="cannot be read as an inventory"):
         at.run()
+
+
+def test_many_buckets_are_read_at_once_and_each_but_twice(
+    at: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buckets = at.document["bucketConfig"]["buckets"]
+    buckets |= {f"more-{number}": {**at.bucket, "notifications": {}} for number in range(20)}
+    at.run()
+    together = threading.Barrier(8)
+    read = FakeGateway.policy
+
+    def waiting(gateway: FakeGateway, bucket: str) -> Any:
+        if bucket in list(buckets)[:8]:
+            together.wait(timeout=10)  # Breaks unless all eight are under way at once.
+        return read(gateway, bucket)
+
+    monkeypatch.setattr(FakeGateway, "policy", waiting)
+    assert at.run() == []
+    calls = Counter(call.rpartition(" ")[0] for call in at.store.calls)
+    assert calls == {"list": 1, "get topic": 1, "get notifications": 21, "get policy": 21}
+
+
+def test_one_unreadable_bucket_does_not_hide_another(
+    at: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at.document["bucketConfig"]["buckets"]["second"] = {**at.bucket, "notifications": {}}
+
+    def broken(gateway: FakeGateway, bucket: str) -> Any:
+        raise GatewayError(f"bucket {bucket}: gone")
+
+    monkeypatch.setattr(FakeGateway, "notifications", broken)
+    with pytest.raises(Problems) as caught:
+        at.run()
+    told = [str(found) for found in caught.value.found]
+    assert told == ["bucket rubin-summit: gone", "bucket second: gone"]
+    assert at.store.writes == []

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import base64
 import io
+import threading
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -8,7 +11,12 @@ import pytest
 from embargo_hooks import jobs
 from embargo_hooks.apply import apply
 from embargo_hooks.config import load
-from embargo_hooks.errors import Problems, VaultError
+from embargo_hooks.errors import (
+    KubernetesError,
+    Problems,
+    VaultError,
+    VaultKind,
+)
 from embargo_hooks.report import Report
 from embargo_hooks.resources import KubernetesSecret
 from embargo_hooks.secret import Secret
@@ -40,6 +48,23 @@ def test_fresh_then_nothing_to_do(site: dict[str, Any], write: Write, world: Fak
     assert world.fake_vault.calls == ["login", "read site/summit", "revoke"]
 
 
+def test_paths_are_read_at_the_same_time(
+    site: dict[str, Any], write: Write, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.fake_vault.documents["other"] = {"x": "y"}
+    site["secrets"]["more"] = {"k": {"path": "other", "field": "x"}}
+    together = threading.Barrier(2)
+    one_by_one = world.fake_vault.read
+
+    def read(path: str, version: int | None = None) -> Mapping[str, Secret]:
+        together.wait(timeout=10)
+        return one_by_one(path, version)
+
+    monkeypatch.setattr(world.fake_vault, "read", read)
+    run(site, write, world)
+    assert values(world, "more") == {"k": b"y"}
+
+
 def test_only_what_changed_is_written(site: dict[str, Any], write: Write, world: FakeWorld) -> None:
     run(site, write, world)
     world.fake_cluster.writes.clear()
@@ -53,10 +78,18 @@ def test_only_what_changed_is_written(site: dict[str, Any], write: Write, world:
 
 def test_sources(site: dict[str, Any], write: Write, world: FakeWorld) -> None:
     text = "line\r\nünï\n" + "x" * 100_000 + "\n"
-    world.fake_vault.documents["big"] = {"file": text, "access": "A/K", "secret": "s@:"}
+    binary = bytes(range(256))
+    encoded = base64.encodebytes(binary).decode()
+    world.fake_vault.documents["big"] = {
+        "file": text,
+        "binary": encoded,
+        "access": "A/K",
+        "secret": "s@:",
+    }
     site["secrets"]["all"] = {
         "file": {"path": "big", "field": "file"},
         "pinned": {"path": "big", "field": "file", "version": 3},
+        "binary": {"path": "big", "field": "binary", "encoding": "base64"},
         "empty": {"value": ""},
         "absent": {"path": "big", "field": "nothing", "optional": True},
         "profile": {
@@ -68,6 +101,7 @@ def test_sources(site: dict[str, Any], write: Write, world: FakeWorld) -> None:
     assert values(world, "all") == {
         "file": text.encode(),
         "pinned": text.encode(),
+        "binary": binary,
         "empty": b"",
         "profile": b"https://A%2FK:s%40%3A@host\n",
     }
@@ -126,3 +160,111 @@ def test_keys_of_others_stay_and_ours_go(
     assert run(site, write, world) == ["apply Secret redis: no longer declared old"]
     assert values(world, "redis") == {"redis-password": b"redis-value", "foreign": b"kept"}
     assert run(site, write, world) == []
+
+
+READING: list[VaultKind] = [
+    "unreachable",
+    "tls",
+    "sealed",
+    "forbidden",
+    "path-absent",
+    "version-deleted",
+    "version-destroyed",
+    "not-kv2",
+    "rate-limited",
+    "server-error",
+]
+LOGIN: list[VaultKind] = ["unreachable", "tls", "sealed", "no-login", "login-refused"]
+A = {"a": {"path": "a"}}
+SOURCES: dict[str, tuple[dict[str, Any], str]] = {
+    "field-missing": ({"path": "a", "field": "none"}, "its fields: binary, empty, word"),
+    "value-empty": ({"path": "a", "field": "empty"}, "fill it, or declare `value: "),
+    "not-base64": ({"path": "a", "field": "binary", "encoding": "base64"}, "is not base64"),
+    "template": ({"template": "{{ a.word | nosuch }}", "from": A}, "filter"),
+    "template of nothing": ({"template": "{{ a.nope }}", "from": A}, "no 'nope' under a"),
+    "template of empty": ({"template": "{{ a.empty }}", "from": A}, "'empty' of Vault path a"),
+    "optional template": (
+        {"template": "{{ a.word + 1 }}", "from": A, "optional": True},
+        "fails with TypeError",
+    ),
+}
+KINDS = {"template of nothing": "field-missing", "template of empty": "value-empty"}
+KINDS |= {"optional template": "template"}
+
+
+def unchanged(site: dict[str, Any], write: Write, world: FakeWorld) -> Problems:
+    """Change everything in Vault, run, and see that no Secret has changed."""
+    before = dict(world.fake_cluster.secrets)
+    world.fake_cluster.writes.clear()
+    if isinstance(world.fake_vault.documents["site/summit"], dict):
+        world.fake_vault.documents["site/summit"] = {"redis": "2", "notification": "2"}
+    with pytest.raises(Problems) as caught:
+        run(site, write, world)
+    assert world.fake_cluster.secrets == before
+    assert world.fake_cluster.writes == []
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", READING)
+def test_nothing_is_written_when_a_path_cannot_be_read(
+    site: dict[str, Any], write: Write, world: FakeWorld, kind: VaultKind
+) -> None:
+    run(site, write, world)
+    site["secrets"]["more"] = {"k": {"path": "a", "field": "x"}}
+    world.fake_vault.documents["a"] = VaultError("a: broken", kind)
+    (problem,) = unchanged(site, write, world).found
+    assert problem.kind == kind
+
+
+@pytest.mark.parametrize("kind", LOGIN)
+def test_nothing_is_written_without_a_login(
+    site: dict[str, Any], write: Write, world: FakeWorld, kind: VaultKind
+) -> None:
+    run(site, write, world)
+    world.fake_cluster.secrets["notification"] = KubernetesSecret("notification", {}, ours=False)
+    world.fake_vault.refuses = VaultError("broken", kind)
+    found = unchanged(site, write, world).found
+    assert [problem.kind for problem in found] == [kind, "not-ours"], "and whose they are is told"
+
+
+@pytest.mark.parametrize("case", SOURCES)
+def test_nothing_is_written_when_a_value_is_wrong(
+    site: dict[str, Any], write: Write, world: FakeWorld, case: str
+) -> None:
+    run(site, write, world)
+    source, message = SOURCES[case]
+    site["secrets"]["more"] = {"k": source}
+    world.fake_vault.documents["a"] = {"word": "hunter2", "empty": "", "binary": "hunter2!"}
+    (problem,) = unchanged(site, write, world).found
+    assert problem.kind == KINDS.get(case, case)
+    assert str(problem).startswith("Secret more, key k: ")
+    assert message in str(problem)
+    assert "hunter2" not in str(problem)
+
+
+def test_nothing_is_written_when_the_cluster_cannot_be_read_or_would_refuse(
+    site: dict[str, Any], write: Write, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site["secrets"]["more"] = {"k": {"path": "a", "field": "x"}}
+    world.fake_vault.documents["a"] = {"x": "x" * ((1 << 20) + 1)}
+    (problem,) = unchanged(site, write, world).found
+    assert "1048577 bytes" in str(problem)
+
+    def refuses(name: str) -> None:
+        raise KubernetesError(f"Secret {name}: permission denied")
+
+    monkeypatch.setattr(world.fake_cluster, "secret", refuses)
+    assert len(unchanged(site, write, world).found) == 4
+
+
+def test_an_optional_template_may_want_what_is_not_there(
+    site: dict[str, Any], write: Write, world: FakeWorld
+) -> None:
+    optional = {
+        "template": "{{ s.none }}",
+        "from": {"s": {"path": "site/summit"}},
+        "optional": True,
+    }
+    site["secrets"]["redis"]["maybe"] = optional
+    run(site, write, world)
+    assert values(world, "redis") == {"redis-password": b"redis-value"}

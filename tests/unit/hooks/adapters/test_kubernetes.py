@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import httpx2
 import pytest
 import yaml
 
+from embargo_hooks.adapters import kubernetes
 from embargo_hooks.adapters.kubernetes import Namespace
 from embargo_hooks.errors import KubernetesError
 from embargo_hooks.ports import ServiceState
@@ -43,6 +45,11 @@ class Api:
 @pytest.fixture
 def api() -> Api:
     return Api()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kubernetes, "_PAUSES", (0.0,))
 
 
 @pytest.fixture
@@ -119,7 +126,15 @@ def test_an_event_is_left_at_the_job(api: Api, namespace: Namespace) -> None:
 
 
 def refused(request: httpx2.Request) -> httpx2.Response:
-    raise httpx2.ConnectError("hunter2")
+    try:
+        raise ssl.SSLCertVerificationError(1, "hunter2")
+    except ssl.SSLCertVerificationError as cause:
+        cause.verify_message = "Missing Authority Key Identifier"
+        raise httpx2.ConnectError("hunter2") from cause
+
+
+def silent(request: httpx2.Request) -> httpx2.Response:
+    raise httpx2.ReadTimeout("hunter2")
 
 
 def status(code: int, reason: str) -> Callable[[httpx2.Request], httpx2.Response]:
@@ -132,10 +147,19 @@ def status(code: int, reason: str) -> Callable[[httpx2.Request], httpx2.Response
     [
         (status(403, "Forbidden"), r"Secret redis of namespace summit: permission denied"),
         (status(422, "Invalid"), r"Secret redis of namespace summit: the API answered 422 Invalid"),
-        (lambda _: httpx2.Response(502, text="hunter2"), r"no answer of the API"),
-        (refused, r"no answer of the API \(ConnectError\)"),
+        (
+            lambda _: httpx2.Response(502, text="hunter2", headers={"content-type": "text/html"}),
+            r"no answer of the API, but 502 at http://cluster.test",
+        ),
+        (
+            refused,
+            r"no answer of the API at http://cluster\.test: "
+            r"certificate verify failed: Missing Authority Key Identifier",
+        ),
+        (silent, r"no answer of the API at http://cluster\.test within 15 s"),
     ],
 )
+@pytest.mark.usefixtures("quick")
 def test_what_went_wrong_is_told(
     namespace: Namespace,
     answer: Callable[[httpx2.Request], httpx2.Response],
@@ -151,3 +175,46 @@ def test_outside_of_any_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/nowhere")
     with pytest.raises(KubernetesError, match="no service account and no usable kube context"):
         Namespace("summit", "summit")
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_busy_api_is_asked_again(api: Api, namespace: Namespace, code: int) -> None:
+    answers: list[Callable[[httpx2.Request], httpx2.Response]] = [status(code, "Busy"), api]
+
+    def changing(request: httpx2.Request) -> httpx2.Response:
+        return answers.pop(0)(request)
+
+    passing = Namespace("summit", "summit", httpx2.MockTransport(changing))
+    assert passing.secret("redis") is None
+    assert not answers
+
+
+def test_only_a_secret_of_ours_is_deleted(api: Api, namespace: Namespace) -> None:
+    namespace.delete_secret("redis")
+    theirs: dict[str, Any] = {"metadata": {"name": "redis"}}
+    api.answers[f"GET {SECRETS}/redis"] = (200, theirs)
+    api.answers[f"DELETE {SECRETS}/redis"] = (200, {"kind": "Status"})
+    namespace.delete_secret("redis")
+    assert [request.method for request in api.asked] == ["GET", "GET"]
+    theirs["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "embargo-hooks"}
+    namespace.delete_secret("redis")
+    assert [request.method for request in api.asked[2:]] == ["GET", "DELETE"]
+
+
+def test_rights_over_secrets(api: Api, namespace: Namespace) -> None:
+    roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/summit/roles"
+    bindings = roles.replace("roles", "rolebindings")
+    rules = [
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["redis"], "verbs": ["get"]},
+        {"resources": ["roles"], "resourceNames": ["r"], "verbs": ["delete"]},
+    ]
+    item = {"metadata": {"name": "r"}, "rules": rules}
+    api.answers[f"GET {roles}"] = (200, {"metadata": {}, "items": [item]})
+    assert namespace.secret_rights() == {"r": "redis"}
+    # Not by who manages them: that is Helm.
+    assert api.asked[0].url.params["labelSelector"] == "embargo-butler/secret-right=delete"
+    for path in (bindings, roles):
+        api.answers[f"DELETE {path}/r"] = (200, {"kind": "Status"})
+    namespace.delete_right("r")
+    assert [request.url.path for request in api.asked[1:]] == [f"{bindings}/r", f"{roles}/r"]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
-from embargo_hooks.adapters.rgw import parse_topic
+from embargo_hooks.adapters._rgw_hints import hint
+from embargo_hooks.adapters.rgw import RgwGateway, parse_topic
 from embargo_hooks.errors import GatewayError
 from embargo_hooks.resources import Topic
 from embargo_hooks.secret import Secret
@@ -42,7 +46,7 @@ def test_every_version_says_the_same(version: str) -> None:
     user, endpoint = VERSIONS[version]
     document = json.dumps({"EndpointAddress": URL, "HasStoredSecret": "false", **endpoint})
     live = parse_topic("t", {"User": user, "EndPoint": document, "OpaqueData": "s&c=1"})
-    assert WANTED.differs(live) == []
+    assert WANTED.differs(live) == frozenset()
     assert live.persistent
     assert live.follows is (version == "20")
 
@@ -51,7 +55,7 @@ def test_every_version_says_the_same(version: str) -> None:
 def test_what_has_a_field_of_its_own_counts(field: str) -> None:
     endpoint: dict[str, Any] = {"EndpointAddress": URL, "Persistent": True, **_OWN, field: "60"}
     live = parse_topic("t", {"User": "u", "EndPoint": json.dumps(endpoint)})
-    assert WANTED.differs(live) == sorted(
+    assert WANTED.differs(live) == frozenset(
         ["OpaqueData", "verify-ssl", {"TimeToLive": "time_to_live"}.get(field, "max_retries")]
     )
 
@@ -59,3 +63,82 @@ def test_what_has_a_field_of_its_own_counts(field: str) -> None:
 def test_an_unreadable_answer_is_an_error() -> None:
     with pytest.raises(GatewayError, match=r"topic t: .*unreadable EndPoint"):
         parse_topic("t", {"EndPoint": "{"})
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "what", "mend"),
+    [
+        ("Unknown", 405, "topic t", "no such call: are topics enabled"),
+        ("NoSuchKey", 404, "notification n of bucket b", "the topic of this notification is not"),
+        ("NoSuchKey", 404, "topic t", ""),
+        ("InvalidArgument", 400, "notification n of bucket b", "an event or a filter"),
+        ("InvalidArgument", 400, "policy of bucket b", "an action or a resource"),
+        ("InvalidArgument", 400, "topic t", "an attribute, or a push-endpoint"),
+        ("InvalidInput", 400, "topic t", "over HTTPS only"),
+        ("AuthorizationError", 403, "topic t", "another user owns it"),
+        ("", 503, "topics", "starting, migrating or overloaded"),
+        ("SlowDown", 503, "topics", "a persistent topic's queue is full"),
+        ("RequestTimeTooSkewed", 403, "topics", "clock"),
+        ("AuthorizationHeaderMalformed", 400, "topics", r"bucketConfig\.region"),
+        ("PermanentRedirect", 301, "topics", r"bucketConfig\.region"),
+    ],
+)
+def test_bare_answers_are_explained(code: str, status: int, what: str, mend: str) -> None:
+    found = hint(code, status, what)
+    assert re.search(mend, found) if mend else found == ""
+
+
+class Answers:
+    """Stands for the connection: gives out what was prepared."""
+
+    def __init__(self, *answers: tuple[int, bytes] | Exception) -> None:
+        self.answers = list(answers)
+
+    def send(self, request: Any) -> Any:
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return SimpleNamespace(status_code=answer[0], content=answer[1])
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch) -> RgwGateway:
+    monkeypatch.setattr("embargo_hooks.adapters.rgw._PAUSE_SECONDS", 0)
+    return RgwGateway("http://127.0.0.1:1", "default", "own", Secret("a"), Secret("s"))
+
+
+DOWN = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+
+def test_a_short_outage_is_outlived(gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = Answers(DOWN, (500, b""), (503, b""), (204, b""))
+    monkeypatch.setattr(gateway, "_raw", answers)
+    gateway.delete_notification("b", "n")
+    assert answers.answers == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (DOWN, "the gateway cannot be reached"),
+        ((503, b"<Error><Code>SlowDown</Code></Error>"), r"SlowDown \(503\); the gateway is over"),
+    ],
+)
+def test_a_long_outage_is_told(
+    gateway: RgwGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: tuple[int, bytes] | Exception,
+    told: str,
+) -> None:
+    monkeypatch.setattr(gateway, "_raw", Answers(*[answer] * 5))
+    match = rf"notifications of bucket b: cannot read it as own at http://127.0.0.1:1: {told}"
+    with pytest.raises(GatewayError, match=match):
+        gateway.notifications("b")
+
+
+def test_an_answer_that_is_no_configuration(
+    gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "_raw", Answers((200, b"<html>")))
+    with pytest.raises(GatewayError, match="the gateway's answer cannot be read"):
+        gateway.notifications("b")

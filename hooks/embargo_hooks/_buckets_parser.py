@@ -1,0 +1,256 @@
+"""Reads the `bucketConfig` part of the configuration; every mistake in it is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from embargo_hooks import _filters
+from embargo_hooks._buckets_config import (
+    DRAIN_SECONDS,
+    BucketConfig,
+    BucketSpec,
+    Denial,
+    NotificationSpec,
+    OwnerSpec,
+    TopicSpec,
+)
+from embargo_hooks._confirmation import confirmed
+from embargo_hooks._reader import Node
+from embargo_hooks._statements import statement
+from embargo_hooks._topic_attributes import topic_attribute
+from embargo_hooks.errors import Gathering
+
+_GRANTS = ("read", "write", "readWrite")
+_EVENTS = frozenset(
+    f"s3:{kind}:{name}"
+    for kind, names in {
+        "ObjectCreated": "* Put Post Copy CompleteMultipartUpload",
+        "ObjectRemoved": "* Delete DeleteMarkerCreated",
+        "ObjectLifecycle:Expiration": "* Current NonCurrent DeleteMarker AbortMultipartUpload",
+        "ObjectLifecycle:Transition": "* Current NonCurrent",
+        "ObjectSynced": "* Create Delete DeletionMarkerCreated",
+        "Replication": "* Create Delete DeletionMarkerCreated",
+    }.items()
+    for name in names.split()
+)
+
+Parsed = TypeVar("Parsed")
+
+
+def parse(node: Node, has_enqueue: bool, secrets: Mapping[str, Mapping[str, Any]]) -> BucketConfig:
+    """Turn the parsed part into a declaration, checked against the rest of the configuration.
+
+    Raises:
+        HooksError: Something in it is not as it should be; several are told as `Problems`.
+    """
+    gathering = Gathering()
+    top = node.mapping(
+        ("endpoint", "region", "owners", "buckets"), ("topics", "zoneGroup", "drainSeconds")
+    )
+    region = zone_group = endpoint = ""
+    drain = DRAIN_SECONDS
+    with gathering.catching():
+        endpoint = top["endpoint"].text().rstrip("/")
+        if not endpoint.startswith(("http://", "https://")):
+            raise top["endpoint"].fail("expected a URL that begins with http:// or https://")
+    with gathering.catching():
+        region = zone_group = top["region"].text()
+    with gathering.catching():
+        zone_group = top["zoneGroup"].text() if "zoneGroup" in top else region
+    with gathering.catching():
+        drain = _seconds(node, DRAIN_SECONDS)
+    # What is declared wrongly is declared all the same: it is told once, not where it is used too.
+    entries = {key: top[key].value for key in ("owners", "topics") if key in top}
+    names = {key: tuple(value) if isinstance(value, dict) else () for key, value in entries.items()}
+    known = _Known(names.get("owners", ()), names.get("topics", ()), has_enqueue, secrets)
+    owners = _each(top["owners"], _owner, gathering)
+    topics = dict[str, TopicSpec]()
+    if "topics" in top:
+        topics = _each(top["topics"], lambda name, at: _topic(name, at, known, drain), gathering)
+    buckets = _each(top["buckets"], lambda name, at: _bucket(name, at, known), gathering)
+    if len(gathering.found) == 1:
+        raise gathering.found[0]
+    gathering.check()
+    kept_topics, kept_buckets, unconfirmed = confirmed(topics, buckets)
+    return BucketConfig(
+        endpoint=endpoint,
+        region=region,
+        zone_group=zone_group,
+        owners=owners,
+        topics=kept_topics,
+        buckets=kept_buckets,
+        drain=drain,
+        unconfirmed=unconfirmed,
+    )
+
+
+class _Known:
+    """What the rest of the configuration declares."""
+
+    def __init__(
+        self,
+        owners: tuple[str, ...],
+        topics: tuple[str, ...],
+        has_enqueue: bool,
+        secrets: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        self.owners = owners
+        self.topics = topics
+        self.has_enqueue = has_enqueue
+        self.secrets = secrets
+
+
+def _each(
+    node: Node, read: Callable[[str, Node], Parsed], gathering: Gathering
+) -> dict[str, Parsed]:
+    """Read each entry of a mapping, and go on after a mistake in one of them."""
+    found = {}
+    with gathering.catching():
+        for name, entry in node.mapping().items():
+            with gathering.catching():
+                found[name] = read(name, entry)
+    return found
+
+
+def _owner(name: str, node: Node) -> OwnerSpec:
+    keys = node.mapping(("accessKey", "secretKey"), ("path",))
+    path = node.child("path")
+    return OwnerSpec(
+        name=name,
+        path=None if path.value is None else path.text().strip("/"),
+        access_key=keys["accessKey"].text(),
+        secret_key=keys["secretKey"].text(),
+        key=path.path,
+    )
+
+
+def _topic(name: str, node: Node, known: _Known, drain: int) -> TopicSpec:
+    keys = node.mapping(
+        ("owner", "attributes"), ("takeOver", "shared", "drainSeconds", "unconfirmed")
+    )
+    gathering = Gathering()
+    attributes = dict[str, str]()
+    with gathering.catching():
+        scheme = keys["attributes"].child("push-endpoint")
+        for attribute, value in keys["attributes"].mapping(("push-endpoint",)).items():
+            with gathering.catching():
+                attributes[attribute] = topic_attribute(
+                    attribute, value, scheme, known.has_enqueue, known.secrets
+                )
+    owner = ""
+    with gathering.catching():
+        owner = _one_of(keys["owner"], known.owners, "owner")
+    gathering.check()
+    return TopicSpec(
+        name=name,
+        owner=owner,
+        attributes=attributes,
+        take_over=node.child("takeOver").flag(),
+        key=node.path,
+        shared=node.child("shared").texts(),
+        drain=_seconds(node, drain),
+        unconfirmed=_reason(node),
+    )
+
+
+def _bucket(name: str, node: Node, known: _Known) -> BucketSpec:
+    keys = node.mapping(
+        ("owner",),
+        (
+            *("grants", "deny", "statements", "takeOver"),
+            *("notifications", "foreign", "retired", "unconfirmed"),
+        ),
+    )
+    gathering = Gathering()
+    owner = ""
+    with gathering.catching():
+        owner = _one_of(keys["owner"], known.owners, "owner")
+    grants = dict[str, tuple[str, ...]]()
+    with gathering.catching():
+        for grant, entry in keys["grants"].mapping((), _GRANTS).items() if "grants" in keys else ():
+            with gathering.catching():
+                grants[grant] = entry.texts()
+    denials, statements = [], []
+    for entry in keys["deny"].items() if "deny" in keys else ():
+        with gathering.catching():
+            denials.append(_denial(entry))
+    for entry in keys["statements"].items() if "statements" in keys else ():
+        with gathering.catching():
+            statements.append(statement(entry))
+    notifications = dict[str, NotificationSpec]()
+    if "notifications" in keys:
+        notifications = _each(
+            keys["notifications"], lambda name, at: _notification(name, at, known), gathering
+        )
+    retired = node.child("retired")
+    if retired.value is not None:
+        with gathering.catching():
+            retired.mapping((), ("notifications", "topics"))
+    elsewhere = node.child("foreign").texts() + retired.child("notifications").texts()
+    for declared in notifications:
+        with gathering.catching():
+            if declared in elsewhere:
+                place = keys["notifications"].child(declared)
+                raise place.fail("declared here and also named as foreign or retired")
+    for topic in retired.child("topics").texts():
+        with gathering.catching():
+            if topic in known.topics:
+                raise retired.child("topics").fail(f"{topic!r} is also declared")
+    gathering.check()
+    return BucketSpec(
+        name=name,
+        owner=owner,
+        manages_policy=not {"grants", "deny", "statements"}.isdisjoint(keys),
+        grants=grants,
+        deny=tuple(denials),
+        statements=tuple(statements),
+        take_over=node.child("takeOver").flag(),
+        notifications=notifications,
+        foreign=node.child("foreign").texts(),
+        retired_notifications=retired.child("notifications").texts(),
+        retired_topics=retired.child("topics").texts(),
+        unconfirmed=_reason(node),
+    )
+
+
+def _notification(name: str, node: Node, known: _Known) -> NotificationSpec:
+    keys = node.mapping(("topic", "events"), ("filter", "takeOver", "unconfirmed"))
+    events = frozenset(keys["events"].texts())
+    if not events or events - _EVENTS:
+        unknown = ", ".join(sorted(events - _EVENTS)) or "none"
+        raise keys["events"].fail(f"expected some of {', '.join(sorted(_EVENTS))}; found {unknown}")
+    return NotificationSpec(
+        name=name,
+        topic=_one_of(keys["topic"], known.topics, "topic"),
+        events=events,
+        take_over=node.child("takeOver").flag(),
+        filter=_filters.parse(keys["filter"]) if "filter" in keys else "",
+        unconfirmed=_reason(node),
+    )
+
+
+def _denial(node: Node) -> Denial:
+    keys = node.mapping(("principals", "actions"), ("prefix",))
+    prefix = node.child("prefix")
+    return Denial(
+        principals=keys["principals"].texts(),
+        actions=keys["actions"].texts(),
+        prefix="" if prefix.value is None else prefix.text(empty=True),
+    )
+
+
+def _reason(node: Node) -> str:
+    reason = node.child("unconfirmed")
+    return "" if reason.value is None else reason.text()
+
+
+def _seconds(node: Node, default: int) -> int:
+    entry = node.child("drainSeconds")
+    return default if entry.value is None else entry.whole()
+
+
+def _one_of(node: Node, declared: tuple[str, ...], what: str) -> str:
+    if (name := node.text()) not in declared:
+        raise node.fail(f"no such {what} is declared: {name!r}; declared: {', '.join(declared)}")
+    return name

@@ -1,0 +1,94 @@
+"""The attributes that Ceph documents for a topic, and which endpoints have them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from embargo_hooks._reader import Node
+from embargo_hooks.templates import TemplateError, references
+
+_HTTP, _KAFKA, _AMQP = ("http://", "https://"), ("kafka://",), ("amqp://", "amqps://")
+SCHEMES = (*_HTTP, *_KAFKA, *_AMQP)
+_FLAGS = frozenset({"persistent", "verify-ssl", "use-ssl", "cloudevents"})
+_NUMBERS = frozenset({"time_to_live", "max_retries", "retry_sleep_duration"})
+_CHOICES = {
+    "kafka-ack-level": ("none", "broker"),
+    "amqp-ack-level": ("none", "broker", "routable"),
+    "mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"),
+}
+_OF_ALL = frozenset({"push-endpoint", "OpaqueData", "Policy", "persistent"}) | _NUMBERS
+_OF_SOME = {
+    "verify-ssl": _HTTP + _AMQP,
+    "cloudevents": _HTTP,
+    "use-ssl": _KAFKA,
+    "ca-location": _KAFKA + _AMQP,
+    "mechanism": _KAFKA,
+    "user-name": _KAFKA,
+    "password": _KAFKA,
+    "kafka-ack-level": _KAFKA,
+    "kafka-brokers": _KAFKA,
+    "amqp-exchange": _AMQP,
+    "amqp-ack-level": _AMQP,
+}
+KNOWN = _OF_ALL | _OF_SOME.keys()
+
+
+def topic_attribute(
+    name: str,
+    node: Node,
+    endpoint: Node,
+    has_enqueue: bool,
+    secrets: Mapping[str, Mapping[str, Any]],
+) -> str:
+    """Read one declared attribute, as text that may be a template.
+
+    Args:
+        name: The attribute.
+        node: Its value.
+        endpoint: The topic's push-endpoint.
+        has_enqueue: Whether there is an enqueue service to refer to.
+        secrets: The declared Secrets.
+    """
+    if name not in KNOWN:
+        raise node.fail(f"unknown attribute; known here: {', '.join(sorted(KNOWN))}")
+    url = str(endpoint.value)
+    if url.startswith(SCHEMES) and not url.startswith(_OF_SOME.get(name, SCHEMES)):
+        raise node.fail(f"only endpoints of {', '.join(_OF_SOME[name])} have it")
+    if name in _FLAGS:
+        return str(node.flag()).lower()
+    if name in _NUMBERS:
+        return str(node.whole())
+    if name in _CHOICES:
+        return node.choice(*_CHOICES[name])
+    text = node.text(empty=name == "OpaqueData")
+    if name == "push-endpoint" and not text.startswith(SCHEMES):
+        raise node.fail(f"expected a URL that begins with one of {', '.join(SCHEMES)}")
+    if name == "Policy":
+        try:
+            json.loads(text)
+        except ValueError:
+            raise node.fail("expected a policy as JSON text") from None
+    _check(node, text, has_enqueue, secrets)
+    return text
+
+
+def _check(
+    node: Node, template: str, has_enqueue: bool, secrets: Mapping[str, Mapping[str, Any]]
+) -> None:
+    try:
+        asked = references(template)
+    except TemplateError as error:
+        raise node.fail(str(error)) from None
+    for path in asked:
+        shown = ".".join(path)
+        if path == ("enqueue", "address"):
+            if not has_enqueue:
+                raise node.fail("{{ enqueue.address }} needs the key `enqueue`, which is absent")
+        elif len(path) != 3 or path[0] != "secrets":
+            raise node.fail(
+                f"{{{{ {shown} }}}}: expected enqueue.address or secrets.<Secret>.<key>"
+            )
+        elif path[2] not in secrets.get(path[1], {}):
+            raise node.fail(f"{{{{ {shown} }}}}: `secrets` declares no such key")

@@ -1,0 +1,46 @@
+"""What Ceph's bare answers mean, and what to do about them."""
+
+from __future__ import annotations
+
+_BY_CODE = {
+    "AccessDenied": "only the bucket's owner may: check `owner`",
+    "AuthorizationError": "another user owns it: check `owner`",
+    "BucketNotEmpty": "the bucket holds objects",
+    "InvalidAccessKeyId": "the owner's keys in Vault are not this gateway's",
+    "InvalidInput": "secrets in a push-endpoint are accepted over HTTPS only",
+    "MalformedPolicy": "the gateway does not understand the policy: look at the principals",
+    "MalformedXML": "the gateway does not understand this form of notification",
+    "NoSuchBucket": "make it, or correct the name",
+    "QuotaExceeded": "the owner's quota is used up",
+    "RequestTimeTooSkewed": "this machine's clock or the gateway's is wrong",
+    "SignatureDoesNotMatch": "the owner's secret key in Vault is not the right one",
+    "SlowDown": "the gateway is overloaded, or a persistent topic's queue is full",
+}
+_INVALID_ARGUMENT = {
+    "policy": "an action or a resource that this version does not know",
+    "notification": "an event or a filter that this version does not know",
+    "topic": "an attribute, or a push-endpoint, that this version does not accept",
+}
+
+
+def hint(code: str, status: int, what: str) -> str:
+    """Return what to do about an answer, as the end of a sentence.
+
+    Args:
+        code: The gateway's code, empty where it gave none.
+        status: The HTTP status.
+        what: What it was about; its first word is the kind.
+    """
+    kind = what.partition(" ")[0].removesuffix("s")
+    found = _BY_CODE.get(code)
+    if code == "NoSuchKey" and kind == "notification":
+        found = "the topic of this notification is not there"
+    elif code in ("InvalidArgument", "InvalidParameter"):
+        found = _INVALID_ARGUMENT.get(kind)
+    elif code == "AuthorizationHeaderMalformed" or status == 301:
+        found = "the requests are signed for another region: correct bucketConfig.region"
+    elif status == 405:
+        found = "this gateway has no such call: are topics enabled on it (rgw enable apis)?"
+    elif status in (502, 503, 504) and not found:
+        found = "the gateway is not ready: it is starting, migrating or overloaded; run again"
+    return f"; {found}" if found else ""

@@ -1,0 +1,150 @@
+"""Writes down what is live as a `bucketConfig`, without secrets: its first plan is empty."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from embargo_hooks import _filters, policy
+from embargo_hooks._buckets_config import BucketConfig, BucketSpec
+from embargo_hooks._topic_attributes import SCHEMES
+from embargo_hooks.resources import Notification, ObservedBucket, Topic
+from embargo_hooks.secret import Secret
+
+_SECRET_ATTRIBUTES = ("OpaqueData", "user-name", "password")
+
+
+@dataclass(frozen=True)
+class Live:
+    """What was found.
+
+    Attributes:
+        buckets: By name.
+        topics: Those that the buckets' notifications announce to, by name.
+        secrets: The namespace's Secrets, by name and key.
+        address: The address of enqueue, empty where there is none.
+    """
+
+    buckets: Mapping[str, ObservedBucket]
+    topics: Mapping[str, Topic]
+    secrets: Mapping[str, Mapping[str, Secret]]
+    address: str
+
+
+def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
+    """Return the configuration of what is live in the declared buckets.
+
+    Args:
+        config: Says which buckets, whose they are, and which notifications are foreign.
+        live: What was found.
+    """
+    topics, buckets = dict[str, Any](), dict[str, Any]()
+    for name, spec in config.buckets.items():
+        found = live.buckets[name]
+        entry: dict[str, Any] = {"owner": spec.owner}
+        foreign = list(spec.foreign)
+        notifications = {}
+        for notification in found.notifications:
+            topic = live.topics.get(notification.topic)
+            if notification.name in foreign:
+                continue
+            if topic is None or not _endpoint(topic).startswith(SCHEMES):
+                foreign.append(notification.name)
+                continue
+            notifications[notification.name] = _notification(notification)
+            topics[topic.name] = {"owner": spec.owner, **_topic(topic, live)}
+        entry |= _policy(spec, found)
+        entry |= {"notifications": notifications} if notifications else {}
+        entry |= {"foreign": foreign} if foreign else {}
+        buckets[name] = entry
+    zone_group = {"zoneGroup": config.zone_group} if config.zone_group != config.region else {}
+    owners = {
+        name: {"path": each.path, "accessKey": each.access_key, "secretKey": each.secret_key}
+        for name, each in config.owners.items()
+    }
+    return {
+        "bucketConfig": {
+            "endpoint": config.endpoint,
+            "region": config.region,
+            **zone_group,
+            "owners": owners,
+            "topics": topics,
+            "buckets": buckets,
+        }
+    }
+
+
+def _topic(topic: Topic, live: Live) -> dict[str, Any]:
+    attributes = dict[str, Any]()
+    unknown = []
+    for name, value in topic.attributes.items():
+        text = value.text()
+        if name in _SECRET_ATTRIBUTES and text:
+            where = _where(value, live)
+            if where is None:
+                unknown.append(name)
+                continue
+            text = where
+        elif name == "push-endpoint":
+            url = urlsplit(text)
+            if "@" in url.netloc:
+                unknown.append("userinfo of its push-endpoint")
+                text = text.replace(url.netloc, url.netloc.rpartition("@")[2], 1)
+            if live.address and url.hostname == live.address:
+                text = text.replace(live.address, "{{ enqueue.address }}", 1)
+        elif text.lower() in ("true", "false"):
+            attributes[name] = text.lower() == "true"
+            continue
+        elif text == "None":
+            continue
+        elif text.isdigit():
+            attributes[name] = int(text)
+            continue
+        attributes[name] = text
+    entry: dict[str, Any] = {"attributes": attributes}
+    if unknown:
+        entry["unconfirmed"] = f"its {', '.join(unknown)}: in none of the declared Secrets"
+    return entry
+
+
+def _where(value: Secret, live: Live) -> str | None:
+    """Return the template of a Secret's key that holds a value."""
+    for name, keys in live.secrets.items():
+        for key, held in keys.items():
+            if held == value:
+                plain = re.fullmatch(r"\w+", name) and re.fullmatch(r"\w+", key)
+                path = f"secrets.{name}.{key}" if plain else f"secrets['{name}']['{key}']"
+                return f"{{{{ {path} }}}}"
+    return None
+
+
+def _endpoint(topic: Topic) -> str:
+    return topic.attributes.get("push-endpoint", Secret("")).text()
+
+
+def _notification(notification: Notification) -> dict[str, Any]:
+    events = sorted(f"s3:{event.removeprefix('s3:')}" for event in notification.events)
+    entry: dict[str, Any] = {"topic": notification.topic, "events": events}
+    if rules := _filters.rules(notification.filter):
+        parts = {part: dict(some) for part, some in rules.items() if part != "key"}
+        entry["filter"] = {**rules.get("key", {}), **parts}
+    return entry
+
+
+def _policy(spec: BucketSpec, found: ObservedBucket) -> dict[str, Any]:
+    grants, statements = dict[str, list[str]](), []
+    for live in found.statements:
+        granted = policy.as_grant(spec.name, live)
+        if granted and granted[0] not in grants:
+            grants[granted[0]] = granted[1]
+            continue
+        plain = {key: value for key, value in live.items() if key != "Sid"}
+        sid = str(live.get("Sid", "")).removeprefix(policy.SID)
+        statements.append({"Sid": sid, **plain} if sid.isalnum() and sid.isascii() else plain)
+    return {
+        **({"grants": grants} if grants else {}),
+        **({"statements": statements} if statements else {}),
+    }

@@ -1,0 +1,305 @@
+"""What can be declared about buckets, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from embargo_hooks import policy
+from embargo_hooks.cli import main
+from embargo_hooks.config import load
+from embargo_hooks.errors import ConfigError, Problems
+from embargo_hooks.resources import Notification, Topic
+from embargo_hooks.secret import Secret
+from tests.unit.hooks.conftest import Write
+from tests.unit.hooks.fakes import FakeWorld
+from tests.unit.hooks.test_object_store import BUCKET, EVENTS, Site
+
+
+@pytest.fixture
+def at(site: dict[str, Any], write: Write, world: FakeWorld) -> Site:
+    return Site(site, write, world)
+
+
+def test_every_mistake_is_told_at_once_with_its_place(site: dict[str, Any], write: Write) -> None:
+    config = site["bucketConfig"]
+    config["owners"][BUCKET]["pat"] = "x"
+    config["owners"][BUCKET]["acces"] = "x"
+    config["topics"][BUCKET]["attributes"] |= {"persistent": "yes", "amqp-exchange": "x"}
+    bucket = config["buckets"][BUCKET]
+    bucket["grants"]["admin"] = ["x"]
+    bucket["deny"].append({"principals": ["x"]})
+    bucket["notifications"]["to-http"] |= {"topic": "x", "filter": {"regex": "("}}
+    bucket["statements"] = [{"Effect": "Maybe", "Principal": "*"}]
+    with pytest.raises(Problems) as caught:
+        load(write(site))
+    places = [str(found).split(": ")[1] for found in caught.value.found]
+    here = f"bucketConfig.buckets.{BUCKET}"
+    assert places == [
+        f"bucketConfig.owners.{BUCKET}.pat",
+        f"bucketConfig.owners.{BUCKET}.acces",
+        f"bucketConfig.topics.{BUCKET}.attributes.persistent",
+        f"bucketConfig.topics.{BUCKET}.attributes.amqp-exchange",
+        f"{here}.grants.admin",
+        f"{here}.deny[1].actions",
+        f"{here}.statements[0].Effect",
+        f"{here}.notifications.to-http.topic",
+    ]
+    assert all(str(found).split(":")[0].endswith("config.yaml") for found in caught.value.found)
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ({"Effect": "Allow", "Principal": "*", "Action": "s3:*"}, "either Resource or NotResource"),
+        (
+            {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "{{ bucket.id }}"},
+            r"statements\[0\]\.Resource: \{\{ bucket\.id \}\}: expected one of bucket\.name",
+        ),
+        (
+            {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Sid": "a b"},
+            "letters and digits",
+        ),
+    ],
+)
+def test_a_wrong_statement(
+    site: dict[str, Any], write: Write, statement: dict[str, Any], message: str
+) -> None:
+    site["bucketConfig"]["buckets"][BUCKET]["statements"] = [statement]
+    with pytest.raises(ConfigError, match=message):
+        load(write(site))
+
+
+def test_all_attributes_that_ceph_documents(at: Site) -> None:
+    del at.document["bucketConfig"]["topics"][BUCKET]["attributes"]["OpaqueData"]
+    at.attributes |= {
+        "push-endpoint": "kafka://u:{{ secrets.notification.secret }}@broker:9093",
+        **{"use-ssl": True, "verify-ssl": None, "mechanism": "SCRAM-SHA-512"},
+        **{"ca-location": "/ca.pem", "kafka-ack-level": "broker", "kafka-brokers": "a:1,b:2"},
+        **{"user-name": "u", "password": "{{ secrets.notification.secret }}"},
+        **{"time_to_live": 60, "max_retries": 3, "retry_sleep_duration": 10},
+        "Policy": json.dumps({"Statement": []}),
+    }
+    del at.attributes["verify-ssl"]
+    at.run()
+    made = at.store.topics[BUCKET].attributes
+    assert made["push-endpoint"].text() == "kafka://u:notification-value@broker:9093"
+    assert made["use-ssl"].text() == "true"
+    assert made["retry_sleep_duration"].text() == "10"
+    assert "notification-value" not in at.said.getvalue() + at.inventory
+    at.attributes["Policy"] = '{ "Statement":[] }'
+    assert at.run() == []
+
+
+def test_filters_are_part_of_a_notification(at: Site) -> None:
+    entry = at.bucket["notifications"]["to-http"]
+    entry["filter"] = {"suffix": ".fits", "prefix": "a/", "tags": {"k": "v"}}
+    at.run()
+    (made,) = at.store.notifications[BUCKET]
+    assert json.loads(made.filter) == {
+        "key": {"prefix": "a/", "suffix": ".fits"},
+        "tags": {"k": "v"},
+    }
+    assert at.run() == []
+    entry["filter"]["suffix"] = ".json"
+    assert at.run() == ["put notification to-http of bucket rubin-summit"]
+
+
+def test_own_statements_are_filled_in_and_known_by_their_sid(at: Site) -> None:
+    at.bucket["statements"] = [
+        {
+            "Sid": "Office",
+            "Effect": "Allow",
+            "Principal": {"AWS": "rubin$someone"},
+            "Action": "s3:ListBucket",
+            "Resource": "{{ bucket.arn }}",
+            "Condition": {"IpAddress": {"aws:SourceIp": "198.18.0.0/15"}},
+        }
+    ]
+    at.run()
+    made = at.store.policies[BUCKET][-1]
+    assert made["Sid"] == "EmbargoButlerOffice"
+    assert made["Resource"] == "arn:aws:s3:::rubin-summit"
+    made = {**made, "Principal": {"AWS": ["arn:aws:iam::rubin:user/someone"]}}
+    made["Condition"] = {"IpAddress": {"aws:SourceIp": ["198.18.0.0/15"]}}
+    at.store.policies[BUCKET][-1] = made
+    assert at.run() == []
+    del at.bucket["statements"]
+    at.run()
+    assert "EmbargoButlerOffice" not in [each["Sid"] for each in at.store.policies[BUCKET]]
+
+
+def test_what_somebody_elses_statement_says_already_is_not_said_twice(at: Site) -> None:
+    read, deny = policy.declared(_bucket(at))
+    theirs = {**read, "Sid": "made-by-hand"}
+    at.store.policies[BUCKET] = [theirs]
+    at.run()
+    assert at.store.policies[BUCKET] == [theirs, deny]
+    at.bucket["takeOver"] = True
+    assert "1 of others taken over" in str(at.plan().changes[0])
+    at.run()
+    assert at.store.policies[BUCKET] == [read, deny]
+    assert at.run() == []
+
+
+def test_what_is_unconfirmed_is_shown_and_never_written(at: Site) -> None:
+    at.document["bucketConfig"]["topics"][BUCKET]["unconfirmed"] = "nobody knows the endpoint"
+    at.world.fake_cluster.states = []
+    at.run()
+    assert at.store.writes == ["put policy rubin-summit"]
+    assert at.last.unconfirmed == (
+        "topic rubin-summit: nobody knows the endpoint",
+        "notification to-http of bucket rubin-summit: its topic rubin-summit is unconfirmed",
+    )
+    at.bucket["unconfirmed"] = "nobody knows the bucket"
+    at.bucket["grants"] = {}
+    assert at.run() == []
+    assert at.store.calls == [], "not even its keys are needed"
+
+
+def test_what_was_made_and_then_is_unconfirmed_is_left_alone(at: Site) -> None:
+    at.run()
+    at.bucket["notifications"]["to-http"]["unconfirmed"] = "the Id is doubted"
+    at.moves("198.19.200.2")
+    assert at.run() == []
+    del at.bucket["notifications"]["to-http"]["unconfirmed"]
+    assert at.run()[1].startswith("put topic rubin-summit-")
+
+
+def test_a_shared_topic_is_nobodys_to_take_away(at: Site) -> None:
+    topics = at.document["bucketConfig"]["topics"]
+    topics["second"] = {
+        "owner": BUCKET,
+        "shared": ["others"],
+        "attributes": {"push-endpoint": "kafka://198.20.0.1:9094"},
+    }
+    at.bucket["notifications"]["second"] = {"topic": "second", "events": sorted(EVENTS)}
+    at.run()
+    del topics["second"], at.bucket["notifications"]["second"]
+    for _ in range(2):
+        assert at.run() == []
+        assert at.last.warnings == (
+            "notification second of bucket rubin-summit stays, though no longer declared: others "
+            "hear by it too; to take it away, name it under "
+            "bucketConfig.buckets.rubin-summit.retired.notifications",
+            "topic second stays, though no longer declared: it is shared with others",
+        )
+    at.bucket["retired"] = {"notifications": ["second"], "topics": ["second"]}
+    assert at.run()[0] == "delete notification second of bucket rubin-summit"
+    assert "second" in at.store.topics
+
+
+def test_a_topic_of_another_user_is_not_changed(at: Site) -> None:
+    at.store.topics[BUCKET] = Topic(BUCKET, {"push-endpoint": Secret("http://x/")}, True, "them")
+    at.document["bucketConfig"]["topics"][BUCKET]["takeOver"] = True
+    with pytest.raises(Problems, match=r"topic rubin-summit: belongs to them, .*\.owner"):
+        at.run()
+    assert at.store.writes == []
+
+
+def test_an_entry_of_an_id_that_stands_there_twice_is_noticed(at: Site) -> None:
+    at.run()
+    at.store.notifications[BUCKET].append(Notification("to-http", "their-topic", EVENTS))
+    at.run()
+    assert [name for name, _ in at.ids()].count("to-http") == 0
+    assert len(at.ids()) == 1
+    assert at.run() == []
+
+
+def _bucket(at: Site) -> Any:
+    config = load(at.write(at.document)).buckets
+    assert config
+    return config.buckets[BUCKET]
+
+
+def test_import_writes_what_is_live_and_its_plan_is_empty(
+    at: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = at.document["bucketConfig"]
+    at.bucket["notifications"]["to-http"]["filter"] = {"prefix": "a/", "tags": {"k": "v"}}
+    at.bucket["statements"] = [
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:ListBucket", "Resource": "*"}
+    ]
+    at.run()
+    # As people made it by hand: under other names, and written down nowhere.
+    at.world.fake_cluster.config_maps.clear()
+    by_hand: list[Mapping[str, Any]] = [
+        {**each, "Sid": f"s-{each['Sid'][-5:]}"} for each in at.store.policies[BUCKET]
+    ]
+    at.store.policies[BUCKET] = by_hand
+    at.store.topics["other"] = Topic(
+        "other", {"push-endpoint": Secret("http://u:hunter2@h/"), "OpaqueData": Secret("hunter3")}
+    )
+    at.store.notifications[BUCKET] += [
+        Notification("other", "other", EVENTS),
+        Notification("theirs", "their-topic", EVENTS),
+    ]
+    site["topics"] = {}
+    site["buckets"][BUCKET] = {"owner": BUCKET, "foreign": ["theirs"]}
+    arguments = ["--config", str(at.write(at.document))]
+    assert main(["buckets", "import", *arguments], at.world) == 0
+    text = capsys.readouterr().out
+    assert "hunter" not in text
+    assert "notification-value" not in text
+    found = yaml.safe_load(text)["bucketConfig"]
+    assert found["topics"]["rubin-summit"]["attributes"] == {
+        "push-endpoint": "http://{{ enqueue.address }}:8080/notify",
+        "OpaqueData": "{{ secrets.notification.secret }}",
+        "persistent": True,
+    }
+    assert found["buckets"][BUCKET]["grants"] == {"read": ["rubin-summit-users"]}
+    assert "OpaqueData" in found["topics"]["other"]["unconfirmed"]
+    at.document["bucketConfig"] = found
+    assert at.run() == []
+
+
+def test_renew_on_the_command_line(at: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    at.run()
+    arguments = ["--output", "json", "--config", str(at.write(at.document))]
+    assert main(["buckets", "renew", BUCKET, *arguments], at.world) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [each["action"] for each in document["done"]] == [
+        *("write", "put", "put", "delete", "write"),
+    ]
+    assert document["done"][1]["reason"] == "new generation: renewed"
+    (lookup,) = document["backfill"]
+    assert lookup["bucket"] == BUCKET
+    assert lookup["until"].startswith("20")
+    assert main(["buckets", "plan", *arguments], at.world) == 0
+
+
+def test_a_plan_is_one_line_each_and_the_same_each_time(
+    at: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at.document["bucketConfig"]["topics"]["doubted"] = {
+        **at.document["bucketConfig"]["topics"][BUCKET],
+        "unconfirmed": "nobody knows",
+    }
+    arguments = ["--config", str(at.write(at.document))]
+    texts = []
+    for _ in range(2):
+        assert main(["buckets", "plan", *arguments], at.world) == 2
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert texts[0].splitlines()[-7:] == [
+        "plan: write ConfigMap embargo-butler-inventory: what is about to be made",
+        "plan: put topic rubin-summit: new, at http://198.19.200.1:8080/notify",
+        "plan: put notification to-http of bucket rubin-summit: new, to topic rubin-summit",
+        "plan: put policy of bucket rubin-summit: 2 statements of ours, 0 of others kept",
+        "plan: write ConfigMap embargo-butler-inventory: what is there now",
+        "unconfirmed, not written: topic doubted: nobody knows",
+        "buckets plan: summit: 5 changes to be made",
+    ]
+
+
+def test_an_id_that_is_used_twice(site: dict[str, Any], write: Write) -> None:
+    file = write(site)
+    line = "      to-http: {topic: rubin-summit, events: ['s3:ObjectCreated:*']}\n"
+    text = file.read_text().replace("      notifications:\n", f"      notifications:\n  {line}")
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=r"config\.yaml, line \d+: the key 'to-http' is given tw"):
+        load(file)

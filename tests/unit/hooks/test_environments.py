@@ -1,0 +1,116 @@
+"""What all environments declare about the object stores, beside each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from embargo_hooks import _buckets_parser, policy
+from embargo_hooks._buckets_config import BucketConfig
+from embargo_hooks._reader import Node
+
+ROOT = Path(__file__).parents[3]
+ENVIRONMENTS = ("summit", "summit-new", "bts", "tts", "sts", "lfa", "pp-dev", "test")
+
+
+def values(environment: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((ROOT / "values" / f"{environment}.yaml").read_text()))
+
+
+@cache
+def declared(environment: str) -> BucketConfig:
+    file = ROOT / "bucket-config" / f"{environment}.yaml"
+    given = values(environment)
+    webhook = given["enqueue"].get("mode") != "kafka"
+    node = Node(yaml.safe_load(file.read_text())["bucketConfig"], file.name, "bucketConfig")
+    return _buckets_parser.parse(node, webhook, given["secrets"])
+
+
+def test_each_environment_has_a_file() -> None:
+    assert {path.stem for path in (ROOT / "bucket-config").iterdir()} == set(ENVIRONMENTS)
+
+
+def test_no_bucket_has_its_policy_managed_twice() -> None:
+    managed = Counter(
+        (config.endpoint, config.owners[bucket.owner].tenant, bucket.name)
+        for config in map(declared, ENVIRONMENTS)
+        for bucket in config.buckets.values()
+        if bucket.manages_policy
+    )
+    assert [bucket for bucket, number in managed.items() if number > 1] == []
+
+
+def test_no_id_and_no_topic_is_declared_twice_in_one_place() -> None:
+    ids, topics = Counter[tuple[str, ...]](), Counter[tuple[str, ...]]()
+    for config in map(declared, ENVIRONMENTS):
+        aside = config.unconfirmed
+        for name, bucket in config.buckets.items():
+            ids.update((config.endpoint, name, each) for each in bucket.notifications)
+        ids.update((config.endpoint, *key) for key in aside.notifications)
+        topics.update((config.endpoint, each) for each in (*config.topics, *aside.topics))
+    assert [each for each, number in (ids + topics).items() if number > 1] == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "unconfirmed"),
+    [
+        ("summit", set()),
+        ("summit-new", set()),
+        ("bts", {"rubin-bts"}),
+        ("tts", {"rubin-tts"}),
+        ("sts", {"rubin-sts"}),
+        ("lfa", {"rubinobs-lfa-cp"}),
+        ("pp-dev", {"pp-dev-microservice-202509"}),
+        ("test", {"prompt-processing-dev-20260114"}),
+    ],
+)
+def test_what_no_source_settles_is_not_written(environment: str, unconfirmed: set[str]) -> None:
+    config = declared(environment)
+    assert set(config.unconfirmed.topics) == unconfirmed
+    assert unconfirmed.isdisjoint(config.topics)
+    for bucket in config.buckets.values():
+        assert unconfirmed.isdisjoint(spec.topic for spec in bucket.notifications.values())
+
+
+@pytest.mark.parametrize(
+    ("environment", "bucket", "grant", "user"),
+    [
+        ("summit", "rubin-summit", "read", ":user/rubin-summit-users"),
+        ("summit", "rubin-summit", "read", ":user/prompt-processing-dev"),
+        ("summit", "rubin-summit-users", "readWrite", ":user/prompt-processing-dev"),
+        ("bts", "rubin-bts", "read", ":user/rubin-summit-users"),
+        ("bts", "rubin-bts-users", "readWrite", ":user/rubin-summit-users"),
+        ("tts", "rubin-tts", "read", "rubin:user/rubin-summit-users"),
+        ("tts", "rubin-tts-users", "readWrite", "rubin:user/rubin-summit-users"),
+        ("sts", "rubin-sts", "read", "rubin:user/rubin-summit-users"),
+    ],
+)
+def test_who_may_what(environment: str, bucket: str, grant: str, user: str) -> None:
+    statements = policy.declared(declared(environment).buckets[bucket])
+    (found,) = [each for each in statements if len(each["Action"]) == len(policy.GRANTS[grant])]
+    assert f"arn:aws:iam::{user}" in found["Principal"]["AWS"]
+
+
+def test_the_shared_topic_is_as_it_is_today() -> None:
+    config = declared("summit-new")
+    topic = config.topics["rubin-summit-notification-8"]
+    assert topic.shared == ("prompt-processing",)
+    assert config.zone_group == "sdfembargo"
+    assert topic.attributes == {
+        "push-endpoint": f"kafka://{values('summit-new')['enqueue']['kafka']['cluster']}",
+        "OpaqueData": "",
+        "persistent": "true",
+        "max_retries": "3",
+        "retry_sleep_duration": "10",
+        "time_to_live": "60",
+    }
+
+
+def test_lfa_is_of_the_tenant() -> None:
+    (owner,) = declared("lfa").owners.values()
+    assert owner.tenant == "rubin"
