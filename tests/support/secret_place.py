@@ -73,7 +73,7 @@ class Place:
                 "address": VAULT_URL,
                 "mount": vault.MOUNT,
                 "retrySeconds": 2,
-                "auth": {"method": "kubernetes", "role": self.name, "audience": vault.AUDIENCE},
+                "auth": {"method": "kubernetes", "role": self.name, "audience": "vault"},
             },
             "secrets": {},
             "hooks": {"deadlineSeconds": 60},
