@@ -26,7 +26,11 @@ from tests.rig.progress import Say
 from tests.rig.site import LISTENER_URL, NODE, RGW_PORT, RGW_URL, STATE
 
 REGION = "default"
-CONTRACT_USERS = {"owner": "contract-owner", "other": "contract-other"}
+CONTRACT_USERS = {
+    "owner": "contract-owner",
+    "other": "contract-other",
+    "tenant": "contract$contract-tenant",
+}
 """Whom the contract suite works as, in buckets of its own."""
 
 USERS = (
@@ -267,5 +271,5 @@ def _prompt_processing() -> None:
 def _write_gateways() -> None:
     described: dict[str, Any] = {"endpoint": RGW_URL, "region": REGION}
     for role, user in CONTRACT_USERS.items():
-        described[role] = dataclasses.asdict(credentials.load().s3(user))
+        described[role] = {"user": user, **dataclasses.asdict(credentials.load().s3(user))}
     write_private(GATEWAYS, json.dumps({"16.2.15": described}, indent=1))

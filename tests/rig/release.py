@@ -18,10 +18,11 @@ from tests.rig.site import KUBECONFIG, PROJECT
 ENVIRONMENT = "summit"
 NAMESPACE = "summit"
 CHART = PROJECT / "charts/embargo-butler"
+_FILES = ("-f", f"values/{ENVIRONMENT}.yaml", "-f", f"bucket-config/{ENVIRONMENT}.yaml")
 COMMAND = (
     *("helm", "upgrade", "--install", ENVIRONMENT, "charts/embargo-butler"),
     *("-n", NAMESPACE, "--create-namespace"),
-    *("-f", f"values/{ENVIRONMENT}.yaml", "-f", f"bucket-config/{ENVIRONMENT}.yaml"),
+    *_FILES,
 )
 """What the README says; the rig adds its own values to it."""
 
@@ -44,6 +45,15 @@ def site_images() -> tuple[images.Image, ...]:
         images.REDIS,
         *(images.service(name, str(values[name]["image"]["tag"])) for name in services),
     )
+
+
+def hooks_config() -> str:
+    """Return the configuration of the hook jobs, as the chart renders it."""
+    shown = ("--show-only", "templates/hooks/config.yaml")
+    files = (*_FILES, "-f", str(RIG_VALUES))
+    text = run(helm(), "template", ENVIRONMENT, CHART, "-n", NAMESPACE, *files, *shown, cwd=PROJECT)
+    rendered = yaml.safe_load(text)
+    return str(rendered["data"]["config.yaml"])
 
 
 def prepare_namespace() -> None:

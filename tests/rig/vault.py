@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import urllib.error
 import urllib.request
 from base64 import b64decode
@@ -14,20 +15,15 @@ import hvac
 import yaml
 from hvac.exceptions import Forbidden, InternalServerError, InvalidPath, InvalidRequest
 
-from tests.rig import binaries, cluster, credentials, pki, postgres, supervisor
-from tests.rig.command import wait_for
+from tests.rig import binaries, cluster, credentials, pki, postgres, release, supervisor
+from tests.rig.command import run, wait_for
 from tests.rig.errors import RigError
 from tests.rig.files import write_private
 from tests.rig.progress import Say
-from tests.rig.site import API_URL, NODE, STATE, VAULT_PORT, VAULT_URL
+from tests.rig.site import API_URL, NODE, PROJECT, STATE, VAULT_PORT, VAULT_URL
 
 MOUNT = "secret"
 LOGIN = "kubernetes"
-ROLE = "embargo-butler-summit"
-POLICY = ROLE
-AUDIENCE = "vault"
-NAMESPACE = "summit"
-SERVICE_ACCOUNTS = ("embargo-butler-secrets", "embargo-butler-buckets")
 
 SUMMIT = "rubin/usdf-embargo-dmz/summit"
 CLIENT_CONFIG = "rubin/usdf-butler/client-config"
@@ -86,8 +82,6 @@ def up(say: Say) -> None:
 def up_login(say: Say) -> None:
     """Have the login of the cluster's service accounts, and what it permits, as declared."""
     client = admin()
-    rules = "".join(f'path "{MOUNT}/data/{path}" {{ capabilities = ["read"] }}\n' for path in PATHS)
-    client.sys.create_or_update_policy(POLICY, rules)
     if f"{LOGIN}/" not in client.sys.list_auth_methods()["data"]:
         client.sys.enable_auth_method("kubernetes", path=LOGIN)
     say("giving Vault the right to review tokens")
@@ -103,19 +97,11 @@ def up_login(say: Say) -> None:
             "disable_local_ca_jwt": True,
         },
     )
-    client.write_data(
-        f"auth/{LOGIN}/role/{ROLE}",
-        data={
-            "bound_service_account_names": list(SERVICE_ACCOUNTS),
-            "bound_service_account_namespaces": [NAMESPACE],
-            "audience": AUDIENCE,
-            "token_policies": [POLICY],
-            "token_no_default_policy": False,
-            "token_ttl": "5m",
-            "token_max_ttl": "10m",
-        },
-    )
-    say(f"role {ROLE}")
+    # Policy and role are the ones that the hooks print for this release, and nothing more.
+    printed = _printed_policy()
+    client.sys.create_or_update_policy(printed["policy"]["name"], printed["policy"]["rules"])
+    client.write_data(printed["role"]["path"], data=printed["role"]["data"])
+    say(f"policy {printed['policy']['name']}, as embargo-hooks vault-policy prints it")
 
 
 def admin() -> hvac.Client:
@@ -211,6 +197,19 @@ def _keys() -> dict[str, Any]:
         raise RigError(f"{_INIT}: missing, so Vault cannot be unsealed", hint="run make demo")
     keys: dict[str, Any] = json.loads(_INIT.read_text())
     return keys
+
+
+def _printed_policy() -> dict[str, Any]:
+    config = STATE / "hooks.yaml"
+    config.write_text(release.hooks_config())
+    words = ("vault-policy", "--config", config, "--output", "json")
+    printed: dict[str, Any] = json.loads(
+        run(
+            *(sys.executable, "-m", "embargo_hooks", *words),
+            env={"PYTHONPATH": str(PROJECT / "hooks")},
+        )
+    )
+    return printed
 
 
 def _reviewer() -> str:
