@@ -28,16 +28,18 @@ _ELSEWHERE = tuple(
     Path(name)
     for name in (
         "/etc/cni",
+        "/run/containers",
         "/run/containerd",
         "/run/netns",
         "/var/lib/cni",
+        "/var/lib/containers",
         "/var/lib/kubelet",
         "/var/log/containers",
         "/var/log/pods",
         "/opt/containerd",
     )
 )
-"""Folders that kubelet, containerd and the network plugins make wherever they are told to work."""
+"""Folders that kubelet, containerd, buildah and the network plugins make wherever they work."""
 
 
 @functools.cache
@@ -59,7 +61,6 @@ def kubectl(
 
 def control_plane(say: Say) -> None:
     """Bring up etcd, the API server, the controllers and the scheduler."""
-    _remember_elsewhere()
     pki.up()
     shutil.copyfile(pki.kubeconfig("admin"), KUBECONFIG)
     KUBECONFIG.chmod(0o600)
@@ -355,10 +356,10 @@ def stop_containers() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _remember_elsewhere() -> None:
+def remember_elsewhere() -> None:
+    """Note which folders are not there before anything of the site could have made them."""
     record = STATE / "elsewhere.json"
     if not record.exists():
-        STATE.mkdir(parents=True, exist_ok=True)
         record.write_text(json.dumps([str(path) for path in _ELSEWHERE if not path.exists()]))
 
 

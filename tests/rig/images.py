@@ -114,6 +114,7 @@ def archive(image: Image, say: Say) -> Path:
         aside = done.with_suffix(".new")
         aside.unlink(missing_ok=True)
         _buildah("push", "-q", image.name, f"oci-archive:{aside}:{image.name}", log=log)
+        _buildah("rmi", image.name, log=log)
         aside.rename(done)
     return done
 

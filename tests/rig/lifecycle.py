@@ -127,6 +127,7 @@ def up(
         STATE.mkdir(parents=True, exist_ok=True)
         # Others (PostgreSQL's user) pass through; what is secret in it has its own mode.
         STATE.chmod(0o755)
+        cluster.remember_elsewhere()
         _IDENTITY.write_text(ours)
         loaded: list[str] = []
         _run_all(display, steps(site_images, loaded))
