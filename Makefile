@@ -12,6 +12,8 @@ READY := $(VENV)/ready
 SITE := /var/lib/embargo-butler-rig
 export PATH := $(VENV)/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
+export UV_CACHE_DIR := $(EMBARGO_BUTLER_CACHE)/uv
+export PIP_CACHE_DIR := $(EMBARGO_BUTLER_CACHE)/pip
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -37,6 +39,7 @@ types: $(READY)
 	@mypy --config-file tests/services/mypy.ini tests/services
 
 unit: $(READY)
+	@$(PYTHON) -m tests.rig packages
 	@$(PYTHON) -m pytest -q tests/unit tests/contract
 
 chart: $(READY)

@@ -1,11 +1,11 @@
-"""`python -m tests.rig up|demo|down`: the real site on this machine."""
+"""`python -m tests.rig packages|up|demo|down`: the real site on this machine."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from tests.rig import lifecycle, release
+from tests.rig import lifecycle, packages, release
 from tests.rig.errors import RigError
 from tests.rig.progress import Display
 
@@ -13,7 +13,7 @@ from tests.rig.progress import Display
 def main() -> int:
     """Run one command; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.rig", description=__doc__)
-    parser.add_argument("command", choices=("up", "demo", "down"))
+    parser.add_argument("command", choices=("packages", "up", "demo", "down"))
     parser.add_argument(
         "--as-is",
         action="store_true",
@@ -22,6 +22,10 @@ def main() -> int:
     arguments = parser.parse_args()
     with Display() as display:
         try:
+            if arguments.command == "packages":
+                with display.step("Debian packages") as say:
+                    packages.up(say)
+                return 0
             if arguments.command == "down":
                 lifecycle.down(display)
                 display.line("nothing of the site is left but its cache")

@@ -24,6 +24,9 @@ _CONTAINERD = STATE / "containerd"
 _CONTAINERD_SOCKET = _CONTAINERD / "containerd.sock"
 _ETCD = "http://127.0.0.1:23790"
 _MANIFESTS = Path(__file__).parent / "manifests"
+CLIENT_ENVIRONMENT = {"KUBECONFIG": str(KUBECONFIG), "KUBECACHEDIR": str(STATE / "kube-cache")}
+"""For kubectl and helm: which cluster, and where to keep what they learned of it."""
+
 _ELSEWHERE = tuple(
     Path(name)
     for name in (
@@ -55,8 +58,9 @@ def kubectl(
     env: Mapping[str, str] | None = None,
 ) -> str:
     """Run kubectl as the cluster's admin and return what it printed."""
-    command = (_programs() / "kubectl", "--kubeconfig", KUBECONFIG, *arguments)
-    return run(*command, stdin=stdin, timeout=timeout, check=check, env=env)
+    command = (_programs() / "kubectl", *arguments)
+    environment = {**CLIENT_ENVIRONMENT, **(env or {})}
+    return run(*command, stdin=stdin, timeout=timeout, check=check, env=environment)
 
 
 def control_plane(say: Say) -> None:

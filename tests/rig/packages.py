@@ -36,12 +36,24 @@ PACKAGES = (
 _NO_DAEMONS = Path("/usr/sbin/policy-rc.d")
 
 
+UNIT_TESTS = ("redis-server",)
+"""What the tests need that need no site; they also run for users other than root."""
+
+
 def up(say: Say) -> None:
-    """Install what is missing; what they bring is kept over a tear-down."""
-    missing = missing_packages(PACKAGES)
+    """Install what is missing; what they bring is kept over a tear-down.
+
+    Raises:
+        RigError: Something is missing that only root can install.
+    """
+    wanted = PACKAGES if os.geteuid() == 0 else UNIT_TESTS
+    missing = missing_packages(wanted)
     if not missing:
-        say(f"all {len(PACKAGES)} are there")
+        say(f"all {len(wanted)} are there")
         return
+    if os.geteuid() != 0:
+        names = " ".join(missing)
+        raise RigError(f"not installed: {names}", hint=f"as root: apt-get install {names}")
     log = CACHE / "log" / "apt.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from tests.rig import images
-from tests.rig.cluster import kubectl
+from tests.rig.cluster import CLIENT_ENVIRONMENT, kubectl
 from tests.rig.command import run, tail
 from tests.rig.errors import RigError
 from tests.rig.site import KUBECONFIG, PROJECT
@@ -113,9 +113,8 @@ def remove() -> None:
 
 
 def _helm(*arguments: str, timeout: float) -> str:
-    environment = {"KUBECONFIG": str(KUBECONFIG)}
     try:
-        return run(helm(), *arguments, cwd=PROJECT, env=environment, timeout=timeout)
+        return run(helm(), *arguments, cwd=PROJECT, env=CLIENT_ENVIRONMENT, timeout=timeout)
     except RigError as error:
         pods = kubectl("get", "pods", "-n", NAMESPACE, "-o", "wide", check=False)
         raise RigError(
