@@ -22,7 +22,25 @@
 {{- range $name, $_ := include "embargo-butler.given" .Values.existingSecrets | fromJson }}
 {{- if hasKey $secrets $name }}{{ fail (printf "Secret %s is in `secrets` and in `existingSecrets`: it is either copied from Vault or left to somebody else, so leave one of both out" $name) }}{{ end }}
 {{- end }}
+{{- include "embargo-butler.checkHooks" . }}
 {{- include "embargo-butler.checkBuckets" . }}
+{{- end }}
+
+{{- /* Can the jobs log in, and are the Secrets that are named one by one what they are named for? */}}
+{{- define "embargo-butler.checkHooks" -}}
+{{- $secrets := include "embargo-butler.given" .Values.secrets | fromJson }}
+{{- with .Values.vault.auth }}
+{{- $stored := has .method (list "approle" "token" "wrapped") }}
+{{- if and $stored (not .secret.name) }}{{ fail (printf "`vault.auth.method` is %s, but `vault.auth.secret.name` is empty: name the Secret that the login is made with" .method) }}{{ end }}
+{{- if and .secret.name (not $stored) }}{{ fail (printf "`vault.auth.secret.name` is %s, but `vault.auth.method` is %s, which logs in with the pod's own token: leave one of both out" .secret.name .method) }}{{ end }}
+{{- if hasKey $secrets .secret.name }}{{ fail (printf "`vault.auth.secret.name` is %s, which `secrets` declares: it is needed to read Vault, so make it beforehand under another name" .secret.name) }}{{ end }}
+{{- end }}
+{{- range $name := .Values.hooks.secrets.takeOver }}
+{{- if not (hasKey $secrets $name) }}{{ fail (printf "`hooks.secrets.takeOver` has %s, which `secrets` does not declare: declare it, or leave it out" $name) }}{{ end }}
+{{- end }}
+{{- range $name := .Values.hooks.secrets.retired }}
+{{- if hasKey $secrets $name }}{{ fail (printf "`hooks.secrets.retired` has %s, which `secrets` declares: leave one of both out" $name) }}{{ end }}
+{{- end }}
 {{- end }}
 
 {{- define "embargo-butler.checkComponent" -}}

@@ -52,6 +52,7 @@ subjects:
 
 {{- define "embargo-butler.hookJob" -}}
 {{- $hooks := .root.Values.hooks -}}
+{{- $token := has .root.Values.vault.auth.method (list "kubernetes" "jwt") -}}
 apiVersion: batch/v1
 kind: Job
 metadata:
@@ -60,12 +61,15 @@ spec:
   # The program tries again what is worth it, inside a deadline of its own, and says what it waited for; this one is the last resort.
   backoffLimit: 0
   activeDeadlineSeconds: {{ add $hooks.deadlineSeconds 30 }}
+  {{- /* A wrapped token is spent by the first pod, so that a second one could not log in. */}}
+  {{- if ne .root.Values.vault.auth.method "wrapped" }}
   podFailurePolicy:
     rules:
       - action: Ignore
         onPodConditions:
           - type: DisruptionTarget
             status: "True"
+  {{- end }}
   template:
     {{- $pod := merge (dict "account" (include "embargo-butler.hookName" .) "token" true "values" $hooks) . }}
     {{- include "embargo-butler.podMetadata" $pod | nindent 4 }}
@@ -80,13 +84,16 @@ spec:
             - name: config
               mountPath: /etc/embargo-hooks
               readOnly: true
+            {{- if $token }}
             - name: vault-token
               mountPath: /var/run/secrets/vault
               readOnly: true
+            {{- end }}
       volumes:
         - name: config
           configMap:
             name: {{ include "embargo-butler.fullname" .root }}-hooks
+        {{- if $token }}
         - name: vault-token
           projected:
             sources:
@@ -94,4 +101,16 @@ spec:
                   audience: {{ .root.Values.vault.auth.audience }}
                   expirationSeconds: 600
                   path: token
+        {{- end }}
+{{- end }}
+
+{{- /* A Role's rule to read what the jobs log in with, where a Secret holds it. */}}
+{{- define "embargo-butler.loginRule" -}}
+{{- with .Values.vault.auth.secret.name }}
+# What the login is made with.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: [{{ . | quote }}]
+  verbs: [get]
+{{- end }}
 {{- end }}

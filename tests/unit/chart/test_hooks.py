@@ -8,10 +8,12 @@ import pytest
 import yaml
 
 from embargo_hooks._reader import Node
-from embargo_hooks.config import parse
+from embargo_hooks._vault_config import LOGINS, StoredKeys
+from embargo_hooks.config import Config, parse
 from tests.unit.chart.facts import FACTS
-from tests.unit.chart.helm import Manifest, render
+from tests.unit.chart.helm import HelmError, Manifest, render
 
+PREFIX = "embargo-butler"
 PRE, POST = "pre-install,pre-upgrade", "post-install,post-upgrade"
 
 
@@ -149,6 +151,67 @@ def test_the_jobs_understand_their_config(summit: dict[str, Manifest]) -> None:
     assert found.buckets is not None
     assert set(found.buckets.buckets) == {"rubin-summit", "rubin-summit-users"}
     assert found.buckets.buckets["rubin-summit"].foreign == ("rubin-prompt-processing-prod",)
+
+
+def config_of(values: dict[str, Any]) -> Config:
+    text = render("summit", values)["ConfigMap/embargo-butler-hooks"]["data"]["config.yaml"]
+    return parse(Node(yaml.safe_load(text), "config.yaml"))
+
+
+def test_what_is_not_said_of_vault_is_left_to_the_jobs(summit: dict[str, Manifest]) -> None:
+    text = summit["ConfigMap/embargo-butler-hooks"]["data"]["config.yaml"]
+    config = yaml.safe_load(text)
+    assert set(config["vault"]) == {"address", "mount", "auth"}
+    assert set(config["vault"]["auth"]) == {"method", "mount", "role", "audience"}
+    assert set(config["hooks"]) == {"deadlineSeconds"}
+
+
+def test_the_jobs_understand_what_is_said_of_vault() -> None:
+    bundle = "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n"
+    vault = {"namespace": "dmz/rubin", "caBundle": bundle, "timeoutSeconds": 5, "retrySeconds": 0}
+    found = config_of({"vault": vault}).vault
+    assert (found.namespace, found.ca_bundle) == ("dmz/rubin", bundle)
+    assert (found.timeout, found.retry) == (5, 0)
+
+
+@pytest.mark.parametrize("value", [{"caBundle": "no certificate"}, {"timeoutSeconds": 0}])
+def test_what_vault_cannot_be_told(value: dict[str, Any]) -> None:
+    with pytest.raises(HelmError, match=next(iter(value))):
+        render("summit", {"vault": value})
+
+
+@pytest.mark.parametrize("method", LOGINS)
+def test_every_login(method: str) -> None:
+    by_pod = method in ("kubernetes", "jwt")
+    auth = {"method": method, **({} if by_pod else {"secret": {"name": "vault-login"}})}
+    values: dict[str, Any] = {"vault": {"auth": auth}}
+    vault = config_of(values).vault
+    assert (vault.method, vault.login_mount) == (method, method)
+    assert vault.role == "embargo-butler-summit"
+    assert vault.stored == ("" if by_pod else "vault-login")
+    assert vault.stored_keys == StoredKeys()
+    found = render("summit", values)
+    for name in ("secrets", "buckets"):
+        allowed = {
+            verb for _, verb, at in rights(found[f"Role/{PREFIX}-{name}"]) if at == vault.stored
+        }
+        assert allowed == (set() if by_pod else {"get"})
+        for job in (found[f"Job/{PREFIX}-{name}"], found[f"Job/{PREFIX}-{name}-rollback"]):
+            assert ("podFailurePolicy" in job["spec"]) == (method != "wrapped")
+            volumes = {volume["name"] for volume in job["spec"]["template"]["spec"]["volumes"]}
+            assert ("vault-token" in volumes) == by_pod
+
+
+def test_keys_of_a_login() -> None:
+    keys = {"name": "vault-login", "token": "t", "roleId": "r", "secretId": "s"}
+    vault = config_of({"vault": {"auth": {"method": "approle", "secret": keys}}}).vault
+    assert vault.stored_keys == StoredKeys(token="t", role_id="r", secret_id="s")
+
+
+def test_secrets_that_are_named_one_by_one() -> None:
+    found = config_of({"hooks": {"secrets": {"takeOver": ["redis"], "retired": ["old"]}}})
+    assert found.take_over_secrets == {"redis"}
+    assert found.retired_secrets == {"old"}
 
 
 @pytest.mark.parametrize("environment", FACTS)
