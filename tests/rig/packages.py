@@ -90,6 +90,18 @@ def missing_packages(names: Iterable[str]) -> Sequence[str]:
     return [name for name in wanted if name not in installed]
 
 
+def mirror() -> str:
+    """Return the first of the addresses that apt is set to fetch packages from.
+
+    Raises:
+        RigError: It has none.
+    """
+    addresses = run("apt-get", "indextargets", "--format", "$(SITE)").split()
+    if not addresses:
+        raise RigError("apt has no sources", hint="name a mirror of Debian 12 in /etc/apt")
+    return addresses[0]
+
+
 def program(name: str) -> str:
     """Return the absolute path of a program.
 

@@ -153,7 +153,7 @@ def _registries() -> list[str]:
     """Ask for a connection to what a cold start downloads from, unless nothing is missing."""
     asked = {}
     if shutil.which("dpkg-query") and packages.missing_packages(packages.PACKAGES):
-        asked["Debian's packages"] = "http://mirror.example"
+        asked["Debian's packages"] = packages.mirror()
     if not (site.CACHE / "bin").exists():
         asked["Go modules"] = re.split("[,|]", binaries.module_proxy())[0]
     problems = []
