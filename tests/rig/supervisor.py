@@ -16,6 +16,7 @@ import threading
 import xmlrpc.client
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,10 +158,21 @@ def shut_down() -> None:
 
 def _kill_leftovers(*spared: str) -> None:
     """Kill what carries the site's mark, whatever became of its supervisord."""
-    for pid in _marked(*spared):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    wait_for("the site's processes end", lambda: not list(_marked(*spared)), timeout=30)
+    while killed := list(_marked(*spared)):
+        for pid in killed:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in killed:
+            wait_for("a process ends", partial(_is_over, pid), timeout=30)
+
+
+def _is_over(pid: int) -> bool:
+    """Tell whether a process holds nothing any more: its memory goes first, its ports later."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return status.rpartition(")")[2].split()[0] in ("Z", "X")
 
 
 def _marked(*spared: str) -> Iterator[int]:
