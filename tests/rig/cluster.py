@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -46,7 +45,8 @@ _ELSEWHERE = tuple(
 
 
 @functools.cache
-def _programs() -> Path:
+def programs() -> Path:
+    """Return the folder of the cluster's programs, kubectl among them."""
     return binaries.site(lambda _: None)
 
 
@@ -55,12 +55,10 @@ def kubectl(
     stdin: str | None = None,
     timeout: float = 60,
     check: bool = True,
-    env: Mapping[str, str] | None = None,
 ) -> str:
     """Run kubectl as the cluster's admin and return what it printed."""
-    command = (_programs() / "kubectl", *arguments)
-    environment = {**CLIENT_ENVIRONMENT, **(env or {})}
-    return run(*command, stdin=stdin, timeout=timeout, check=check, env=environment)
+    command = (programs() / "kubectl", *arguments)
+    return run(*command, stdin=stdin, timeout=timeout, check=check, env=CLIENT_ENVIRONMENT)
 
 
 def control_plane(say: Say) -> None:
@@ -78,12 +76,12 @@ def control_plane(say: Say) -> None:
             ),
         )
     )
-    programs = _programs()
+    folder = programs()
     keys = pki.PKI
     apiserver = Program(
         "apiserver",
         (
-            programs / "kube-apiserver",
+            folder / "kube-apiserver",
             f"--etcd-servers={_ETCD}",
             f"--secure-port={site.API_PORT}",
             f"--bind-address={NODE}",
@@ -108,7 +106,7 @@ def control_plane(say: Say) -> None:
         Program(
             "controllers",
             (
-                programs / "kube-controller-manager",
+                folder / "kube-controller-manager",
                 f"--kubeconfig={pki.kubeconfig('controllers')}",
                 f"--service-account-private-key-file={keys}/sa.key",
                 f"--root-ca-file={pki.CA}",
@@ -124,7 +122,7 @@ def control_plane(say: Say) -> None:
         Program(
             "scheduler",
             (
-                programs / "kube-scheduler",
+                folder / "kube-scheduler",
                 f"--kubeconfig={pki.kubeconfig('scheduler')}",
                 "--leader-elect=false",
                 "--bind-address=127.0.0.1",
@@ -203,7 +201,7 @@ state = "{_CONTAINERD}/state"
 def node(say: Say) -> None:
     """Bring up the kubelet and kube-proxy, and wait for the node to be ready."""
     keys = pki.PKI
-    programs = _programs()
+    folder = programs()
     (STATE / "resolv.conf").touch()
     kubelet_config = {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -250,7 +248,7 @@ def node(say: Say) -> None:
     kubelet = Program(
         "kubelet",
         (
-            programs / "kubelet",
+            folder / "kubelet",
             f"--config={STATE}/kubelet.yaml",
             f"--kubeconfig={pki.kubeconfig('kubelet')}",
             f"--hostname-override={NODE_NAME}",
@@ -259,7 +257,7 @@ def node(say: Say) -> None:
         ),
     )
     ensure(kubelet)
-    ensure(Program("proxy", (programs / "kube-proxy", f"--config={STATE}/proxy.yaml")))
+    ensure(Program("proxy", (folder / "kube-proxy", f"--config={STATE}/proxy.yaml")))
     say("waiting for the node to be ready")
     ready = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
     wait_for(
@@ -285,7 +283,7 @@ def dns(say: Say) -> None:
 }}
 """,
     )
-    coredns = Program("coredns", (_programs() / "coredns", "-conf", STATE / "Corefile"))
+    coredns = Program("coredns", (programs() / "coredns", "-conf", STATE / "Corefile"))
     ensure(coredns)
     url = f"http://{NODE}:8181/ready"
     wait_for("CoreDNS is ready", lambda: _get(url) == "OK", timeout=30, log=coredns.log)
@@ -297,7 +295,7 @@ def load_balancer(say: Say) -> None:
 
     No speaker is needed: kube-proxy makes a load balancer's address answer on the node itself.
     """
-    definitions = _programs() / "metallb-crds"
+    definitions = programs() / "metallb-crds"
     kubectl("apply", "--server-side", "--force-conflicts", "-f", definitions)
     for definition in sorted(definitions.glob("*.yaml")):
         kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", definition)
@@ -315,7 +313,7 @@ def load_balancer(say: Say) -> None:
     metallb = Program(
         "metallb",
         (
-            *(_programs() / "controller", "-kubeconfig", KUBECONFIG),
+            *(programs() / "controller", "-kubeconfig", KUBECONFIG),
             *("-namespace", "metallb-system", "-webhook-mode", "disabled"),
             *("-disable-cert-rotation", "-port", "7472"),
         ),
@@ -331,7 +329,7 @@ def volumes(say: Say) -> None:
     kubectl("apply", "-f", _MANIFESTS / "storage-classes.yaml")
     root = STATE / "volumes"
     root.mkdir(exist_ok=True)
-    ensure(Program("volumes", (_programs() / "volumes", "-kubeconfig", KUBECONFIG, "-root", root)))
+    ensure(Program("volumes", (programs() / "volumes", "-kubeconfig", KUBECONFIG, "-root", root)))
     say("storage classes as at USDF")
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from tests.rig import binaries, release, site
+from tests.rig import cluster, release, site
 from tests.rig.command import wait_for
 from tests.rig.errors import RigError
 from tests.rig.progress import Display
@@ -135,7 +135,7 @@ def _next_steps(watcher: Watcher, exposure: Exposure) -> str:
     vault_keys = site.STATE / "vault" / "init.json"
     s3_keys = site.STATE / "credentials.json"
     kubectl = f"kubectl -n {release.NAMESPACE}"
-    programs = f"{Path(sys.executable).parent}:{binaries.site(lambda _: None)}"
+    programs = f"{Path(sys.executable).parent}:{cluster.programs()}"
     upgrade = " ".join((*release.COMMAND, "-f", str(release.RIG_VALUES)))
     text = f"""
 The site stays up. How to reach it:

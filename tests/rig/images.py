@@ -111,11 +111,7 @@ def archive(image: Image, say: Say) -> Path:
     say(f"waiting to build {image.name}")
     with _builds:
         _build(image, log, say)
-        aside = done.with_suffix(".new")
-        aside.unlink(missing_ok=True)
-        _buildah("push", "-q", image.name, f"oci-archive:{aside}:{image.name}", log=log)
-        _buildah("rmi", image.name, log=log)
-        aside.rename(done)
+        _export(image.name, done, log)
     return done
 
 
@@ -144,10 +140,7 @@ def pause(say: Say) -> Path:
         _link(_RIG_IMAGES / "pause/Containerfile", folder / "Containerfile")
         log = _log("image-pause")
         _bud(PAUSE, folder, log)
-        aside = done.with_suffix(".new")
-        aside.unlink(missing_ok=True)
-        _buildah("push", "-q", PAUSE, f"oci-archive:{aside}:{PAUSE}", log=log)
-        aside.rename(done)
+        _export(PAUSE, done, log)
     return done
 
 
@@ -204,6 +197,15 @@ def _bud(name: str, context: Path, log: Path, *options: str) -> None:
         *(*options, "-f", str(context / "Containerfile"), str(context)),
         log=log,
     )
+
+
+def _export(name: str, archive: Path, log: Path) -> None:
+    """Move a built image out of buildah's storage into an archive."""
+    aside = archive.with_suffix(".new")
+    aside.unlink(missing_ok=True)
+    _buildah("push", "-q", name, f"oci-archive:{aside}:{name}", log=log)
+    _buildah("rmi", name, log=log)
+    aside.rename(archive)
 
 
 def _buildah(*arguments: str, log: Path) -> None:

@@ -76,7 +76,7 @@ def _debian() -> list[str]:
 def _memory() -> list[str]:
     text = Path("/proc/meminfo").read_text()
     available = int(re.findall(r"MemAvailable:\s+(\d+)", text)[0]) << 10
-    if available >= _MEMORY or _is_up():
+    if available >= _MEMORY or supervisor.is_up():
         return []
     return [
         f"{available / _GIB:.1f} GiB of memory available: the site needs {_MEMORY // _GIB} GiB; "
@@ -104,7 +104,7 @@ def _disk() -> list[str]:
 
 def _ports() -> list[str]:
     # Only root can tell the site's own programs from others.
-    if _is_up() or os.geteuid() != 0:
+    if supervisor.is_up() or os.geteuid() != 0:
         return []
     asked = [("", port, who) for port, who in _PORTS.items()]
     asked += [("127.0.0.1", port, who) for port, who in _LOCAL_PORTS.items()]
@@ -168,7 +168,3 @@ def _registries() -> list[str]:
                 "check the network, a proxy or a mirror"
             )
     return problems
-
-
-def _is_up() -> bool:
-    return supervisor.is_up()

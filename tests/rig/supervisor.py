@@ -109,13 +109,6 @@ def stop(name: str) -> None:
         rpc.supervisor.stopProcess(name, True)
 
 
-def restart(name: str) -> None:
-    """Stop a program and start it again."""
-    stop(name)
-    with _lock, _daemon() as rpc:
-        rpc.supervisor.startProcess(name, False)
-
-
 def is_running(name: str) -> bool:
     """Tell whether a program runs; never starts supervisord for the question."""
     with _lock, _proxy() as rpc:
