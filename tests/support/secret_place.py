@@ -14,10 +14,11 @@ import yaml
 
 from embargo_hooks.adapters.kubernetes import Namespace
 from embargo_hooks.adapters.vault import VaultLogin
-from embargo_hooks.cli import RealWorld, main
+from embargo_hooks.cli import main
 from embargo_hooks.config import Config, load
 from embargo_hooks.ports import Vault
 from embargo_hooks.vault_policy import vault_policy
+from embargo_hooks.world import RealWorld
 from tests.rig import cluster, vault
 from tests.rig.site import API_URL, STATE, VAULT_URL
 

@@ -1,0 +1,99 @@
+"""What the verbs have in common."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from embargo_hooks.apply import apply
+from embargo_hooks.config import Config
+from embargo_hooks.jobs import Job, World
+from embargo_hooks.report import Report
+
+DONE, FAILED, CHANGES = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one verb.
+
+    Attributes:
+        arguments: What was typed.
+        config: The configuration.
+        world: Makes the connections.
+        report: Is told what is done.
+    """
+
+    arguments: argparse.Namespace
+    config: Config
+    world: World
+    report: Report
+
+    @property
+    def name(self) -> str:
+        """The command, as typed, and the environment."""
+        return f"{command(self.arguments)}: {self.config.environment}"
+
+
+Verb = Callable[[Run], int]
+"""Does what the verb says, reports it, and returns the exit code."""
+
+Areas: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""What verbs are added to; the standard library has no public name for it."""
+
+
+def command(arguments: argparse.Namespace) -> str:
+    """Return the command, as typed."""
+    return f"{arguments.what} {arguments.verb}".rstrip()
+
+
+def add(
+    verbs: Areas, name: str, run: Verb, about: str, rollback: bool = False
+) -> argparse.ArgumentParser:
+    """Add a verb with the arguments that all have.
+
+    Args:
+        verbs: Where to.
+        name: Its name.
+        run: What it does.
+        about: One line about it.
+        rollback: Whether it can run in a rollback.
+    """
+    parser = verbs.add_parser(name, help=about)
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--output", choices=("text", "json"), default="text")
+    parser.set_defaults(rollback=False, run=run, quiet=False)
+    if rollback:
+        parser.add_argument(
+            "--rollback",
+            action="store_true",
+            help="a problem found before the first write is a warning, and the exit code 0",
+        )
+    return parser
+
+
+def show(run: Run, job: Job) -> int:
+    """Show a plan; nothing is written."""
+    run.report.plan(job.plan)
+    if not job.plan.changes:
+        return _unchanged(run)
+    run.report.end("changes", f"{run.name}: {len(job.plan.changes)} changes to be made")
+    return CHANGES
+
+
+def carry_out(run: Run, job: Job) -> int:
+    """Show a plan, then do what it says."""
+    run.report.plan(job.plan)
+    if not job.plan.changes:
+        return _unchanged(run)
+    apply(job.plan, job.cluster, job.gateways, run.report)
+    run.report.end("changed", f"{run.name}: {len(job.plan.changes)} changes made")
+    return DONE
+
+
+def _unchanged(run: Run) -> int:
+    run.report.end("unchanged", f"{run.name}: nothing to do")
+    return DONE

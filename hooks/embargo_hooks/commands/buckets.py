@@ -1,0 +1,45 @@
+"""`buckets`: topics, notifications and policies of the object store."""
+
+from __future__ import annotations
+
+import time
+
+import yaml
+
+from embargo_hooks import jobs
+from embargo_hooks.bucket_import import imported
+from embargo_hooks.commands._running import DONE, Areas, Run, add, carry_out, show
+from embargo_hooks.world import RESERVE_SECONDS
+
+
+def add_to(areas: Areas) -> None:
+    """Add the area's verbs."""
+    verbs = areas.add_parser(
+        "buckets", help="topics, notifications and policies of the object store"
+    )
+    into = verbs.add_subparsers(dest="verb", required=True)
+    add(into, "plan", _plan, "show what apply would do; writes nothing")
+    add(into, "apply", _apply, "make it as declared", rollback=True).set_defaults(topic=())
+    renewing = add(into, "renew", _apply, "give a topic a new generation: its queue is stuck")
+    renewing.add_argument("topic", nargs="+", metavar="TOPIC", help="its declared name")
+    importing = add(
+        into, "import", _import, "print the bucketConfig of what is live in the declared buckets"
+    )
+    importing.set_defaults(quiet=True)
+
+
+def _plan(run: Run) -> int:
+    return show(run, jobs.object_store(run.config, run.world, run.report, time.monotonic()))
+
+
+def _apply(run: Run) -> int:
+    until = time.monotonic() + max(run.config.deadline - RESERVE_SECONDS, 0)
+    topics = run.arguments.topic
+    return carry_out(run, jobs.object_store(run.config, run.world, run.report, until, topics))
+
+
+def _import(run: Run) -> int:
+    live = jobs.live_buckets(run.config, run.world, run.report)
+    found = imported(jobs.bucket_config(run.config), live)
+    print(yaml.safe_dump(found, sort_keys=False, width=100), end="")
+    return DONE

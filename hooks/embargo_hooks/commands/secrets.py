@@ -1,0 +1,43 @@
+"""`secrets`: Vault's secrets into Kubernetes Secrets."""
+
+from __future__ import annotations
+
+import json
+
+from embargo_hooks import jobs
+from embargo_hooks.commands._running import DONE, Areas, Run, add, carry_out, show
+from embargo_hooks.vault_policy import vault_policy
+
+
+def add_to(areas: Areas) -> None:
+    """Add the area's verbs."""
+    verbs = areas.add_parser("secrets", help="Vault's secrets into Kubernetes Secrets")
+    into = verbs.add_subparsers(dest="verb", required=True)
+    add(into, "plan", _plan, "show what apply would do; writes nothing")
+    add(into, "apply", _apply, "make it as declared", rollback=True)
+    add(into, "prune", _prune, "remove ours that are no longer declared", rollback=True)
+    policy = add(areas, "vault-policy", _policy, "print the least Vault policy and role")
+    policy.set_defaults(verb="")
+
+
+def _plan(run: Run) -> int:
+    job = jobs.secrets(run.config, run.world, run.report)
+    run.report.keys(job.keys, said=True)
+    return show(run, job)
+
+
+def _apply(run: Run) -> int:
+    job = jobs.secrets(run.config, run.world, run.report, rehearse=True)
+    run.report.keys(job.keys, said=False)
+    return carry_out(run, job)
+
+
+def _prune(run: Run) -> int:
+    return carry_out(run, jobs.removal(run.config, run.world, run.report))
+
+
+def _policy(run: Run) -> int:
+    policy = vault_policy(run.config)
+    as_json = run.arguments.output == "json"
+    print(json.dumps(policy.document(), indent=2) if as_json else policy.text())
+    return DONE
