@@ -5,6 +5,7 @@ HooksError                 a sentence for a person; never a traceback
 ├── VaultError             login or read: names the role or the path
 ├── KubernetesError        the cluster's API: names the object
 ├── GatewayError           the object store: names the bucket or topic
+├── RedisError             the queues and records: names what was asked
 ├── OwnershipError         something of that name is there already, and not ours
 ├── UnsafePlanError        a plan that would take away too much
 └── Problems               several of the above, found before anything was written
@@ -76,6 +77,12 @@ class GatewayError(HooksError):
     """The object store could not be reached, refused, or lacks something."""
 
     kind = "gateway"
+
+
+class RedisError(HooksError):
+    """Redis could not be reached, refused, or lacks something."""
+
+    kind = "redis"
 
 
 class OwnershipError(HooksError):

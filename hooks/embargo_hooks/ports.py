@@ -64,6 +64,76 @@ class Cluster(Protocol):
         """Leave an Event at a Job."""
 
 
+@dataclass(frozen=True)
+class FileRecord:
+    """What the services noted of one file; times are seconds since 1970, 0 for never.
+
+    Attributes:
+        received: When enqueue, or a backfill, put it into the queue.
+        ingested: When ingest said that it is in the Butler.
+        insert_error: Why the Butler did not take it; kept after a later success.
+        insert_failures: How often that was.
+        header_error: Why its metadata could not be read.
+        requeued: How often a backfill has put it into the queue again.
+    """
+
+    received: float = 0.0
+    ingested: float = 0.0
+    insert_error: str = ""
+    insert_failures: int = 0
+    header_error: str = ""
+    requeued: int = 0
+
+
+@dataclass(frozen=True)
+class Worker:
+    """The list of one ingest pod.
+
+    Attributes:
+        name: The pod.
+        idle: Seconds since anybody touched the list.
+        paths: What the pod has taken and not done.
+    """
+
+    name: str
+    idle: int
+    paths: tuple[str, ...]
+
+
+class Records(Protocol):
+    """Redis, as the services keep it; a path is bucket (with profile), `/` and key."""
+
+    def files(self, paths: Sequence[str]) -> list[FileRecord]:
+        """Return what is noted of each of some files."""
+
+    def queue(self, bucket: str) -> list[str]:
+        """Return the paths that wait, the next one last; one may stand there twice."""
+
+    def queue_length(self, bucket: str) -> int:
+        """Return how many paths wait."""
+
+    def workers(self, bucket: str) -> list[Worker]:
+        """Return the ingest pods' lists."""
+
+    def counters(self, kind: str, bucket: str) -> Mapping[str, Mapping[str, int]]:
+        """Return counts by instrument and observation day: `RECINSTR`, `INGEST` or `FAIL`."""
+
+    def values(self, names: Sequence[str]) -> list[str | None]:
+        """Return the values of plain keys."""
+
+    def requeue(self, bucket: str, paths: Sequence[str], now: float) -> None:
+        """Put paths into the queue behind what waits, with a clean record, all or none."""
+
+    def forget_announced(self, paths: Sequence[str]) -> None:
+        """Let the Kafka consumer take paths again that it has taken before."""
+
+    def lock(self, name: str, seconds: int) -> bool:
+        """Take a lock that ends by itself; whether it was free."""
+
+    def unlock(self, name: str) -> None:
+        """Give up a lock that was taken."""
+
+
 class Gateway(Protocol):
     """The object store, with one owner's keys."""
 

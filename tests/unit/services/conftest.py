@@ -16,25 +16,10 @@ from lsst.daf.butler import Butler
 from moto.server import ThreadedMotoServer
 
 from tests.unit.services.ingest_site import IngestSite
-from tests.unit.services.support import NO_RETRY, PASSWORD, SERVICES, free_port, redis_server
+from tests.unit.services.support import NO_RETRY, PASSWORD, SERVICES, free_port
 
 # The ingest script imports what lies beside it.
 sys.path.append(str(SERVICES / "ingest"))
-
-
-@pytest.fixture(scope="session")
-def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    folder: Path = tmp_path_factory.mktemp("redis")
-    with redis_server(folder) as port:
-        yield port
-
-
-@pytest.fixture
-def store(redis_port: int) -> Iterator[redis.Redis]:
-    """An empty Redis."""
-    with redis.Redis(port=redis_port, password=PASSWORD) as client:
-        client.flushall()
-        yield client
 
 
 @pytest.fixture

@@ -1,0 +1,199 @@
+"""Redis as the services use it, through redis-py.
+
+Reading a `WORKER:` list sets back the clock by which idle finds dead ingest pods (LRANGE does, SCAN
+and OBJECT IDLETIME do not), so it is read with `CLIENT NO-TOUCH` where Redis has that (from 7.2).
+Source of the keys: facts of enqueue, ingest and idle, lsst-dm/embargo-butler 1.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import AuthenticationError, ConnectionError, ResponseError, TimeoutError
+from redis.exceptions import RedisError as ClientError
+from redis.retry import Retry
+
+from embargo_hooks.errors import RedisError
+from embargo_hooks.ports import FileRecord, Worker
+from embargo_hooks.secret import Secret
+
+FILE_RETENTION = 7 * 24 * 60 * 60
+"""Seconds for which the services remember a file."""
+_TIMEOUT_SECONDS = 15
+_BATCH = 1000
+_LIST_BATCH = 10_000
+_FIELDS = ("recv_time", "ingest_time", "ing_fail_exc", "ing_fail_count", "md_fail_exc", "requeued")
+
+
+class RedisRecords:
+    """One environment's Redis."""
+
+    def __init__(self, host: str, port: int, password: Secret, what: str = "") -> None:
+        """Make a client; nothing is sent yet.
+
+        Args:
+            host: Where it is.
+            port: Likewise.
+            password: The password of its default user.
+            what: What to call it in messages, the address by default.
+        """
+        self._what = what or f"Redis at {host}:{port}"
+        # The client's methods are typed as if each of them might be asynchronous.
+        self._redis: Any = Redis(
+            host=host,
+            port=port,
+            password=password.text(),
+            decode_responses=True,
+            encoding_errors="replace",
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+            retry=Retry(ExponentialBackoff(cap=1, base=0.1), 3),
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+    def files(self, paths: Sequence[str]) -> list[FileRecord]:
+        """Return what is noted of each of some files."""
+        found = []
+        for batch in _batches(paths):
+            with self._telling("read the records of files"):
+                pipe = self._redis.pipeline(transaction=False)
+                for path in batch:
+                    pipe.hmget(f"FILE:{path}", _FIELDS)
+                found += [_record(answer) for answer in pipe.execute()]
+        return found
+
+    def queue(self, bucket: str) -> list[str]:
+        """Return the paths that wait; read from where new ones come in, so that none is missed."""
+        return self._list(f"QUEUE:{bucket}")
+
+    def queue_length(self, bucket: str) -> int:
+        """Return how many paths wait."""
+        with self._telling(f"count QUEUE:{bucket}"):
+            return int(self._redis.llen(f"QUEUE:{bucket}"))
+
+    def workers(self, bucket: str) -> list[Worker]:
+        """Return the ingest pods' lists."""
+        start = f"WORKER:{bucket}:"
+        found = []
+        with self._telling(f"list {start}*"):
+            names = sorted(self._redis.scan_iter(f"{_literal(start)}*", count=_LIST_BATCH))
+            idle = [self._redis.object("idletime", name) for name in names]
+        # The list may be worked off in between: then its clock is gone, and it is empty.
+        for name, seconds in zip(names, idle, strict=True):
+            if seconds is not None:
+                paths = tuple(self._list(name))
+                found.append(Worker(name.removeprefix(start), int(seconds), paths))
+        return found
+
+    def counters(self, kind: str, bucket: str) -> Mapping[str, Mapping[str, int]]:
+        """Return counts by instrument and observation day."""
+        start = f"{kind}:{bucket}:"
+        with self._telling(f"read {start}*"):
+            names = sorted(self._redis.scan_iter(f"{_literal(start)}*", count=_LIST_BATCH))
+            answers = [self._redis.hgetall(name) for name in names]
+        return {
+            name.removeprefix(start): {day: int(count) for day, count in days.items()}
+            for name, days in zip(names, answers, strict=True)
+        }
+
+    def values(self, names: Sequence[str]) -> list[str | None]:
+        """Return the values of plain keys."""
+        if not names:
+            return []
+        with self._telling("read keys"):
+            found: list[str | None] = self._redis.mget(names)
+        return found
+
+    def requeue(self, bucket: str, paths: Sequence[str], now: float) -> None:
+        """Put paths into the queue behind what waits, each with a clean record, all or none."""
+        with self._telling(f"write QUEUE:{bucket}"):
+            pipe = self._redis.pipeline(transaction=True)
+            for path in paths:
+                # What ingest noted of its failures goes too: a file that turns out to be in the
+                # Butler never gets an ingest_time, and would be found failed again for ever.
+                pipe.hdel(f"FILE:{path}", "ing_fail_count", "ing_fail_exc", "md_fail_exc")
+                pipe.hset(f"FILE:{path}", "recv_time", str(now))
+                pipe.hincrby(f"FILE:{path}", "requeued", 1)
+                pipe.expire(f"FILE:{path}", FILE_RETENTION)
+                pipe.lpush(f"QUEUE:{bucket}", path)
+            pipe.execute()
+
+    def forget_announced(self, paths: Sequence[str]) -> None:
+        """Let the Kafka consumer take paths again that it has taken before."""
+        for batch in _batches(paths):
+            with self._telling("delete ENQ:*"):
+                self._redis.delete(*(f"ENQ:{path}" for path in batch))
+
+    def lock(self, name: str, seconds: int) -> bool:
+        """Take a lock that ends by itself; whether it was free."""
+        with self._telling(f"lock {name}"):
+            return bool(self._redis.set(name, "taken", nx=True, ex=seconds))
+
+    def unlock(self, name: str) -> None:
+        """Give up a lock that was taken."""
+        with self._telling(f"unlock {name}"):
+            self._redis.delete(name)
+
+    def _list(self, name: str) -> list[str]:
+        found: list[str] = []
+        with self._telling(f"read {name}"), self._untouched() as client:
+            while batch := client.lrange(name, len(found), len(found) + _LIST_BATCH - 1):
+                found += batch
+        return found
+
+    @contextmanager
+    def _untouched(self) -> Iterator[Any]:
+        client = self._redis.client()  # one connection, which the setting belongs to
+        try:
+            with suppress(ResponseError):
+                client.execute_command("CLIENT", "NO-TOUCH", "ON")
+            yield client
+        finally:
+            with suppress(ClientError):
+                client.execute_command("CLIENT", "NO-TOUCH", "OFF")
+            client.close()
+
+    @contextmanager
+    def _telling(self, verb: str) -> Iterator[None]:
+        # The client's messages could quote what was sent, so only Redis' own are shown, shortened.
+        try:
+            yield
+        except AuthenticationError:
+            raise RedisError(
+                f"{self._what}: cannot {verb}: it refuses the password; is the Secret newer than "
+                "the one that Redis was started with?"
+            ) from None
+        except (ConnectionError, TimeoutError) as error:
+            raise RedisError(
+                f"{self._what}: cannot {verb}: no answer ({type(error).__name__})"
+            ) from None
+        except ClientError as error:
+            raise RedisError(f"{self._what}: cannot {verb}: {str(error)[:120]}") from None
+
+
+def _record(answer: Sequence[str | None]) -> FileRecord:
+    received, ingested, insert_error, failures, header_error, requeued = answer
+    return FileRecord(
+        received=float(received or 0),
+        ingested=float(ingested or 0),
+        insert_error=insert_error or "",
+        insert_failures=int(failures or 0),
+        header_error=header_error or "",
+        requeued=int(requeued or 0),
+    )
+
+
+def _batches(paths: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH))
+
+
+def _literal(text: str) -> str:
+    """Return a SCAN pattern that stands for the text itself."""
+    return "".join(f"\\{letter}" if letter in "*?[]^\\" else letter for letter in text)
