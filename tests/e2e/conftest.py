@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from tests.rig import evidence, lifecycle
-from tests.rig import release as chart
 from tests.rig.progress import Display
+from tests.rig.release import SUMMIT
 from tests.rig.site import CACHE
-from tests.support import connect
 from tests.support.foreign import FOREIGN, Foreign
 from tests.support.gateway import Gateway, Notification
 
@@ -24,26 +23,26 @@ _EVIDENCE: pytest.StashKey[Path] = pytest.StashKey()
 def site() -> None:
     """The whole site, brought up or repaired."""
     with Display() as display:
-        lifecycle.up(display, chart.site_images())
+        lifecycle.up(display, SUMMIT.images())
 
 
 @pytest.fixture(scope="session")
 def owner(site: None) -> Gateway:
     """The object gateway for the raw bucket's owner."""
-    return Gateway(connect.BUCKET)
+    return Gateway(SUMMIT.bucket)
 
 
 @pytest.fixture(scope="session")
 def foreign(owner: Gateway) -> Foreign:
     """Prompt Processing's things as they were before the chart was deployed."""
     _remove_release(owner)
-    return Foreign.observe()
+    return Foreign.observe(SUMMIT)
 
 
 @pytest.fixture(scope="session")
 def release(foreign: Foreign) -> None:
     """The chart, deployed into a namespace that was not there."""
-    chart.deploy(print)
+    SUMMIT.deploy(print)
 
 
 @pytest.fixture
@@ -55,13 +54,13 @@ def ours(release: None, owner: Gateway) -> Notification:
 
 
 def _ours(owner: Gateway) -> list[Notification]:
-    return [entry for entry in owner.notifications(connect.BUCKET) if entry.id != FOREIGN]
+    return [entry for entry in owner.notifications(SUMMIT.bucket) if entry.id != FOREIGN]
 
 
 def _remove_release(owner: Gateway) -> None:
-    chart.remove()
+    SUMMIT.remove()
     for notification in _ours(owner):
-        owner.forget(connect.BUCKET, notification)
+        owner.forget(SUMMIT.bucket, notification)
 
 
 @pytest.hookimpl(wrapper=True)

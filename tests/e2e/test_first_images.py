@@ -8,19 +8,20 @@ from typing import Any
 import hvac
 import pytest
 
-from tests.rig import release as chart
 from tests.rig.command import wait_for
 from tests.rig.listener import RECEIVED
+from tests.rig.release import SUMMIT
 from tests.rig.site import LOGS
 from tests.rig.vault import admin
-from tests.support import connect, namespace, pictures, received
+from tests.support import connect, pictures, received
 from tests.support.foreign import FOREIGN, Foreign
 from tests.support.gateway import Gateway, Notification, endpoint, fingerprints
 from tests.support.journey import Stage
-from tests.support.namespace import FULLNAME
+from tests.support.namespace import FULLNAME, Namespace, is_ready
 from tests.support.night import Night, take
 from tests.support.presence import Answer
 
+NAMESPACE = Namespace(SUMMIT.namespace)
 SECRETS = {
     "redis": {"redis-password": ("rubin/usdf-embargo-dmz/summit", "redis")},
     "notification": {"secret": ("rubin/usdf-embargo-dmz/summit", "notification")},
@@ -36,7 +37,7 @@ SECRETS = {
 @pytest.fixture(scope="module")
 def night(release: None) -> Night:
     """Three exposures, 20 s apart, every tenth file PUT twice."""
-    taken = take(3, timeout=420)
+    taken = take(SUMMIT, 3, timeout=420)
     pictures.write_times(taken.journey, LOGS / "first-images.csv")
     return taken
 
@@ -48,10 +49,10 @@ def vault(site: None) -> hvac.Client:
 
 
 def test_all_five_pods_run(release: None) -> None:
-    pods = namespace.pods()
+    pods = NAMESPACE.pods()
     kinds = Counter(pod["metadata"]["labels"]["app"] for pod in pods)
     assert kinds == {"redis": 1, "enqueue": 1, "ingest": 1, "idle": 1, "presence": 1}
-    assert [pod["metadata"]["name"] for pod in pods if not namespace.is_ready(pod)] == []
+    assert [pod["metadata"]["name"] for pod in pods if not is_ready(pod)] == []
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -63,16 +64,16 @@ def test_secrets_hold_what_vault_holds(release: None, vault: hvac.Client, name: 
         )
         expected[key] = answer["data"]["data"][field]
     assert all(expected.values()), f"Vault has an empty value for Secret {name}"
-    assert fingerprints(namespace.secret(name)) == fingerprints(expected)
+    assert fingerprints(NAMESPACE.secret(name)) == fingerprints(expected)
 
 
 def test_topic_is_persistent_and_leads_to_enqueue(owner: Gateway, ours: Notification) -> None:
     attributes = owner.topic(ours.topic)
     where = endpoint(attributes)
-    address = namespace.outer_address(f"{FULLNAME}-enqueue")
+    address = NAMESPACE.outer_address(f"{FULLNAME}-enqueue")
     assert where["EndpointAddress"] == f"http://{address}:8080/notify"
     assert str(where["Persistent"]).lower() == "true"
-    secret = namespace.secret("notification")["secret"]
+    secret = NAMESPACE.secret("notification")["secret"]
     assert fingerprints({"OpaqueData": attributes["OpaqueData"]}) == fingerprints(
         {"OpaqueData": secret}
     )
@@ -84,12 +85,12 @@ def test_every_file_is_in_the_butler_once(night: Night) -> None:
             "guider_raw" if detector.is_guider else "raw",
             exposure.exposure_id,
             detector.name,
-            f"s3://{connect.BUCKET}/{key}",
+            f"s3://{SUMMIT.bucket}/{key}",
         )
         for exposure in night.exposures
         for key, detector in exposure.keys.items()
     }
-    with connect.repository() as repository:
+    with connect.repository(SUMMIT) as repository:
         datasets = repository.datasets(night.exposures)
     found = [(d.kind, d.exposure, d.detector, d.uri) for d in datasets]
     assert set(found) == expected
@@ -97,7 +98,7 @@ def test_every_file_is_in_the_butler_once(night: Night) -> None:
 
 
 def test_each_exposure_is_a_visit(night: Night) -> None:
-    with connect.repository() as repository:
+    with connect.repository(SUMMIT) as repository:
         visits = repository.visits(night.exposures)
     numbers = [exposure.exposure_id for exposure in night.exposures]
     assert sorted(visits) == [(number, number) for number in numbers]
@@ -113,7 +114,7 @@ def test_presence_answers_for_every_science_file(night: Night) -> None:
         }
         # Wavefront and guider sensors are refused by name, whether they are there or not.
         assert answers == {
-            key: Answer(200, f"s3://{connect.BUCKET}/{key}")
+            key: Answer(200, f"s3://{SUMMIT.bucket}/{key}")
             if detector.is_science
             else Answer(400, None)
             for key, detector in exposure.keys.items()
@@ -153,7 +154,7 @@ def test_prompt_processing_received_every_event(night: Night) -> None:
 
 def test_prompt_processings_things_are_as_before(night: Night, foreign: Foreign) -> None:
     assert FOREIGN.encode() in foreign.xml
-    now = Foreign.observe()
+    now = Foreign.observe(SUMMIT)
     assert now.xml == foreign.xml
     assert now.topic == foreign.topic
 
@@ -166,18 +167,18 @@ def test_second_upgrade_changes_nothing(night: Night, owner: Gateway, ours: Noti
                     pod["metadata"]["uid"],
                     [status["restartCount"] for status in pod["status"]["containerStatuses"]],
                 )
-                for pod in namespace.pods()
+                for pod in NAMESPACE.pods()
             },
             "secrets": {
-                name: namespace.get("secret", name)["metadata"]["resourceVersion"]
+                name: NAMESPACE.get("secret", name)["metadata"]["resourceVersion"]
                 for name in SECRETS
             },
-            "notification": owner.notification_xml(connect.BUCKET, ours.id),
-            "notifications": owner.notifications(connect.BUCKET),
+            "notification": owner.notification_xml(SUMMIT.bucket, ours.id),
+            "notifications": owner.notifications(SUMMIT.bucket),
             "topic": fingerprints(owner.topic(ours.topic)),
-            "prompt processing": Foreign.observe(),
+            "prompt processing": Foreign.observe(SUMMIT),
         }
 
     before = state()
-    chart.deploy(print)
+    SUMMIT.deploy(print)
     assert state() == before

@@ -33,7 +33,7 @@ from embargo_hooks.config import load
 from embargo_hooks.report import Report
 from tests.rig import binaries, cluster, credentials, pki, vault
 from tests.rig.command import run, wait_for
-from tests.rig.release import ENVIRONMENT, NAMESPACE, helm
+from tests.rig.release import SUMMIT
 from tests.rig.site import KUBECONFIG, PROJECT, STATE, VAULT_URL
 from tests.support.secret_place import ACCOUNT, Place, World
 
@@ -668,16 +668,18 @@ def test_the_release_shows_no_value(release: None) -> None:
     values |= {"postgres/butler": known.password("postgres/butler")}
     values |= {user: known.s3(user).secret_key for user in ("rubin-summit", "rubin-summit-users")}
     kinds_but_secrets = "configmaps,events,pods,jobs,deployments,statefulsets,services"
-    namespace = ("-n", NAMESPACE, "get")
+    namespace = ("-n", SUMMIT.namespace, "get")
     places = {
         "objects": cluster.kubectl(*namespace, kinds_but_secrets, "-o", "json"),
-        "helm get all": run(helm(), "get", "all", ENVIRONMENT, "-n", NAMESPACE, env=KUBE),
+        "helm get all": run(
+            SUMMIT.helm, "get", "all", SUMMIT.name, "-n", SUMMIT.namespace, env=KUBE
+        ),
     }
     for each in json.loads(cluster.kubectl(*namespace, "secrets", "-o", "json"))["items"]:
         if each["type"] == "helm.sh/release.v1":
             packed = base64.b64decode(base64.b64decode(each["data"]["release"]))
             places[each["metadata"]["name"]] = gzip.decompress(packed).decode()
-    for log in (STATE / "pod-logs").glob(f"{NAMESPACE}_*/*/*.log"):
+    for log in (STATE / "pod-logs").glob(f"{SUMMIT.namespace}_*/*/*.log"):
         places[str(log)] = log.read_text(errors="replace")
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):  # it has ended meanwhile

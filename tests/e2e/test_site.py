@@ -8,22 +8,22 @@ import signal
 import pytest
 
 from tests.rig import lifecycle, supervisor
-from tests.rig import release as chart
 from tests.rig.cluster import kubectl
 from tests.rig.command import wait_for
 from tests.rig.progress import Display
+from tests.rig.release import SUMMIT
 
 
 def bring_up() -> None:
     with Display() as display:
-        lifecycle.up(display, chart.site_images())
+        lifecycle.up(display, SUMMIT.images())
 
 
 def containers() -> list[str]:
     """Return the release's containers that run, each with how often it was started."""
     path = "{.metadata.uid} {.status.containerStatuses[0].restartCount}"
     found = kubectl(
-        *("get", "pods", "-n", chart.NAMESPACE, "--field-selector=status.phase=Running"),
+        *("get", "pods", "-n", SUMMIT.namespace, "--field-selector=status.phase=Running"),
         *("-o", f'jsonpath={{range .items[*]}}{path}{{"\\n"}}{{end}}'),
     )
     return sorted(found.splitlines())

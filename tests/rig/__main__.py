@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.rig import lifecycle, packages, release
+from tests.rig import lifecycle, packages
 from tests.rig.errors import RigError
 from tests.rig.progress import Display
+from tests.rig.release import SUMMIT
 
 
 def main() -> int:
@@ -30,11 +31,11 @@ def main() -> int:
                 lifecycle.down(display)
                 display.line("nothing of the site is left but its cache")
                 return 0
-            loaded = lifecycle.up(display, release.site_images(), as_is=arguments.as_is)
+            loaded = lifecycle.up(display, SUMMIT.images(), as_is=arguments.as_is)
             if arguments.command == "demo":
                 with display.step("deploy the chart") as say:
-                    release.restart_outdated(loaded)
-                    release.deploy(say)
+                    SUMMIT.restart_outdated(loaded)
+                    SUMMIT.deploy(say)
                 from tests.rig import demo  # what it imports takes seconds
 
                 return demo.run(display)

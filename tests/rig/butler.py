@@ -1,9 +1,15 @@
-"""The Butler repository: its root in the users' bucket, its registry in PostgreSQL."""
+"""The Butler repositories: each one's root in its users' bucket, its registry in PostgreSQL.
+
+A repository is a copy of one that has the camera and no images, because copying a database takes
+a fraction of a second, and making a repository takes several.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import yaml
@@ -13,95 +19,99 @@ from tests.rig import ceph, credentials, postgres
 from tests.rig.command import run
 from tests.rig.files import write_private
 from tests.rig.progress import Say
+from tests.rig.release import Release
 from tests.rig.site import PROJECT, RGW_URL, STATE
 
 if TYPE_CHECKING:
     from lsst.daf.butler import Butler
 
-BUCKET = "rubin-summit-users"
-ROOT = f"s3://{BUCKET}"
-URI = f"{ROOT}/butler.yaml"
-
+_ROOT_FILE = "butler.yaml"
+_EMPTY = STATE / "butler-empty"
 _DB_AUTH = STATE / "db-auth.yaml"
+_environment = threading.Lock()
 
 
 def up(say: Say) -> None:
-    """Have the repository, with the camera and its dataset types registered.
+    """Have the repository that others are copies of.
 
-    In a process of its own: what the Butler imports takes seconds, and would keep every other step
-    of bringing the site up waiting meanwhile.
+    It is made in a process of its own: what the Butler imports takes seconds, and would keep every
+    other step of bringing the site up waiting meanwhile.
     """
-    say("making sure of the repository and its camera")
-    run(sys.executable, "-m", __name__, cwd=PROJECT, timeout=300)
-    say(URI)
+    if not (_EMPTY / _ROOT_FILE).exists():
+        say("making a repository with the camera and no images")
+        postgres.drop(postgres.EMPTY)
+        postgres.make(postgres.EMPTY)
+        run(sys.executable, "-m", __name__, cwd=PROJECT, timeout=300)
+    say("an empty repository is there to be copied")
 
 
-def make() -> None:
-    """Make the repository where it is missing, and register the camera."""
-    files, tables = _has_files(), _has_tables()
-    if not (files and tables):
-        if files or tables:
-            # One half without the other is of no use, and is in the way of a new one.
-            ceph.client("s3", BUCKET).delete_object(Bucket=BUCKET, Key="butler.yaml")
-            postgres.empty()
-        _make_repository()
-    from tests.services.ingest.lsstcam import register
+def make(release: Release) -> None:
+    """Have a release's repository; half of one goes, because it is of no use."""
+    s3 = ceph.client("s3", release.users_bucket)
+    try:
+        s3.head_object(Bucket=release.users_bucket, Key=_ROOT_FILE)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
+            raise
+        postgres.drop(release.database)
+    if postgres.has(release.database):
+        postgres.make(release.database)
+        return
+    postgres.make(release.database, template=postgres.EMPTY)
+    text = (_EMPTY / _ROOT_FILE).read_text()
+    text = text.replace(postgres.url(postgres.EMPTY), postgres.url(release.database))
+    s3.put_object(Bucket=release.users_bucket, Key=_ROOT_FILE, Body=text.encode())
 
-    with open_butler(writeable=True) as butler:
-        register(butler)
+
+def login(database: str) -> dict[str, str]:
+    """Return a database's entry of `db-auth.yaml`."""
+    password = postgres.password(database)
+    return {"url": postgres.url(database), "username": database, "password": password}
 
 
-def open_butler(writeable: bool = False) -> Butler:
-    """Open the repository with the credentials that ingest has.
+def open_butler(release: Release, writeable: bool = False) -> Butler:
+    """Open a release's repository with the credentials that its ingest has.
 
-    They go into this process' environment, where the Butler looks for them.
+    They go into this process' environment, where the Butler looks for them, beside those of other
+    releases.
     """
-    _set_environment()
+    keys = credentials.load().s3(release.users_bucket)
+    profile = release.users_bucket
+    address = RGW_URL.replace("://", f"://{keys.access_key}:{keys.secret_key}@")
+    _set_environment({f"LSST_RESOURCES_S3_PROFILE_{profile}": address})
     from lsst.daf.butler import Butler
 
-    return Butler.from_config(URI, writeable=writeable)
+    uri = f"s3://{profile}@{release.users_bucket}/{_ROOT_FILE}"
+    return Butler.from_config(uri, writeable=writeable)
 
 
-def _make_repository() -> None:
-    _set_environment()
+def _make_empty() -> None:
+    _set_environment({})
     from lsst.daf.butler import Butler, Config
 
-    Butler.makeRepo(ROOT, config=Config({"registry": {"db": postgres.URL}}))
+    from tests.services.ingest.lsstcam import register
+
+    aside = STATE / "butler-new"
+    shutil.rmtree(aside, ignore_errors=True)
+    config = Config({"registry": {"db": postgres.url(postgres.EMPTY)}})
+    Butler.makeRepo(aside, config=config)
+    with Butler.from_config(aside, writeable=True) as butler:
+        register(butler)
+    aside.rename(_EMPTY)
 
 
-def _has_files() -> bool:
-    try:
-        ceph.client("s3", BUCKET).head_object(Bucket=BUCKET, Key="butler.yaml")
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-            return False
-        raise
-    return True
-
-
-def _has_tables() -> bool:
-    return postgres.query("SELECT to_regclass('public.butler_attributes')") != ""
-
-
-def _set_environment() -> None:
-    known = credentials.load()
-    keys = known.s3(BUCKET)
-    login = {
-        "url": postgres.URL,
-        "username": postgres.USER,
-        "password": known.password("postgres/butler"),
-    }
-    write_private(_DB_AUTH, yaml.safe_dump([login]))
+def _set_environment(more: dict[str, str]) -> None:
+    with _environment:
+        users = credentials.load().names("postgres/")
+        write_private(_DB_AUTH, yaml.safe_dump([login(user) for user in users]))
     os.environ |= {
-        "S3_ENDPOINT_URL": RGW_URL,
-        "AWS_ACCESS_KEY_ID": keys.access_key,
-        "AWS_SECRET_ACCESS_KEY": keys.secret_key,
         "AWS_DEFAULT_REGION": ceph.REGION,
         "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
         "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
         "LSST_DB_AUTH": str(_DB_AUTH),
+        **more,
     }
 
 
 if __name__ == "__main__":
-    make()
+    _make_empty()

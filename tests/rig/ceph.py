@@ -23,6 +23,7 @@ from tests.rig.errors import RigError
 from tests.rig.files import write_private
 from tests.rig.packages import program
 from tests.rig.progress import Say
+from tests.rig.release import Release
 from tests.rig.site import LISTENER_URL, NODE, RGW_PORT, RGW_URL, STATE
 
 REGION = "default"
@@ -33,19 +34,14 @@ CONTRACT_USERS = {
 }
 """Whom the contract suite works as, in buckets of its own."""
 
-USERS = (
-    *("rubin-summit", "rubin-summit-users", "prompt-processing-dev", "rubin-prompt-processing"),
-    *CONTRACT_USERS.values(),
-)
+USERS = ("prompt-processing-dev", "rubin-prompt-processing", *CONTRACT_USERS.values())
+"""Whom everybody shares; each release has users of its own beside them."""
 
-BUCKETS = ("rubin-summit", "rubin-summit-users")
-"""Each is owned by the user of the same name."""
-
-FOREIGN_BUCKET = "rubin-summit"
 FOREIGN_NAME = "rubin-prompt-processing-prod"
 FOREIGN_USER = "rubin-prompt-processing"
 FOREIGN_ENDPOINT = f"{LISTENER_URL}/prompt-processing"
-"""Prompt Processing's topic and notification: theirs, on the bucket that ours are on."""
+"""Prompt Processing's topic and notification: theirs, on the buckets that ours are on."""
+_FOREIGN_TOPIC = f"arn:aws:sns:{REGION}::{FOREIGN_NAME}"
 
 GATEWAYS = STATE / "gateways.json"
 """The gateway as the contract suite wants it described (RGW_GATEWAYS)."""
@@ -83,20 +79,32 @@ def up(say: Say) -> None:
     gateway = _daemon("radosgw", "-n", "client.rgw.a", name="ceph-rgw")
     supervisor.ensure(gateway)
     say("waiting for the gateway")
-    let_in = wait_for(
-        "the gateway answers",
-        lambda: {user: _lets_in(user) for user in USERS},
-        timeout=120,
-        log=gateway.log,
-    )
+    wait_for("the gateway answers", lambda: _lets_in(USERS[0]) is not None, 120, log=gateway.log)
     for user in USERS:
-        if not let_in[user]:
-            _make_user(user)
-    for bucket in BUCKETS:
-        _make_bucket(bucket)
+        _ensure_user(user)
     _prompt_processing()
     _write_gateways()
-    say(f"{RGW_URL}, buckets {', '.join(BUCKETS)}")
+    say(RGW_URL)
+
+
+def make(release: Release) -> None:
+    """Have a release's users and buckets, and Prompt Processing on its raw bucket."""
+    for name in (release.bucket, release.users_bucket):
+        _ensure_user(name)
+        s3 = client("s3", name)
+        if name not in [found["Name"] for found in s3.list_buckets()["Buckets"]]:
+            s3.create_bucket(Bucket=name)
+    _announce_to_prompt_processing(release.bucket)
+
+
+def remove(release: Release) -> None:
+    """Remove a release's buckets with all that is in them, its topics, and its users.
+
+    Its topics are those that the raw bucket's notifications use, but for Prompt Processing's.
+    """
+    _remove_topics(release.bucket)
+    for name in (release.bucket, release.users_bucket):
+        _admin("user", "rm", "--uid", name, "--purge-data")
 
 
 def client(service: str, user: str) -> Any:
@@ -226,45 +234,49 @@ def _lets_in(user: str) -> bool:
     return True
 
 
-def _make_user(user: str) -> None:
+def _ensure_user(user: str) -> None:
+    if _lets_in(user):
+        return
     keys = credentials.load().s3(user)
-    admin = (program("radosgw-admin"), "-c", _CONFIG, "-n", "client.admin")
-    known = run(*admin, "user", "list", timeout=60)
     words = ("--access-key", keys.access_key, "--secret-key", keys.secret_key)
-    if user in json.loads(known):
-        run(*admin, "key", "create", "--key-type", "s3", "--uid", user, *words, timeout=60)
+    if user in json.loads(_admin("user", "list")):
+        _admin("key", "create", "--key-type", "s3", "--uid", user, *words)
     else:
-        run(*admin, "user", "create", "--uid", user, "--display-name", user, *words, timeout=60)
+        _admin("user", "create", "--uid", user, "--display-name", user, *words)
 
 
-def _make_bucket(bucket: str) -> None:
-    s3 = client("s3", bucket)
-    if bucket not in [found["Name"] for found in s3.list_buckets()["Buckets"]]:
-        s3.create_bucket(Bucket=bucket)
+def _admin(*words: str) -> str:
+    admin = (program("radosgw-admin"), "-c", _CONFIG, "-n", "client.admin")
+    return run(*admin, *words, timeout=120)
+
+
+def _remove_topics(bucket: str) -> None:
+    found = client("s3", bucket).get_bucket_notification_configuration(Bucket=bucket)
+    arns = {each["TopicArn"] for each in found.get("TopicConfigurations", [])}
+    for arn in arns - {_FOREIGN_TOPIC}:
+        client("sns", bucket).delete_topic(TopicArn=arn)
 
 
 def _prompt_processing() -> None:
     sns = client("sns", FOREIGN_USER)
-    arn = f"arn:aws:sns:{REGION}::{FOREIGN_NAME}"
-    if arn not in [topic["TopicArn"] for topic in sns.list_topics().get("Topics", [])]:
+    if _FOREIGN_TOPIC not in [each["TopicArn"] for each in sns.list_topics().get("Topics", [])]:
         attributes = {
             "push-endpoint": FOREIGN_ENDPOINT,
             "OpaqueData": "prompt-processing",
             "persistent": "true",
         }
         sns.create_topic(Name=FOREIGN_NAME, Attributes=attributes)
-    s3 = client("s3", FOREIGN_BUCKET)
-    found = s3.get_bucket_notification_configuration(Bucket=FOREIGN_BUCKET)
+
+
+def _announce_to_prompt_processing(bucket: str) -> None:
+    s3 = client("s3", bucket)
+    found = s3.get_bucket_notification_configuration(Bucket=bucket)
     if FOREIGN_NAME in [each["Id"] for each in found.get("TopicConfigurations", [])]:
         return
     # On Ceph this adds one notification; the bucket's others stay.
+    entry = {"Id": FOREIGN_NAME, "TopicArn": _FOREIGN_TOPIC, "Events": ["s3:ObjectCreated:*"]}
     s3.put_bucket_notification_configuration(
-        Bucket=FOREIGN_BUCKET,
-        NotificationConfiguration={
-            "TopicConfigurations": [
-                {"Id": FOREIGN_NAME, "TopicArn": arn, "Events": ["s3:ObjectCreated:*"]}
-            ]
-        },
+        Bucket=bucket, NotificationConfiguration={"TopicConfigurations": [entry]}
     )
 
 

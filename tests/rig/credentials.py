@@ -37,6 +37,11 @@ class Credentials:
                 write_private(self.path, json.dumps(known, indent=1))
             return known[name]
 
+    def names(self, start: str) -> list[str]:
+        """Return what follows a beginning in the names of all passwords made so far."""
+        with _lock:
+            return [name.removeprefix(start) for name in self._read() if name.startswith(start)]
+
     def s3(self, user: str) -> S3Keys:
         """Return the object store's keys of a user."""
         return S3Keys(self.password(f"s3/{user}/access"), self.password(f"s3/{user}/secret"))

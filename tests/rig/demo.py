@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from tests.rig import cluster, release, site
+from tests.rig import cluster, site
 from tests.rig.command import wait_for
 from tests.rig.errors import RigError
 from tests.rig.progress import Display
+from tests.rig.release import SUMMIT
 from tests.support import connect, pictures
 from tests.support.camera import Camera, Put
 from tests.support.detectors import Detector
@@ -43,10 +44,10 @@ def run(display: Display, timeout: float = 300) -> int:
     Raises:
         RigError: Some files have not arrived in time, or something was left in a queue.
     """
-    camera = connect.camera()
+    camera = connect.camera(SUMMIT)
     seq = camera.next_seq(Exposure.now(0).day)
     exposure = Exposure.now(seq)
-    with connect.watcher([exposure]) as watcher:
+    with connect.watcher(SUMMIT, [exposure]) as watcher:
         _show(display, camera, exposure, watcher, timeout)
     return 0
 
@@ -125,7 +126,7 @@ def _incomplete(watcher: Watcher, timeout: float) -> RigError:
     lines.append(f"lists in Redis that are not empty: {watcher.queues.lists() or 'none'}")
     return RigError(
         "\n".join(lines),
-        hint=f"look at: kubectl --kubeconfig {site.KUBECONFIG} -n {release.NAMESPACE} logs "
+        hint=f"look at: kubectl --kubeconfig {site.KUBECONFIG} -n {SUMMIT.namespace} logs "
         f"deploy/{FULLNAME}-ingest (or -enqueue, -presence)",
     )
 
@@ -134,9 +135,9 @@ def _next_steps(watcher: Watcher, exposure: Exposure) -> str:
     asked = watcher.presence.address(exposure.group, Detector("R22", "S11").name)
     vault_keys = site.STATE / "vault" / "init.json"
     s3_keys = site.STATE / "credentials.json"
-    kubectl = f"kubectl -n {release.NAMESPACE}"
+    kubectl = f"kubectl -n {SUMMIT.namespace}"
     programs = f"{Path(sys.executable).parent}:{cluster.programs()}"
-    upgrade = " ".join((*release.COMMAND, "-f", str(release.RIG_VALUES)))
+    upgrade = " ".join(SUMMIT.full_command)
     text = f"""
 The site stays up. How to reach it:
   Kubernetes  export KUBECONFIG={site.KUBECONFIG} PATH={programs}:$PATH
@@ -148,7 +149,7 @@ The site stays up. How to reach it:
 What to try next:
   more ingest pods         {kubectl} scale deploy/{FULLNAME}-ingest --replicas=3
   a bad tag                {upgrade} --set ingest.image.tag=no-such-tag
-  and back again           helm rollback {release.ENVIRONMENT} -n {release.NAMESPACE}
+  and back again           helm rollback {SUMMIT.name} -n {SUMMIT.namespace}
   one more exposure        make demo
   take everything away     make demo-down"""
     return escape(text)

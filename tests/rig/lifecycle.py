@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import graphlib
 import os
 import shutil
@@ -18,6 +19,7 @@ from tests.rig import (
     butler,
     ceph,
     cluster,
+    environment,
     images,
     network,
     packages,
@@ -29,6 +31,7 @@ from tests.rig import (
 from tests.rig import listener as listening
 from tests.rig.errors import RigError
 from tests.rig.progress import Display, Say
+from tests.rig.release import SUMMIT
 from tests.rig.site import PROJECT, STATE
 
 _IDENTITY = STATE / "identity"
@@ -84,9 +87,13 @@ def steps(site_images: tuple[images.Image, ...], loaded: list[str]) -> dict[str,
         "listener": Step("listener", listening.up, ("network",)),
         "ceph": Step("Ceph object store", ceph.up, ("packages", "network", "listener")),
         "postgres": Step("PostgreSQL", postgres.up, ("packages", "network")),
-        "butler": Step("Butler repository", butler.up, ("ceph", "postgres")),
+        "butler": Step("Butler repository", butler.up, ("postgres",)),
         "vault": Step("Vault", vault.up, ("vault program", "network")),
         "vault login": Step("Vault login", vault.up_login, ("vault", "control plane")),
+        "summit": Step(
+            *("summit", functools.partial(environment.make, SUMMIT)),
+            ("ceph", "butler", "vault login"),
+        ),
     }
     for image in site_images:
         short = image.name.rpartition("/")[2]

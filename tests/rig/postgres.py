@@ -13,10 +13,8 @@ from tests.rig.errors import RigError
 from tests.rig.progress import Say
 from tests.rig.site import NODE, POD_RANGE, POSTGRES_PORT, STATE
 
-USER = "butler"
-DATABASE = "butler"
-URL = f"postgresql://{NODE}:{POSTGRES_PORT}/{DATABASE}"
-"""The database without its password, which is looked up by this URL."""
+EMPTY = "butler_empty"
+"""The database of a repository without images, of which every other one begins as a copy."""
 
 _FOLDER = STATE / "postgres"
 _DATA = _FOLDER / "data"
@@ -27,9 +25,11 @@ _MADE = _FOLDER / "made"
 _SYSTEM_USER = "postgres"
 _ACCESS = f"""\
 local all all peer
-host {DATABASE} {USER} {NODE}/32 scram-sha-256
-host {DATABASE} {USER} {POD_RANGE} scram-sha-256
+host sameuser all {NODE}/32 scram-sha-256
+host sameuser all {POD_RANGE} scram-sha-256
 """
+"""Each user gets into the database of the same name."""
+
 _SETTINGS = {
     "listen_addresses": NODE,
     "port": str(POSTGRES_PORT),
@@ -43,7 +43,7 @@ _SETTINGS = {
 
 
 def up(say: Say) -> None:
-    """Have the server running, with the Butler's user and an empty or filled database."""
+    """Have the server running."""
     if not _MADE.exists():
         say("making the database cluster")
         supervisor.stop("postgres")
@@ -58,26 +58,52 @@ def up(say: Say) -> None:
     if not supervisor.is_running("postgres"):
         _refuse_other_server()
     supervisor.ensure(program)
-    ready = (_program("pg_isready"), "-q", "-h", NODE, "-p", str(POSTGRES_PORT), "-U", USER)
+    ready = (_program("pg_isready"), "-q", "-h", NODE, "-p", str(POSTGRES_PORT))
     wait_for("PostgreSQL answers", lambda: run(*ready) == "", timeout=60, log=program.log)
-    if not _has_login():
-        _make_user()
-    if not query(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'", "postgres"):
-        query(f"CREATE DATABASE {DATABASE} OWNER {USER}", "postgres")
-    # Collections of calibrations are kept apart by an exclusion constraint that needs this.
-    query("SET client_min_messages = warning; CREATE EXTENSION IF NOT EXISTS btree_gist")
-    say(f"{URL} for {USER}")
+    if (access := _DATA / "pg_hba.conf").read_text() != _ACCESS:
+        access.write_text(_ACCESS)
+        query("SELECT pg_reload_conf()")
+    say(f"listening at {NODE}:{POSTGRES_PORT}")
 
 
-def query(sql: str, database: str = DATABASE) -> str:
+def url(database: str) -> str:
+    """Return a database without its password, which is looked up by this URL."""
+    return f"postgresql://{NODE}:{POSTGRES_PORT}/{database}"
+
+
+def query(sql: str, database: str = "postgres") -> str:
     """Run SQL as the server's administrator and return the rows, columns separated by |."""
-    return run(*_as_admin("psql"), "-d", database, "-c", sql).strip()
+    # Over standard input: a command line can be read by everybody.
+    return run(*_as_admin("psql"), "-d", database, stdin=sql).strip()
 
 
-def empty() -> None:
-    """Drop the Butler's database with all that is in it, and make it again."""
-    query(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)", "postgres")
-    up(lambda _: None)
+def has(database: str) -> bool:
+    """Tell whether there is a database."""
+    return query(f"SELECT 1 FROM pg_database WHERE datname = '{database}'") != ""
+
+
+def make(database: str, template: str = "template1") -> None:
+    """Have a database whose user of the same name gets in with its password.
+
+    Args:
+        database: The database and its user.
+        template: What it begins as a copy of; the user may do there what the template's user may.
+    """
+    if not _has_login(database):
+        verb = "ALTER" if _has_user(database) else "CREATE"
+        query(f"{verb} ROLE {database} LOGIN PASSWORD '{password(database)}'")
+    if not has(database):
+        query(f"CREATE DATABASE {database} OWNER {database} TEMPLATE {template}")
+    if _has_user(template):
+        query(f"GRANT {template} TO {database}")
+    # Collections of calibrations are kept apart by an exclusion constraint that needs this.
+    query("SET client_min_messages = warning; CREATE EXTENSION IF NOT EXISTS btree_gist", database)
+
+
+def drop(database: str) -> None:
+    """Drop a database with all that is in it, and its user."""
+    query(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+    query(f"DROP ROLE IF EXISTS {database}")
 
 
 def _make() -> None:
@@ -107,32 +133,23 @@ def _options() -> list[str]:
     return [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
 
 
-def _has_login() -> bool:
-    """Tell whether the Butler's user gets in with its password, over TCP as the pods do."""
-    login = (_program("psql"), "-X", "-w", "-h", NODE, "-p", str(POSTGRES_PORT), "-U", USER)
+def password(user: str) -> str:
+    """Return the password of a database's user."""
+    return credentials.load().password(f"postgres/{user}")
+
+
+def _has_user(name: str) -> bool:
+    return query(f"SELECT 1 FROM pg_roles WHERE rolname = '{name}'") != ""
+
+
+def _has_login(user: str) -> bool:
+    """Tell whether a user gets in with its password, over TCP as the pods do."""
+    login = (_program("psql"), "-X", "-w", "-h", NODE, "-p", str(POSTGRES_PORT), "-U", user)
     try:
-        run(*login, "-d", DATABASE, "-c", "SELECT 1", env={"PGPASSWORD": _password()}, timeout=15)
+        run(*login, "-d", user, "-c", "SELECT 1", env={"PGPASSWORD": password(user)}, timeout=15)
     except RigError:
         return False
     return True
-
-
-def _make_user() -> None:
-    verb = (
-        "ALTER"
-        if query(f"SELECT 1 FROM pg_roles WHERE rolname = '{USER}'", "postgres")
-        else "CREATE"
-    )
-    # Over standard input: a command line can be read by everybody.
-    run(
-        *_as_admin("psql"),
-        *("-d", "postgres"),
-        stdin=f"{verb} ROLE {USER} LOGIN PASSWORD '{_password()}'",
-    )
-
-
-def _password() -> str:
-    return credentials.load().password("postgres/butler")
 
 
 def _as_admin(name: str) -> tuple[str | Path, ...]:

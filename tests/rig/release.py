@@ -1,10 +1,16 @@
-"""The chart on the rig: deployed by the README's own command, plus one file of rig values."""
+"""The chart on the rig: deployed by the README's own command, plus one file of rig values.
+
+`SUMMIT` is the demonstration's release. Any other release is summit under another name: its
+values are summit's with its own name in its place, so it has a namespace, buckets with owners, a
+topic, Vault paths and a login of its own, and many of them live side by side on the one site.
+"""
 
 from __future__ import annotations
 
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -13,20 +19,15 @@ from tests.rig import images
 from tests.rig.cluster import CLIENT_ENVIRONMENT, kubectl
 from tests.rig.command import run, tail
 from tests.rig.errors import RigError
-from tests.rig.site import KUBECONFIG, PROJECT
+from tests.rig.site import KUBECONFIG, PROJECT, STATE
 
-ENVIRONMENT = "summit"
-NAMESPACE = "summit"
 CHART = PROJECT / "charts/embargo-butler"
-_FILES = ("-f", f"values/{ENVIRONMENT}.yaml", "-f", f"bucket-config/{ENVIRONMENT}.yaml")
-COMMAND = (
-    *("helm", "upgrade", "--install", ENVIRONMENT, "charts/embargo-butler"),
-    *("-n", NAMESPACE, "--create-namespace"),
-    *_FILES,
-)
-"""What the README says; the rig adds its own values to it."""
-
-RIG_VALUES = Path("tests/rig/values") / f"{ENVIRONMENT}.yaml"
+_SUMMIT = "summit"
+_SHARED_AT_USDF = "usdf-butler"
+"""The folder in Vault that environments share there; here each has one of its own, to rotate."""
+_FILES = tuple(Path(folder) / "summit.yaml" for folder in ("values", "bucket-config"))
+_RIG_FILE = Path("tests/rig/values/summit.yaml")
+_SMALL = Path("tests/rig/values/small.yaml")
 
 
 def helm() -> str:
@@ -35,89 +36,166 @@ def helm() -> str:
     return str(beside) if beside.exists() else shutil.which("helm") or "helm"
 
 
-def site_images() -> tuple[images.Image, ...]:
-    """Return the images that the environment's values name, by the tags they name."""
-    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    values = yaml.safe_load((PROJECT / f"values/{ENVIRONMENT}.yaml").read_text())
-    services = ("enqueue", "idle", "ingest", "presence")
-    return (
-        images.hooks(str(chart["appVersion"])),
-        images.REDIS,
-        *(images.service(name, str(values[name]["image"]["tag"])) for name in services),
-    )
+@dataclass(frozen=True)
+class Release:
+    """One release of the chart, and what is called after it.
 
-
-def hooks_config() -> str:
-    """Return the configuration of the hook jobs, as the chart renders it."""
-    shown = ("--show-only", "templates/hooks/config.yaml")
-    files = (*_FILES, "-f", str(RIG_VALUES))
-    text = run(helm(), "template", ENVIRONMENT, CHART, "-n", NAMESPACE, *files, *shown, cwd=PROJECT)
-    rendered = yaml.safe_load(text)
-    return str(rendered["data"]["config.yaml"])
-
-
-def prepare_namespace() -> None:
-    """Make the namespace, with restricted pod security enforced; clear what an interruption left.
-
-    A Helm that was killed leaves its revision pending, and refuses to work until that is gone.
+    Args:
+        name: The release, its environment and its namespace: small letters, digits and hyphens.
+        helm: The Helm that works on it.
     """
-    phase = ("get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "jsonpath={.status.phase}")
-    if kubectl(*phase) == "Terminating":
-        kubectl("wait", "--for=delete", f"namespace/{NAMESPACE}", "--timeout=120s", timeout=130)
-    labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
-    namespace = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": NAMESPACE, "labels": labels},
-    }
-    kubectl("apply", "-f", "-", stdin=yaml.safe_dump(namespace))
-    pending = "status in (pending-install,pending-upgrade,pending-rollback)"
-    owned = f"owner=helm,name={ENVIRONMENT},{pending}"
-    kubectl("delete", "secret", "-n", NAMESPACE, "-l", owned)
+
+    name: str
+    helm: str = field(default_factory=helm, compare=False)
+
+    @property
+    def namespace(self) -> str:
+        """The namespace, which the chart wants to be the environment's."""
+        return self.name
+
+    @property
+    def bucket(self) -> str:
+        """The raw bucket, its owner among the gateway's users, and the declared topic."""
+        return self.renamed("rubin-summit")
+
+    @property
+    def users_bucket(self) -> str:
+        """The bucket that the Butler repository's root is in, and its owner."""
+        return self.renamed("rubin-summit-users")
+
+    @property
+    def database(self) -> str:
+        """The Butler's database, and the user that it belongs to."""
+        return "butler" if self.name == _SUMMIT else f"butler_{self.name.replace('-', '_')}"
+
+    def renamed(self, text: str) -> str:
+        """Return a text of summit's with this release's name in its place."""
+        if self.name == _SUMMIT:
+            return text
+        text = text.replace(_SHARED_AT_USDF, f"{_SHARED_AT_USDF}-{self.name}")
+        return text.replace(_SUMMIT, self.name)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What the README says."""
+        words = ("helm", "upgrade", "--install", self.name, "charts/embargo-butler")
+        return (*words, "-n", self.namespace, "--create-namespace", *_as_options(self._files()))
+
+    @property
+    def full_command(self) -> tuple[str, ...]:
+        """The same with the values of the rig."""
+        return (*self.command, *_as_options(self._rig_files()))
+
+    def images(self) -> tuple[images.Image, ...]:
+        """Return the images that the environment's values name, by the tags they name."""
+        chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+        values = yaml.safe_load((PROJECT / _FILES[0]).read_text())
+        services = ("enqueue", "idle", "ingest", "presence")
+        return (
+            images.hooks(str(chart["appVersion"])),
+            images.REDIS,
+            *(images.service(name, str(values[name]["image"]["tag"])) for name in services),
+        )
+
+    def hooks_config(self) -> str:
+        """Return the configuration of the hook jobs, as the chart renders it."""
+        files = _as_options((*self._files(), *self._rig_files()))
+        shown = ("--show-only", "templates/hooks/config.yaml")
+        words = ("template", self.name, str(CHART), "-n", self.namespace, *files, *shown)
+        rendered = yaml.safe_load(run(self.helm, *words, cwd=PROJECT))
+        return str(rendered["data"]["config.yaml"])
+
+    def prepare_namespace(self) -> None:
+        """Make the namespace, with restricted pod security enforced; clear an interruption's rest.
+
+        A Helm that was killed leaves its revision pending, and refuses to work until that is gone.
+        """
+        phase = ("--ignore-not-found", "-o", "jsonpath={.status.phase}")
+        if kubectl("get", "namespace", self.namespace, *phase) == "Terminating":
+            gone = ("--for=delete", f"namespace/{self.namespace}", "--timeout=120s")
+            kubectl("wait", *gone, timeout=130)
+        labels = {
+            f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")
+        }
+        namespace = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": self.namespace, "labels": labels},
+        }
+        kubectl("apply", "-f", "-", stdin=yaml.safe_dump(namespace))
+        pending = "status in (pending-install,pending-upgrade,pending-rollback)"
+        owned = f"owner=helm,name={self.name},{pending}"
+        kubectl("delete", "secret", "-n", self.namespace, "-l", owned)
+
+    def deploy(self, say: Callable[[str], None], *extra: str, timeout: int = 300) -> str:
+        """Install or upgrade the release, wait for its pods, and return what Helm printed.
+
+        Raises:
+            RigError: Helm failed; with its last lines.
+        """
+        self.prepare_namespace()
+        command = (*self.full_command, *extra)
+        say(" ".join(command))
+        words = (*command[1:], "--wait", f"--timeout={timeout}s")
+        done = self.run_helm(*words, timeout=3 * timeout)
+        for kind in ("statefulset/redis", *(f"deployment/{name}" for name in self.deployments())):
+            waiting = ("rollout", "status", kind, "-n", self.namespace, "--timeout=120s")
+            kubectl(*waiting, timeout=130)
+        return done
+
+    def run_helm(self, *words: str, timeout: float = 300) -> str:
+        """Run this release's Helm with any words.
+
+        Raises:
+            RigError: It failed; with its last lines and the namespace's pods.
+        """
+        try:
+            return run(self.helm, *words, cwd=PROJECT, env=CLIENT_ENVIRONMENT, timeout=timeout)
+        except RigError as error:
+            pods = kubectl("get", "pods", "-n", self.namespace, "-o", "wide", check=False)
+            look = f"KUBECONFIG={KUBECONFIG} kubectl -n {self.namespace} get events,pods"
+            raise RigError(
+                f"{error}\n\npods of {self.namespace}:\n{tail(pods)}", hint=f"look closer: {look}"
+            ) from error
+
+    def deployments(self) -> list[str]:
+        """Return the names of the release's Deployments."""
+        found = kubectl("get", "deployments", "-n", self.namespace, "-o", "name")
+        return [name.removeprefix("deployment.apps/") for name in found.split()]
+
+    def restart_outdated(self, loaded: Sequence[str]) -> None:
+        """Restart what runs another state of an image than the one loaded now under its tag."""
+        for name in self.deployments():
+            image = "jsonpath={.spec.template.spec.containers[*].image}"
+            where = ("deployment", name, "-n", self.namespace)
+            if set(kubectl("get", *where, "-o", image).split()) & set(loaded):
+                kubectl("rollout", "restart", f"deployment/{name}", "-n", self.namespace)
+
+    def remove(self) -> None:
+        """Uninstall the release and delete its namespace, claims included."""
+        words = ("uninstall", self.name, "-n", self.namespace, "--ignore-not-found", "--wait")
+        self.run_helm(*words, timeout=180)
+        kubectl("delete", "namespace", self.namespace, "--ignore-not-found", timeout=180)
+
+    def _files(self) -> tuple[Path, ...]:
+        return tuple(map(self._named, _FILES))
+
+    def _rig_files(self) -> tuple[Path, ...]:
+        return (self._named(_RIG_FILE), *(() if self.name == _SUMMIT else (_SMALL,)))
+
+    def _named(self, file: Path) -> Path:
+        """Return one of summit's files as it is for this release, written if need be."""
+        if self.name == _SUMMIT:
+            return file
+        written = STATE / "releases" / self.name / f"{'-'.join(file.parent.parts)}.yaml"
+        written.parent.mkdir(parents=True, exist_ok=True)
+        written.write_text(self.renamed((PROJECT / file).read_text()))
+        return written
 
 
-def deploy(say: Callable[[str], None], *extra: str, timeout: int = 300) -> str:
-    """Install or upgrade the release, wait for its pods, and return what Helm printed.
-
-    Raises:
-        RigError: Helm failed; with its last lines.
-    """
-    prepare_namespace()
-    command = (*COMMAND, "-f", str(RIG_VALUES), *extra)
-    say(" ".join(command))
-    done = _helm(*command[1:], "--wait", f"--timeout={timeout}s", timeout=3 * timeout)
-    for kind in ("statefulset/redis", *(f"deployment/{name}" for name in deployments())):
-        kubectl("rollout", "status", kind, "-n", NAMESPACE, "--timeout=120s", timeout=130)
-    return done
+SUMMIT = Release(_SUMMIT)
+"""The demonstration's, and the end-to-end tests' that need one release only."""
 
 
-def deployments() -> list[str]:
-    """Return the names of the release's Deployments."""
-    found = kubectl("get", "deployments", "-n", NAMESPACE, "-o", "name")
-    return [name.removeprefix("deployment.apps/") for name in found.split()]
-
-
-def restart_outdated(loaded: Sequence[str]) -> None:
-    """Restart what runs another state of an image than the one loaded now under the same tag."""
-    for name in deployments():
-        image = "jsonpath={.spec.template.spec.containers[*].image}"
-        used = kubectl("get", "deployment", name, "-n", NAMESPACE, "-o", image).split()
-        if set(used) & set(loaded):
-            kubectl("rollout", "restart", f"deployment/{name}", "-n", NAMESPACE)
-
-
-def remove() -> None:
-    """Uninstall the release and delete its namespace, claims included."""
-    _helm("uninstall", ENVIRONMENT, "-n", NAMESPACE, "--ignore-not-found", "--wait", timeout=180)
-    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", timeout=180)
-
-
-def _helm(*arguments: str, timeout: float) -> str:
-    try:
-        return run(helm(), *arguments, cwd=PROJECT, env=CLIENT_ENVIRONMENT, timeout=timeout)
-    except RigError as error:
-        pods = kubectl("get", "pods", "-n", NAMESPACE, "-o", "wide", check=False)
-        raise RigError(
-            f"{error}\n\npods of {NAMESPACE}:\n{tail(pods)}",
-            hint=f"look closer: KUBECONFIG={KUBECONFIG} kubectl -n {NAMESPACE} get events,pods",
-        ) from error
+def _as_options(files: Sequence[Path]) -> tuple[str, ...]:
+    return tuple(word for file in files for word in ("-f", str(file)))

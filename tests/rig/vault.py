@@ -1,4 +1,4 @@
-"""Vault: the server, its secrets, and the login of the release's service accounts."""
+"""Vault: the server, the releases' secrets, and the login of their service accounts."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ import hvac
 import yaml
 from hvac.exceptions import Forbidden, InternalServerError, InvalidPath, InvalidRequest
 
-from tests.rig import binaries, cluster, credentials, pki, postgres, release, supervisor
+from tests.rig import binaries, butler, cluster, credentials, pki, supervisor
 from tests.rig.command import run, wait_for
 from tests.rig.errors import RigError
 from tests.rig.files import write_private
 from tests.rig.progress import Say
+from tests.rig.release import Release
 from tests.rig.site import API_URL, NODE, PROJECT, STATE, VAULT_PORT, VAULT_URL
 
 MOUNT = "secret"
 LOGIN = "kubernetes"
 
-SUMMIT = "rubin/usdf-embargo-dmz/summit"
+OWN = "rubin/usdf-embargo-dmz/summit"
 CLIENT_CONFIG = "rubin/usdf-butler/client-config"
 POSTGRES = "rubin/usdf-butler/postgres"
 USERS_KEYS = "rubin/embargo/read/rubin-summit-users"
 OWNER_KEYS = "rubin/usdf-embargo-dmz/owners/rubin-summit"
-PATHS = (SUMMIT, CLIENT_CONFIG, POSTGRES, USERS_KEYS, OWNER_KEYS)
-"""All that the release reads, and may read."""
+PATHS = (OWN, CLIENT_CONFIG, POSTGRES, USERS_KEYS, OWNER_KEYS)
+"""All that summit reads, and may read; another release reads the same under its own name."""
 
 _FOLDER = STATE / "vault"
 _INIT = _FOLDER / "init.json"
@@ -63,7 +64,7 @@ class _KeysLostError(Exception):
 
 
 def up(say: Say) -> None:
-    """Have the server running and unsealed, with the environment's secrets in it."""
+    """Have the server running and unsealed."""
     server = binaries.vault(say)
     program = supervisor.Program(
         "vault", (server, "-listen", f"{NODE}:{VAULT_PORT}", "-storage", _FOLDER / "data")
@@ -75,8 +76,10 @@ def up(say: Say) -> None:
         say(f"starting over with an empty server: {error}")
         _forget()
         client = _unsealed(program)
-    _fill(client)
-    say(f"{VAULT_URL}, unsealed and filled")
+    if f"{MOUNT}/" not in client.sys.list_mounted_secrets_engines()["data"]:
+        client.sys.enable_secrets_engine("kv", path=MOUNT, options={"version": "2"})
+    wait_for("secrets can be read", lambda: _read(client, OWN) is not None, timeout=30)
+    say(f"{VAULT_URL}, unsealed")
 
 
 def up_login(say: Say) -> None:
@@ -97,11 +100,43 @@ def up_login(say: Say) -> None:
             "disable_local_ca_jwt": True,
         },
     )
-    # Policy and role are the ones that the hooks print for this release, and nothing more.
-    printed = _printed_policy()
+    say("service accounts can log in")
+
+
+def make(release: Release) -> None:
+    """Have a release's secrets, and what its service accounts may read of them.
+
+    Policy and role are the ones that the hooks print for this release, and nothing more.
+    """
+    client = admin()
+    for path, wanted in secrets(release).items():
+        found = _read(client, path) or {}
+        if found | wanted != found:
+            client.secrets.kv.v2.create_or_update_secret(path, found | wanted, mount_point=MOUNT)
+    # These two are nobody else's: whoever changed them in Vault since is right.
+    own = release.renamed(OWN)
+    found = _read(client, own) or {}
+    known = credentials.load()
+    wanted = {
+        name: known.password(f"vault/{release.name}/{name}") for name in ("redis", "notification")
+    }
+    if wanted | found != found:
+        client.secrets.kv.v2.create_or_update_secret(own, wanted | found, mount_point=MOUNT)
+    printed = _printed_policy(release)
     client.sys.create_or_update_policy(printed["policy"]["name"], printed["policy"]["rules"])
     client.write_data(printed["role"]["path"], data=printed["role"]["data"])
-    say(f"policy {printed['policy']['name']}, as embargo-hooks vault-policy prints it")
+
+
+def remove(release: Release) -> None:
+    """Remove a release's secrets, its policy and its role."""
+    client = admin()
+    for path in PATHS:
+        client.secrets.kv.v2.delete_metadata_and_all_versions(
+            release.renamed(path), mount_point=MOUNT
+        )
+    printed = _printed_policy(release)
+    client.sys.delete_policy(printed["policy"]["name"])
+    client.delete(printed["role"]["path"])
 
 
 def admin() -> hvac.Client:
@@ -109,34 +144,18 @@ def admin() -> hvac.Client:
     return hvac.Client(url=VAULT_URL, token=_keys()["root_token"], timeout=30)
 
 
-def secrets() -> dict[str, dict[str, str]]:
-    """Return what the other parts of the site expect to be in Vault, by path."""
+def secrets(release: Release) -> dict[str, dict[str, str]]:
+    """Return what the other parts of the site expect to be in Vault for a release, by path."""
     known = credentials.load()
-    owner, users = known.s3("rubin-summit"), known.s3("rubin-summit-users")
-    password = known.password("postgres/butler")
-    login = {"url": postgres.URL, "username": postgres.USER, "password": password}
-    return {
+    owner, users = known.s3(release.bucket), known.s3(release.users_bucket)
+    login = butler.login(release.database)
+    found = {
         CLIENT_CONFIG: {"db-auth.yaml": yaml.safe_dump([login], sort_keys=False)},
-        POSTGRES: {"username": postgres.USER, "password": password},
+        POSTGRES: {"username": login["username"], "password": login["password"]},
         USERS_KEYS: {"access_key": users.access_key, "secret_key": users.secret_key},
         OWNER_KEYS: {"access_key": owner.access_key, "secret_key": owner.secret_key},
     }
-
-
-def _fill(client: hvac.Client) -> None:
-    if f"{MOUNT}/" not in client.sys.list_mounted_secrets_engines()["data"]:
-        client.sys.enable_secrets_engine("kv", path=MOUNT, options={"version": "2"})
-    wait_for("the secrets can be read", lambda: _read(client, SUMMIT) is not None, timeout=30)
-    for path, wanted in secrets().items():
-        found = _read(client, path) or {}
-        if found | wanted != found:
-            client.secrets.kv.v2.create_or_update_secret(path, found | wanted, mount_point=MOUNT)
-    # These two are nobody else's: whoever changed them in Vault since is right.
-    found = _read(client, SUMMIT) or {}
-    known = credentials.load()
-    wanted = {name: known.password(f"vault/{name}") for name in ("redis", "notification")}
-    if wanted | found != found:
-        client.secrets.kv.v2.create_or_update_secret(SUMMIT, wanted | found, mount_point=MOUNT)
+    return {release.renamed(path): fields for path, fields in found.items()}
 
 
 def _read(client: hvac.Client, path: str) -> dict[str, str] | None:
@@ -199,8 +218,9 @@ def _keys() -> dict[str, Any]:
     return keys
 
 
-def _printed_policy() -> dict[str, Any]:
-    config = STATE / "hooks.yaml"
+def _printed_policy(release: Release) -> dict[str, Any]:
+    config = STATE / "releases" / f"{release.name}-hooks.yaml"
+    config.parent.mkdir(exist_ok=True)
     config.write_text(release.hooks_config())
     words = ("vault-policy", "--config", config, "--output", "json")
     printed: dict[str, Any] = json.loads(

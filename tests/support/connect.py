@@ -6,45 +6,46 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from tests.rig import butler, credentials
+from tests.rig.release import Release
 from tests.rig.site import RGW_URL
-from tests.support import namespace
 from tests.support.camera import Camera
 from tests.support.exposure import Exposure
 from tests.support.journey import Journey
+from tests.support.namespace import FULLNAME, Namespace
 from tests.support.presence import Presence
 from tests.support.queues import Queues
 from tests.support.repository import Repository
 from tests.support.watch import Watcher
 
-BUCKET = "rubin-summit"
+
+def camera(release: Release) -> Camera:
+    """Return the camera, with the keys of the raw bucket's owner."""
+    keys = credentials.load().s3(release.bucket)
+    return Camera(RGW_URL, keys.access_key, keys.secret_key, release.bucket)
 
 
-def camera() -> Camera:
-    """Return the camera, with the raw bucket owner's keys."""
-    keys = credentials.load().s3(BUCKET)
-    return Camera(RGW_URL, keys.access_key, keys.secret_key, BUCKET)
-
-
-def queues() -> Queues:
+def queues(release: Release) -> Queues:
     """Return the release's Redis, at its Service's address, with the live Secret's password."""
+    namespace = Namespace(release.namespace)
     password = namespace.secret("redis")["redis-password"]
-    return Queues.connect(namespace.cluster_address("redis"), password, BUCKET)
+    return Queues.connect(namespace.cluster_address("redis"), password, release.bucket)
 
 
-def presence() -> Presence:
+def presence(release: Release) -> Presence:
     """Return the presence service at its load-balancer address."""
-    return Presence(f"http://{namespace.outer_address(f'{namespace.FULLNAME}-presence')}:8080")
+    address = Namespace(release.namespace).outer_address(f"{FULLNAME}-presence")
+    return Presence(f"http://{address}:8080")
 
 
 @contextmanager
-def repository() -> Iterator[Repository]:
+def repository(release: Release) -> Iterator[Repository]:
     """Open the Butler repository, read with the credentials that ingest has."""
-    with butler.open_butler() as opened:
+    with butler.open_butler(release) as opened:
         yield Repository(opened)
 
 
 @contextmanager
-def watcher(exposures: Iterable[Exposure]) -> Iterator[Watcher]:
+def watcher(release: Release, exposures: Iterable[Exposure]) -> Iterator[Watcher]:
     """Open a watcher over exposures that are about to be taken."""
-    with repository() as opened:
-        yield Watcher(Journey(exposures), queues(), opened, presence())
+    with repository(release) as opened:
+        yield Watcher(Journey(exposures), queues(release), opened, presence(release))

@@ -1,10 +1,11 @@
-"""What another team has on our bucket, and is to find there unchanged."""
+"""What another team has on our buckets, and is to find there unchanged."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from tests.rig import ceph
+from tests.rig.release import Release
 from tests.support.gateway import Gateway, fingerprints
 
 FOREIGN = ceph.FOREIGN_NAME
@@ -19,8 +20,9 @@ class Foreign:
     topic: dict[str, str]
 
     @classmethod
-    def observe(cls) -> Foreign:
-        """Read both: the notification as the bucket's owner, the topic as its own."""
-        xml = Gateway(ceph.FOREIGN_BUCKET).notification_xml(ceph.FOREIGN_BUCKET, FOREIGN)
+    def observe(cls, release: Release) -> Foreign:
+        """Read both: the notification as the raw bucket's owner, the topic as its own."""
+        bucket = release.bucket
+        xml = Gateway(bucket).notification_xml(bucket, FOREIGN)
         attributes = Gateway(ceph.FOREIGN_USER).topic(f"arn:aws:sns:{ceph.REGION}::{FOREIGN}")
         return cls(xml, fingerprints(attributes))

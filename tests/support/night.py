@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.rig.command import wait_for
 from tests.rig.errors import RigError
+from tests.rig.release import Release
 from tests.support import connect
 from tests.support.camera import Camera
 from tests.support.exposure import Exposure
@@ -40,17 +41,18 @@ class Night:
         return self.journey.exposures
 
 
-def take(count: int, timeout: float) -> Night:
+def take(release: Release, count: int, timeout: float) -> Night:
     """Take exposures and wait until every file has arrived and every announcement is worked off.
 
     Args:
+        release: Whose camera it is.
         count: How many exposures.
         timeout: Seconds for all of it.
 
     Raises:
         RigError: Something has not arrived in time, or waits in a queue for ever.
     """
-    camera = connect.camera()
+    camera = connect.camera(release)
     day = Exposure.now(0).day
     first = camera.next_seq(day)
     begin = datetime.now(UTC)
@@ -58,7 +60,7 @@ def take(count: int, timeout: float) -> Night:
         Exposure(day, first + number, begun=begin + timedelta(seconds=CADENCE * number))
         for number in range(count)
     ]
-    with connect.watcher(exposures) as watcher:
+    with connect.watcher(release, exposures) as watcher:
         journey = watcher.journey
         announced_before = watcher.queues.announcements(day)
         # The first PUT of all, so that it has long been announced to all when the others have come.

@@ -7,10 +7,11 @@ import threading
 import pytest
 from rich.console import Console
 
-from tests.rig import lifecycle, release
+from tests.rig import lifecycle
 from tests.rig.errors import RigError
 from tests.rig.lifecycle import Step
 from tests.rig.progress import Display, Say
+from tests.rig.release import SUMMIT
 
 
 def display() -> Display:
@@ -23,7 +24,7 @@ def printed(shown: Display) -> str:
 
 
 def test_every_step_waits_for_steps_that_exist() -> None:
-    steps = lifecycle.steps(release.site_images(), [])
+    steps = lifecycle.steps(SUMMIT.images(), [])
     assert {name for step in steps.values() for name in step.after} <= set(steps)
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.rig import ceph, postgres, vault
+from tests.rig import postgres, vault
 from tests.rig.credentials import Credentials
+from tests.rig.release import SUMMIT, Release
 
 
 @pytest.fixture
@@ -20,16 +21,16 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Credentials:
 
 
 def test_db_auth_is_found_by_the_address_that_the_repository_has(known: Credentials) -> None:
-    [login] = yaml.safe_load(vault.secrets()[vault.CLIENT_CONFIG]["db-auth.yaml"])
+    [login] = yaml.safe_load(vault.secrets(SUMMIT)[vault.CLIENT_CONFIG]["db-auth.yaml"])
     assert login == {
-        "url": postgres.URL,
+        "url": postgres.url("butler"),
         "username": "butler",
         "password": known.password("postgres/butler"),
     }
 
 
 def test_vault_holds_the_keys_that_the_store_takes(known: Credentials) -> None:
-    found = vault.secrets()
+    found = vault.secrets(SUMMIT)
     for path, user in (
         (vault.OWNER_KEYS, "rubin-summit"),
         (vault.USERS_KEYS, "rubin-summit-users"),
@@ -39,9 +40,14 @@ def test_vault_holds_the_keys_that_the_store_takes(known: Credentials) -> None:
 
 
 def test_every_filled_path_may_be_read(known: Credentials) -> None:
-    assert {*vault.secrets(), vault.SUMMIT} == set(vault.PATHS)
+    assert {*vault.secrets(SUMMIT), vault.OWN} == set(vault.PATHS)
 
 
-def test_each_bucket_has_an_owner_and_prompt_processing_owns_none() -> None:
-    assert set(ceph.BUCKETS) <= set(ceph.USERS)
-    assert ceph.FOREIGN_USER in set(ceph.USERS) - set(ceph.BUCKETS)
+def test_another_release_shares_nothing_of_summits(known: Credentials) -> None:
+    other = Release("storm")
+    assert not vault.secrets(SUMMIT).keys() & vault.secrets(other).keys()
+    assert not {SUMMIT.bucket, SUMMIT.users_bucket, SUMMIT.database} & {
+        other.bucket,
+        other.users_bucket,
+        other.database,
+    }
