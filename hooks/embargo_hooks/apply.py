@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from embargo_hooks import inventory, policy
 from embargo_hooks.errors import GatewayError
@@ -24,13 +24,27 @@ from embargo_hooks.report import Report
 from embargo_hooks.resources import same_notification
 
 
-def apply(plan: Plan, cluster: Cluster, gateways: Mapping[str, Gateway], report: Report) -> None:
+def apply(
+    plan: Plan,
+    cluster: Cluster,
+    gateways: Mapping[str, Gateway],
+    report: Report,
+    check: Callable[[], None] = lambda: None,
+) -> None:
     """Make a plan's changes in their order.
+
+    Args:
+        plan: The plan.
+        cluster: The namespace.
+        gateways: The object store, by owner.
+        report: Is told what is done.
+        check: Called before each change; raises if this run may not write any more.
 
     Raises:
         HooksError: A change failed, or is not there when read back; what follows it was not begun.
     """
     for change in plan.changes:
+        check()
         report.begin(change)
         _perform(change.instruction, cluster, gateways)
         report.did(change)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from embargo_hooks.commands._running import DONE, FAILED, Run, Verb, command
 from embargo_hooks.config import Config, load
 from embargo_hooks.errors import DeadlineReached, HooksError, Stop, Terminated
 from embargo_hooks.report import Report
-from embargo_hooks.world import RealWorld
+from embargo_hooks.world import RESERVE_SECONDS, RealWorld
 
 _AREAS = (secrets, buckets)
 
@@ -46,8 +47,10 @@ def main(argv: Sequence[str] | None = None, world: jobs.World | None = None) -> 
         config = load(arguments.config)
         report.environment = config.environment
         _limit(config.deadline, report)
-        run: Verb = arguments.run
-        return run(Run(arguments, config, world or RealWorld(config, arguments.what), report))
+        until = time.monotonic() + max(config.deadline - RESERVE_SECONDS, 0)
+        verb: Verb = arguments.run
+        made = world or RealWorld(config, arguments.what)
+        return verb(Run(arguments, config, made, report, until))
     except HooksError as error:
         return _failed(error, arguments, config, world, report)
     except DeadlineReached as stop:

@@ -100,6 +100,11 @@ class Config:
         """The ConfigMap that lists what we made in the object store."""
         return f"{self.fullname}-inventory"
 
+    @property
+    def lease_name(self) -> str:
+        """The Lease that whoever writes holds."""
+        return f"{self.fullname}-hooks"
+
 
 def load(path: Path) -> Config:
     """Read a configuration file.

@@ -33,6 +33,21 @@ class ServiceState:
     ready: bool
 
 
+@dataclass(frozen=True)
+class LeaseState:
+    """A Lease as it was seen.
+
+    Attributes:
+        holder: Who holds it, empty for nobody.
+        seconds: For how long it is respected when it does not change.
+        version: Another one after each write.
+    """
+
+    holder: str
+    seconds: int
+    version: str
+
+
 class Cluster(Protocol):
     """The namespace of the environment."""
 
@@ -59,6 +74,14 @@ class Cluster(Protocol):
 
     def apply_config_map(self, name: str, data: Mapping[str, str]) -> None:
         """Make or change a ConfigMap."""
+
+    def lease(self, name: str) -> LeaseState | None:
+        """Return a Lease, None where there is none."""
+
+    def write_lease(
+        self, name: str, seen: LeaseState | None, holder: str, seconds: int
+    ) -> LeaseState | None:
+        """Make a Lease, or change it if it is still as it was seen; None if it is not."""
 
     def warn(self, job: str, message: str) -> None:
         """Leave an Event at a Job."""

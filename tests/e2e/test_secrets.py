@@ -35,7 +35,7 @@ from tests.rig import binaries, cluster, credentials, pki, vault
 from tests.rig.command import run, wait_for
 from tests.rig.release import SUMMIT
 from tests.rig.site import KUBECONFIG, PROJECT, STATE, VAULT_URL
-from tests.support.secret_place import ACCOUNT, Place, World
+from tests.support.secret_place import ACCOUNT, FULLNAME, Place, World
 
 KUBE = {"KUBECONFIG": str(KUBECONFIG)}
 Output = pytest.CaptureFixture[str]
@@ -126,8 +126,12 @@ def test_values_arrive_byte_for_byte(place: Place, calls: list[str], capsys: Out
     assert place.run("secrets", "apply") == 0
     assert place.versions() == versions
     api = f"/api/v1/namespaces/{place.name}/secrets"
+    lease = f"/apis/coordination.k8s.io/v1/namespaces/{place.name}/leases/{FULLNAME}-hooks"
     assert sorted(calls) == sorted(
         [
+            f"GET {lease}",
+            f"PUT {lease}",
+            f"PUT {lease}",
             "POST /v1/auth/kubernetes/login",
             f"GET /v1/secret/data/{place.name}/all",
             f"GET /v1/secret/data/{place.name}/all?version=1",

@@ -132,6 +132,11 @@ class Place:
                 "verbs": ["get", "patch"],
             },
             {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
+            {
+                "apiGroups": ["coordination.k8s.io"],
+                "resources": ["leases"],
+                "verbs": ["create", "get", "update"],
+            },
         ]
         self.role(ACCOUNT, rules_of_role)
 

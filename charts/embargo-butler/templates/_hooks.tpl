@@ -114,3 +114,15 @@ spec:
   verbs: [get]
 {{- end }}
 {{- end }}
+
+{{- /* A Role's rules for the Lease that is held while something is written. */}}
+{{- define "embargo-butler.leaseRules" -}}
+# One writes at a time.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ include "embargo-butler.fullname" . }}-hooks]
+  verbs: [get, update]
+{{- end }}

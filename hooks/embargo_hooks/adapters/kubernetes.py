@@ -13,8 +13,10 @@ from typing import Any, TypeVar
 import httpx2
 from lightkube import ApiError, Client
 from lightkube.core.exceptions import ConfigError as LightkubeConfigError
+from lightkube.models.coordination_v1 import LeaseSpec
 from lightkube.models.core_v1 import EventSource, ObjectReference
 from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.coordination_v1 import Lease
 from lightkube.resources.core_v1 import ConfigMap, Event, Service
 from lightkube.resources.core_v1 import Secret as SecretResource
 from lightkube.resources.discovery_v1 import EndpointSlice
@@ -22,7 +24,7 @@ from lightkube.resources.rbac_authorization_v1 import Role, RoleBinding
 
 from embargo_hooks.adapters._why import why
 from embargo_hooks.errors import KubernetesError
-from embargo_hooks.ports import ServiceState
+from embargo_hooks.ports import LeaseState, ServiceState
 from embargo_hooks.resources import KubernetesSecret
 from embargo_hooks.secret import Secret
 
@@ -146,6 +148,28 @@ class Namespace:
         made = ConfigMap(metadata=self._metadata(name), data=dict(data))
         self._ask(f"ConfigMap {name}", lambda: self._client.apply(made, force=True))
 
+    def lease(self, name: str) -> LeaseState | None:
+        """Return a Lease, None where there is none."""
+        live = self._get(f"Lease {name}", lambda: self._client.get(Lease, name))
+        return None if live is None else _lease(live)
+
+    def write_lease(
+        self, name: str, seen: LeaseState | None, holder: str, seconds: int
+    ) -> LeaseState | None:
+        """Make a Lease, or change it if it is still as it was seen; None if it is not."""
+        # The API wants microseconds, and lightkube leaves them out where there are none.
+        now = datetime.now(UTC)
+        now = now.replace(microsecond=now.microsecond or 1)
+        spec = LeaseSpec(holderIdentity=holder, leaseDurationSeconds=seconds, renewTime=now)
+        wanted = Lease(metadata=self._metadata(name), spec=spec)
+        assert wanted.metadata
+        wanted.metadata.resourceVersion = seen.version if seen else None
+        write = self._client.replace if seen else self._client.create
+        try:
+            return _lease(self._ask(f"Lease {name}", lambda: write(wanted)))
+        except _Conflict:
+            return None
+
     def warn(self, job: str, message: str) -> None:
         """Leave an Event at a Job."""
         now = datetime.now(UTC)
@@ -195,6 +219,8 @@ class Namespace:
                 raise KubernetesError(
                     f"{where}: permission denied; the Role lacks it, or Helm has removed it already"
                 ) from None
+            if code == 409:
+                raise _Conflict(f"{where}: somebody else changed it meanwhile") from None
             # The server's message could quote what was sent, so only its reason is told.
             told = f"{where}: the API answered {code} {error.status.reason}"
             raise (_Passing if code in _BUSY else KubernetesError)(told) from None
@@ -213,12 +239,22 @@ class _Absent(KubernetesError):
     """There is no such object."""
 
 
+class _Conflict(KubernetesError):
+    """It is not as it was seen any more."""
+
+
 class _Passing(KubernetesError):
     """Perhaps mended by waiting a little."""
 
 
 def _ours(metadata: ObjectMeta | None) -> bool:
     return ((metadata and metadata.labels) or {}).get(_MANAGED_BY) == MANAGER
+
+
+def _lease(live: Lease) -> LeaseState:
+    spec, metadata = live.spec or LeaseSpec(), live.metadata or ObjectMeta()
+    seconds = spec.leaseDurationSeconds or 0
+    return LeaseState(spec.holderIdentity or "", seconds, metadata.resourceVersion or "")
 
 
 def _applied(metadata: ObjectMeta | None) -> Iterator[str]:

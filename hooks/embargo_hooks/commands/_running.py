@@ -11,6 +11,7 @@ from typing import TypeAlias
 from embargo_hooks.apply import apply
 from embargo_hooks.config import Config
 from embargo_hooks.jobs import Job, World
+from embargo_hooks.lease import Lease
 from embargo_hooks.report import Report
 
 DONE, FAILED, CHANGES = 0, 1, 2
@@ -25,17 +26,29 @@ class Run:
         config: The configuration.
         world: Makes the connections.
         report: Is told what is done.
+        until: The monotonic time until which something may be waited for.
     """
 
     arguments: argparse.Namespace
     config: Config
     world: World
     report: Report
+    until: float
 
     @property
     def name(self) -> str:
         """The command, as typed, and the environment."""
         return f"{command(self.arguments)}: {self.config.environment}"
+
+    def lease(self) -> Lease:
+        """Return the Lease that has to be held while something is written, not taken yet."""
+        return Lease(
+            self.world.cluster(),
+            self.config.lease_name,
+            command(self.arguments),
+            self.until,
+            self.report,
+        )
 
 
 Verb = Callable[[Run], int]
@@ -84,12 +97,14 @@ def show(run: Run, job: Job) -> int:
     return CHANGES
 
 
-def carry_out(run: Run, job: Job) -> int:
-    """Show a plan, then do what it says."""
-    run.report.plan(job.plan)
+def carry_out(run: Run, plan: Callable[[], Job]) -> int:
+    """Plan, show the plan, and do what it says; nobody else writes meanwhile."""
+    with run.lease() as lease:
+        job = plan()
+        run.report.plan(job.plan)
+        apply(job.plan, job.cluster, job.gateways, run.report, lease.check)
     if not job.plan.changes:
         return _unchanged(run)
-    apply(job.plan, job.cluster, job.gateways, run.report)
     run.report.end("changed", f"{run.name}: {len(job.plan.changes)} changes made")
     return DONE
 

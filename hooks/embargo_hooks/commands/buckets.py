@@ -9,7 +9,6 @@ import yaml
 from embargo_hooks import jobs
 from embargo_hooks.bucket_import import imported
 from embargo_hooks.commands._running import DONE, Areas, Run, add, carry_out, show
-from embargo_hooks.world import RESERVE_SECONDS
 
 
 def add_to(areas: Areas) -> None:
@@ -33,9 +32,10 @@ def _plan(run: Run) -> int:
 
 
 def _apply(run: Run) -> int:
-    until = time.monotonic() + max(run.config.deadline - RESERVE_SECONDS, 0)
     topics = run.arguments.topic
-    return carry_out(run, jobs.object_store(run.config, run.world, run.report, until, topics))
+    return carry_out(
+        run, lambda: jobs.object_store(run.config, run.world, run.report, run.until, topics)
+    )
 
 
 def _import(run: Run) -> int:

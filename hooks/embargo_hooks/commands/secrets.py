@@ -27,13 +27,16 @@ def _plan(run: Run) -> int:
 
 
 def _apply(run: Run) -> int:
-    job = jobs.secrets(run.config, run.world, run.report, rehearse=True)
-    run.report.keys(job.keys, said=False)
-    return carry_out(run, job)
+    def plan() -> jobs.Job:
+        job = jobs.secrets(run.config, run.world, run.report, rehearse=True)
+        run.report.keys(job.keys, said=False)
+        return job
+
+    return carry_out(run, plan)
 
 
 def _prune(run: Run) -> int:
-    return carry_out(run, jobs.removal(run.config, run.world, run.report))
+    return carry_out(run, lambda: jobs.removal(run.config, run.world, run.report))
 
 
 def _policy(run: Run) -> int:

@@ -97,11 +97,19 @@ def rights(role: Manifest) -> set[tuple[str, str, str]]:
     }
 
 
+LEASE = {
+    ("leases", "create", "*"),
+    ("leases", "get", "embargo-butler-hooks"),
+    ("leases", "update", "embargo-butler-hooks"),
+}
+
+
 def test_rights_of_the_secrets_job(summit: dict[str, Manifest]) -> None:
     names = ("redis", "notification", "db-auth", "db-env", "s3")
     assert rights(summit["Role/embargo-butler-secrets"]) == {
         ("secrets", "create", "*"),
         ("events", "create", "*"),
+        *LEASE,
         *(("secrets", verb, name) for verb in ("get", "patch") for name in names),
     }
 
@@ -115,6 +123,7 @@ def test_rights_of_the_buckets_job(summit: dict[str, Manifest]) -> None:
         ("configmaps", "get", "embargo-butler-inventory"),
         ("configmaps", "patch", "embargo-butler-inventory"),
         ("events", "create", "*"),
+        *LEASE,
     }
 
 

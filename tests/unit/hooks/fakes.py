@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks.buckets import Keys
 from embargo_hooks.errors import HooksError, KubernetesError, VaultError
-from embargo_hooks.ports import ServiceState
+from embargo_hooks.ports import LeaseState, ServiceState
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
 from embargo_hooks.secret import Secret
 
@@ -50,6 +51,8 @@ class FakeCluster:
         self.refused: set[str] = set()
         self.config_maps: dict[str, dict[str, str]] = {}
         self.states = [ServiceState("198.19.200.1", True)]
+        self.leases: dict[str, LeaseState] = {}
+        self.one_at_a_time = threading.Lock()
         self.events: list[str] = []
         self.writes: list[str] = []
 
@@ -90,6 +93,19 @@ class FakeCluster:
     def apply_config_map(self, name: str, data: Mapping[str, str]) -> None:
         self.writes.append(name)
         self.config_maps[name] = dict(data)
+
+    def lease(self, name: str) -> LeaseState | None:
+        return self.leases.get(name)
+
+    def write_lease(
+        self, name: str, seen: LeaseState | None, holder: str, seconds: int
+    ) -> LeaseState | None:
+        with self.one_at_a_time:
+            if self.leases.get(name) != seen:
+                return None
+            version = str(int(seen.version) + 1 if seen else 1)
+            self.leases[name] = LeaseState(holder, seconds, version)
+            return self.leases[name]
 
     def warn(self, job: str, message: str) -> None:
         self.events.append(f"{job}: {message}")
