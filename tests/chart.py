@@ -40,6 +40,12 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         },
         "redis": {"persistence": {"existingClaim": "old"}},
         "networkPolicy": {"enabled": True},
+        "monitoring": {
+            "exporter": {"enabled": True},
+            "scrape": "podMonitor",
+            "rules": {"enabled": True},
+            "dashboard": {"enabled": True},
+        },
     },
     "summit-new": {"enqueue": {"kafka": {"drain": {"topic": "old"}}}},
 }

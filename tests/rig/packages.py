@@ -27,6 +27,7 @@ PACKAGES = (
     "mmdebstrap",
     "postgresql",
     "procps",
+    "prometheus",
     "radosgw",
     "redis-server",
     "runc",
@@ -36,7 +37,7 @@ PACKAGES = (
 _NO_DAEMONS = Path("/usr/sbin/policy-rc.d")
 
 
-UNIT_TESTS = ("redis-server",)
+UNIT_TESTS = ("prometheus", "redis-server")
 """What the tests need that need no site; they also run for users other than root."""
 
 

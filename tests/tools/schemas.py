@@ -1,4 +1,7 @@
-"""JSON schemas of Kubernetes' and KEDA's objects, for kubeconform: made from their Go modules."""
+"""JSON schemas of Kubernetes' objects and of KEDA's and Prometheus' operators', for kubeconform.
+
+Made from their Go modules.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,18 @@ KUBERNETES = {
 KEDA = Module(
     "github.com/kedacore/keda/v2", "v2.21.0", "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps="
 )
+_OPERATOR = "example/prometheus-operator-crd/monitoring.coreos.com"
+PROMETHEUS_OPERATOR = Module(
+    "github.com/prometheus-operator/prometheus-operator",
+    "v0.85.0",
+    "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
+)
+_CUSTOM = (
+    (KEDA, "config/crd/bases/keda.sh_scaledobjects.yaml"),
+    (KEDA, "config/crd/bases/keda.sh_triggerauthentications.yaml"),
+    (PROMETHEUS_OPERATOR, f"{_OPERATOR}_podmonitors.yaml"),
+    (PROMETHEUS_OPERATOR, f"{_OPERATOR}_prometheusrules.yaml"),
+)
 _GROUPS = ("", "apps", "batch", "networking.k8s.io", "policy", "rbac.authorization.k8s.io")
 
 
@@ -64,11 +79,8 @@ def folder(say: Say) -> Path:
         swagger = json.loads(_file(module, "api/openapi-spec/swagger.json").read_text())
         for name, schema in kinds(swagger["definitions"]):
             (place / f"{name}.json").write_text(json.dumps(schema))
-        for kind in ("scaledobjects", "triggerauthentications"):
-            resource = yaml.safe_load(
-                _file(KEDA, f"config/crd/bases/keda.sh_{kind}.yaml").read_text()
-            )
-            name, schema = _custom(resource)
+        for owner, path in _CUSTOM:
+            name, schema = _custom(yaml.safe_load(_file(owner, path).read_text()))
             (place / f"{name}.json").write_text(json.dumps(schema))
     aside.rename(done)
     return done

@@ -18,6 +18,8 @@
 {{- include "embargo-butler.checkEnqueue" . }}
 {{- include "embargo-butler.checkIngest" . }}
 {{- include "embargo-butler.checkScale" . }}
+{{- if and .Values.monitoring.rules.enabled (not .Values.monitoring.exporter.enabled) }}
+{{- fail "`monitoring.rules.enabled` is true, but `monitoring.exporter.enabled` is false, so that Redis would be told to be down for ever: set both to true, or none" }}{{ end }}
 {{- $secrets := include "embargo-butler.given" .Values.secrets | fromJson }}
 {{- range $name, $_ := include "embargo-butler.given" .Values.existingSecrets | fromJson }}
 {{- if hasKey $secrets $name }}{{ fail (printf "Secret %s is in `secrets` and in `existingSecrets`: it is either copied from Vault or left to somebody else, so leave one of both out" $name) }}{{ end }}
@@ -141,7 +143,7 @@
 {{- if ne (empty .Values.ingest.rucio) (empty $env.RUCIO_RSE) }}{{ fail "one of `ingest.rucio` and `ingest.env.RUCIO_RSE` is missing: give both to register images with Rucio, or none" }}{{ end }}
 {{- $key := dig "client" "ssh_private_key" "" .Values.ingest.rucio }}
 {{- if and $key (not (hasKey $files (base $key))) }}{{ fail (printf "`ingest.rucio.client.ssh_private_key` is %s, but `ingest.files` has no %s: name the Secret that it comes from" $key (base $key)) }}{{ end }}
-{{- if has .Values.ingest.name (list "redis" "enqueue" "enqueue-drain" "idle" "presence") }}{{ fail (printf "`ingest.name` is %s, as another Deployment's: take another name" .Values.ingest.name) }}{{ end }}
+{{- if has .Values.ingest.name (list "redis" "enqueue" "enqueue-drain" "exporter" "idle" "presence") }}{{ fail (printf "`ingest.name` is %s, as another Deployment's: take another name" .Values.ingest.name) }}{{ end }}
 {{- end }}
 
 {{- /* Does the number of ingest's pods suit those who decide it, and the Butler? */}}

@@ -50,7 +50,7 @@ def test_lint(environment: str) -> None:
 FREE = re.compile(
     r"(redis|enqueue|ingest|idle|presence)\.env|ingest\.(files|claims|rucio(\.[^.]+)?)"
     r"|ingest\.sqliteButler\.datasetTypes|secrets(\.[^.]+)?|existingSecrets|extraObjects"
-    r"|.*\.(podLabels|podAnnotations|nodeSelector|annotations|volumes|volumeMounts)"
+    r"|monitoring\.(dashboard\.)?labels|.*\.(podLabels|podAnnotations|nodeSelector|annotations|volumes|volumeMounts)"
     r"|bucketConfig\.(owners|topics|buckets)|bucketConfig\.buckets\.[^.]+\.notifications"
 )
 
