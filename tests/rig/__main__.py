@@ -31,7 +31,12 @@ def main() -> int:
                 lifecycle.down(display)
                 display.line("nothing of the site is left but its cache")
                 return 0
-            loaded = lifecycle.up(display, SUMMIT.images(), as_is=arguments.as_is)
+            loaded = lifecycle.up(
+                display,
+                SUMMIT.images(),
+                as_is=arguments.as_is,
+                newer_ceph=arguments.command == "up",
+            )
             if arguments.command == "demo":
                 with display.step("deploy the chart") as say:
                     SUMMIT.restart_outdated(loaded)

@@ -21,6 +21,7 @@ from tests.rig.files import write_private
 from tests.rig.progress import Say
 from tests.rig.release import Release
 from tests.rig.site import PROJECT, RGW_URL, STATE
+from tests.rig.store import REGION
 
 if TYPE_CHECKING:
     from lsst.daf.butler import Butler
@@ -105,7 +106,7 @@ def _set_environment(more: dict[str, str]) -> None:
         users = credentials.load().names("postgres/")
         write_private(_DB_AUTH, yaml.safe_dump([login(user) for user in users]))
     os.environ |= {
-        "AWS_DEFAULT_REGION": ceph.REGION,
+        "AWS_DEFAULT_REGION": REGION,
         "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
         "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
         "LSST_DB_AUTH": str(_DB_AUTH),

@@ -5,7 +5,6 @@ Archives are cached by a hash of all that went into them.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from dataclasses import dataclass, replace
@@ -14,44 +13,13 @@ from pathlib import Path
 from tests.rig import binaries, packages
 from tests.rig.command import run
 from tests.rig.progress import Say
+from tests.rig.roots import Root
 from tests.rig.site import CACHE, PROJECT, STATE
 
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _RIG_IMAGES = PROJECT / "tests/rig/images"
 _builds = threading.Semaphore(2)
 _record_lock = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Root:
-    """A Debian root folder, made by mmdebstrap."""
-
-    suite: str
-    packages: str
-
-    def archive(self, say: Say) -> Path:
-        """Return it as an archive, made if need be."""
-        key = hashlib.sha256(" ".join(self._options()).encode()).hexdigest()[:16]
-        done = CACHE / "images" / f"{self.suite}-{key}.tar"
-        if done.exists():
-            return done
-        done.parent.mkdir(parents=True, exist_ok=True)
-        log = _log(f"mmdebstrap-{self.suite}")
-        aside = done.with_suffix(".new")
-        say(f"making a root folder of Debian {self.suite} (log: {log})")
-        mmdebstrap = packages.program("mmdebstrap")
-        run(mmdebstrap, "--format=tar", *self._options(), self.suite, aside, timeout=900, log=log)
-        aside.rename(done)
-        return done
-
-    def _options(self) -> list[str]:
-        unused = ("doc", "info", "locale", "man")
-        return [
-            "--variant=minbase",
-            f"--include={self.packages}",
-            "--aptopt=Acquire::Languages none",
-            *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in unused),
-        ]
 
 
 _PYTHON = Root("trixie", "python3,python3-venv,ca-certificates")

@@ -20,6 +20,7 @@ from tests.rig import (
     ceph,
     cluster,
     environment,
+    gateways,
     images,
     network,
     packages,
@@ -67,8 +68,16 @@ def _build(image: images.Image) -> Callable[[Say], object]:
     return lambda say: images.archive(image, say)
 
 
-def steps(site_images: tuple[images.Image, ...], loaded: list[str]) -> dict[str, Step]:
-    """Return the steps by their names; the names of images that are loaded go into the list."""
+def steps(
+    site_images: tuple[images.Image, ...], loaded: list[str], *, newer_ceph: bool = False
+) -> dict[str, Step]:
+    """Return the steps by their names.
+
+    Args:
+        site_images: The images that containerd is to hold.
+        loaded: Gets the names of those that had to be loaded.
+        newer_ceph: Whether the gateways that only the contract suite wants are to run.
+    """
     found = {
         "packages": Step("Debian packages", packages.up),
         "network": Step("network", network.up, ("packages",)),
@@ -95,6 +104,11 @@ def steps(site_images: tuple[images.Image, ...], loaded: list[str]) -> dict[str,
             ("ceph", "butler", "vault login"),
         ),
     }
+    if newer_ceph:
+        newer = {store.name: store for store in gateways.NEWER}
+        for name, store in newer.items():
+            found[name] = Step(f"Ceph {store.major} gateway", store.up, ("packages", "network"))
+        found["gateways"] = Step("contract's gateways", gateways.describe, ("ceph", *newer))
     for image in site_images:
         short = image.name.rpartition("/")[2]
         # Built as soon as the tools are there; loaded when containerd is.
@@ -107,7 +121,11 @@ def steps(site_images: tuple[images.Image, ...], loaded: list[str]) -> dict[str,
 
 
 def up(
-    display: Display, site_images: tuple[images.Image, ...], *, as_is: bool = False
+    display: Display,
+    site_images: tuple[images.Image, ...],
+    *,
+    as_is: bool = False,
+    newer_ceph: bool = False,
 ) -> list[str]:
     """Bring the site up; what is right stays as it is, what is missing or broken is mended.
 
@@ -115,6 +133,7 @@ def up(
         display: Where progress is shown.
         site_images: The images that containerd is to hold.
         as_is: Keep a site that another state of the rig's sources brought up.
+        newer_ceph: Run the gateways too that only the contract suite wants.
 
     Returns:
         The names of the images that were not there, or had changed.
@@ -137,7 +156,7 @@ def up(
         cluster.remember_elsewhere()
         _IDENTITY.write_text(ours)
         loaded: list[str] = []
-        _run_all(display, steps(site_images, loaded))
+        _run_all(display, steps(site_images, loaded, newer_ceph=newer_ceph))
         return loaded
 
 

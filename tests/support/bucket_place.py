@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.rig import ceph, credentials
 from tests.rig.site import PROJECT, RGW_URL
+from tests.rig.store import REGION
 from tests.support.gateway import Gateway
 from tests.support.secret_place import Place
 
@@ -49,7 +50,7 @@ class BucketPlace:
         }
         self.place.config["bucketConfig"] = {
             "endpoint": RGW_URL,
-            "region": ceph.REGION,
+            "region": REGION,
             "owners": {OWNER: {**at, "accessKey": "access", "secretKey": "secret"}},
             "topics": {self.name: {"owner": OWNER, "attributes": self.attributes}},
             "buckets": {self.name: self.bucket},
@@ -63,7 +64,7 @@ class BucketPlace:
         for notification in self.gateway.notifications(self.name):
             self.gateway.forget(self.name, notification)
         for name in self.topics():
-            self._sns.delete_topic(TopicArn=f"arn:aws:sns:{ceph.REGION}::{name}")
+            self._sns.delete_topic(TopicArn=f"arn:aws:sns:{REGION}::{name}")
         self._s3.delete_bucket(Bucket=self.name)
         self.place.remove()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tests.rig import ceph
 from tests.rig.release import Release
+from tests.rig.store import REGION
 from tests.support.gateway import Gateway, fingerprints
 
 FOREIGN = ceph.FOREIGN_NAME
@@ -24,5 +25,5 @@ class Foreign:
         """Read both: the notification as the raw bucket's owner, the topic as its own."""
         bucket = release.bucket
         xml = Gateway(bucket).notification_xml(bucket, FOREIGN)
-        attributes = Gateway(ceph.FOREIGN_USER).topic(f"arn:aws:sns:{ceph.REGION}::{FOREIGN}")
+        attributes = Gateway(ceph.FOREIGN_USER).topic(f"arn:aws:sns:{REGION}::{FOREIGN}")
         return cls(xml, fingerprints(attributes))

@@ -16,6 +16,7 @@ from botocore.credentials import Credentials
 
 from tests.rig import ceph, credentials
 from tests.rig.site import RGW_URL
+from tests.rig.store import REGION
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Gateway:
         # A single notification is an extension of the gateway's that S3 clients do not know.
         url = f"{RGW_URL}/{bucket}?notification={quote(notification, safe='')}"
         request = AWSRequest(method, url)
-        S3SigV4Auth(self._credentials, "s3", ceph.REGION).add_auth(request)
+        S3SigV4Auth(self._credentials, "s3", REGION).add_auth(request)
         response = self._http.request(method, url, headers=dict(request.headers))
         if response.status >= 300:
             raise OSError(f"{method} {url}: HTTP {response.status}\n{response.data.decode()}")
