@@ -24,6 +24,7 @@ _record_lock = threading.Lock()
 
 _PYTHON = Root("trixie", "python3,python3-venv,ca-certificates")
 _REDIS = Root("bookworm", "redis-server")
+_EXPORTER = Root("bookworm", "prometheus-redis-exporter")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ PAUSE = "localhost/rig/pause:1"
 _BASE = Image("localhost/rig/python:3.13-slim", _RIG_IMAGES / "python", _PYTHON)
 _SERVICES = "ghcr.io/lsst-dm/embargo-butler-"
 REDIS = Image("docker.io/library/redis:7.0.15", _RIG_IMAGES / "redis", _REDIS)
+EXPORTER = Image("docker.io/oliver006/redis_exporter:v1.45.0", _RIG_IMAGES / "exporter", _EXPORTER)
 
 
 def service(name: str, tag: str) -> Image:

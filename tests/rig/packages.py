@@ -18,10 +18,12 @@ PACKAGES = (
     "ceph-common",
     "ceph-mon",
     "ceph-osd",
+    "chromium-headless-shell",
     "conntrack",
     "containerd",
     "containernetworking-plugins",
     "etcd-server",
+    "fonts-dejavu-core",
     "iproute2",
     "iptables",
     "mmdebstrap",
@@ -37,7 +39,7 @@ PACKAGES = (
 _NO_DAEMONS = Path("/usr/sbin/policy-rc.d")
 
 
-UNIT_TESTS = ("prometheus", "redis-server")
+UNIT_TESTS = ("chromium-headless-shell", "fonts-dejavu-core", "prometheus", "redis-server")
 """What the tests need that need no site; they also run for users other than root."""
 
 
