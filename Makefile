@@ -49,7 +49,7 @@ docs: $(READY) ## write the chart's README again from its values
 	@$(PYTHON) -m tests.chart docs
 
 requirements: $(READY) ## pin the newest versions of what pyproject.toml names
-	uv pip compile pyproject.toml --extra check --extra rig --python-version 3.11 \
+	uv pip compile pyproject.toml --extra check --extra operator --extra rig --python-version 3.11 \
 	    --upgrade --no-emit-index-url --no-annotate --no-header -o tests/requirements.txt
 
 $(READY): tests/requirements.txt

@@ -18,6 +18,8 @@
 {{- include "embargo-butler.checkEnqueue" . }}
 {{- include "embargo-butler.checkIngest" . }}
 {{- include "embargo-butler.checkScale" . }}
+{{- include "embargo-butler.checkImage" (dict "root" . "name" "hooks" "values" .Values.hooks) }}
+{{- include "embargo-butler.checkImage" (dict "root" . "name" "monitoring.exporter" "values" .Values.monitoring.exporter) }}
 {{- if and .Values.monitoring.rules.enabled (not .Values.monitoring.exporter.enabled) }}
 {{- fail "`monitoring.rules.enabled` is true, but `monitoring.exporter.enabled` is false, so that Redis would be told to be down for ever: set both to true, or none" }}{{ end }}
 {{- $secrets := include "embargo-butler.given" .Values.secrets | fromJson }}
@@ -47,6 +49,7 @@
 
 {{- define "embargo-butler.checkComponent" -}}
 {{- $name := .name }}
+{{- include "embargo-butler.checkImage" . }}
 {{- if not (or .values.image.tag .values.image.digest) }}{{ fail (printf "`%s.image.tag` is empty: say which version of %s this environment runs, or give `%s.image.digest`" $name $name $name) }}{{ end }}
 {{- range $variable, $value := .values.env }}
 {{- if kindIs "map" $value }}
@@ -66,6 +69,15 @@
 {{- $volumes := merge (include "embargo-butler.given" .values.volumes | fromJson) (.values.claims | default dict) }}
 {{- range $path, $mount := include "embargo-butler.given" .values.volumeMounts | fromJson }}
 {{- if not (hasKey $volumes $mount.name) }}{{ fail (printf "`%s.volumeMounts` has volume %s at %s, which `%s.volumes` does not have: declare it there" $name $mount.name $path $name) }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* In production a name means the same image tomorrow: a version, or a digest. A rollback to a tag that moves brings another one. */}}
+{{- define "embargo-butler.checkImage" -}}
+{{- $production := eq .root.Values.cluster "usdf-embargo-dmz" }}
+{{- with .values.image }}
+{{- if and $production .tag (not .digest) (not (regexMatch `^v?[0-9]+\.[0-9]+(\.[0-9]+)?([-+].+)?$` .tag)) }}
+{{- fail (printf "`%s.image.tag` is %s, which is no version and may mean another image tomorrow, but `cluster` is %s, production: give `%s.image.digest` too (`make pin ENV=%s` writes it), or a version" $.name .tag $.root.Values.cluster $.name $.root.Values.environment) }}{{ end }}
 {{- end }}
 {{- end }}
 
