@@ -155,6 +155,7 @@ class BucketConfig:
         buckets: Likewise.
         drain: How long a topic that is no longer declared is kept, in seconds.
         unconfirmed: What is declared beside these.
+        keep: Whether an uninstall leaves notifications and topics.
     """
 
     endpoint: str
@@ -165,6 +166,7 @@ class BucketConfig:
     buckets: Mapping[str, BucketSpec]
     drain: int = DRAIN_SECONDS
     unconfirmed: Unconfirmed = field(default_factory=Unconfirmed)
+    keep: bool = False
 
 
 def tenant_of(user: str) -> str:

@@ -46,10 +46,11 @@ def parse(node: Node, has_enqueue: bool, secrets: Mapping[str, Mapping[str, Any]
     """
     gathering = Gathering()
     top = node.mapping(
-        ("endpoint", "region", "owners", "buckets"), ("topics", "zoneGroup", "drainSeconds")
+        ("endpoint", "region", "owners", "buckets"),
+        ("topics", "zoneGroup", "drainSeconds", "onUninstall"),
     )
     region = zone_group = endpoint = ""
-    drain = DRAIN_SECONDS
+    drain, keep = DRAIN_SECONDS, False
     with gathering.catching():
         endpoint = top["endpoint"].text().rstrip("/")
         if not endpoint.startswith(("http://", "https://")):
@@ -60,6 +61,8 @@ def parse(node: Node, has_enqueue: bool, secrets: Mapping[str, Mapping[str, Any]
         zone_group = top["zoneGroup"].text() if "zoneGroup" in top else region
     with gathering.catching():
         drain = _seconds(node, DRAIN_SECONDS)
+    with gathering.catching():
+        keep = "onUninstall" in top and top["onUninstall"].choice("remove", "keep") == "keep"
     # What is declared wrongly is declared all the same: it is told once, not where it is used too.
     entries = {key: top[key].value for key in ("owners", "topics") if key in top}
     names = {key: tuple(value) if isinstance(value, dict) else () for key, value in entries.items()}
@@ -82,6 +85,7 @@ def parse(node: Node, has_enqueue: bool, secrets: Mapping[str, Mapping[str, Any]
         buckets=kept_buckets,
         drain=drain,
         unconfirmed=unconfirmed,
+        keep=keep,
     )
 
 

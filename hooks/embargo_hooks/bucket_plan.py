@@ -285,7 +285,9 @@ class _Planning:
         self.changes.append(Change(put, f"{why}, to topic {wanted.topic}"))
 
     def _policy(self, bucket: BucketSpec) -> None:
-        if not bucket.manages_policy and bucket.name not in self.policies:
+        if bucket.name in self.config.unconfirmed.policies or (
+            not bucket.manages_policy and bucket.name not in self.policies
+        ):
             return
         live = self.observed.buckets[bucket.name].statements
         wanted = policy.planned(bucket, live)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -47,6 +47,11 @@ class Observed:
     topics: Mapping[str, Topic]
     uses: Mapping[str, int]
     buckets: Mapping[str, ObservedBucket]
+
+    def in_use(self) -> tuple[Topic, ...]:
+        """Return the topics that one of the buckets announces to."""
+        used = {live.topic for there in self.buckets.values() for live in there.notifications}
+        return tuple(topic for name, topic in self.topics.items() if name in used)
 
 
 def owners(
@@ -213,26 +218,22 @@ def observe(
         for bucket, (notifications, statements) in reading.items():
             report.step(f"reading bucket {bucket}")
             with gathering.catching():
-                there = ObservedBucket(notifications.result(), tuple(statements.result()))
-                found[bucket] = there
-                _check_foreign(config, bucket, there, gathering)
+                found[bucket] = ObservedBucket(notifications.result(), tuple(statements.result()))
     finally:
         # A run that is cut short does not wait for the rest.
         pool.shutdown(wait=False, cancel_futures=True)
     return Observed(topics, uses, found)
 
 
-def _check_foreign(
-    config: BucketConfig, bucket: str, found: ObservedBucket, gathering: Gathering
-) -> None:
-    there = {live.name for live in found.notifications}
-    foreign = config.buckets[bucket].foreign if bucket in config.buckets else ()
-    for missing in (name for name in foreign if name not in there):
-        with gathering.catching():
-            raise GatewayError(
-                f"bucket {bucket}: the foreign notification {missing} is not there; it is "
+def missing_foreign(config: BucketConfig, observed: Observed) -> Iterator[GatewayError]:
+    """Tell of each foreign notification that is not there."""
+    for name, bucket in config.buckets.items():
+        there = {live.name for live in observed.buckets[name].notifications} if bucket.asks else ()
+        for missing in (foreign for foreign in bucket.foreign if foreign not in there):
+            yield GatewayError(
+                f"bucket {name}: the foreign notification {missing} is not there; it is "
                 "somebody else's: tell them, or take it out of "
-                f"bucketConfig.buckets.{bucket}.foreign"
+                f"bucketConfig.buckets.{name}.foreign"
             )
 
 

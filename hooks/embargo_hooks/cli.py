@@ -1,6 +1,6 @@
 """The command line: arguments, wiring, exit codes.
 
-Exit codes: 0 nothing to do, or done; 2 the plan has changes (`plan`); 1 an error.
+Exit codes: 0 nothing to do, or done; 2 the plan has changes (`plan`, `audit`); 1 an error.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from types import FrameType
 from typing import TextIO
 
 from embargo_hooks import jobs
-from embargo_hooks.commands import buckets, secrets
+from embargo_hooks.commands import audit, buckets, clean_up, secrets
 from embargo_hooks.commands._running import DONE, FAILED, Run, Verb, command
 from embargo_hooks.config import Config, load
 from embargo_hooks.errors import DeadlineReached, HooksError, Stop, Terminated
 from embargo_hooks.report import Report
 from embargo_hooks.world import RESERVE_SECONDS, RealWorld
 
-_AREAS = (secrets, buckets)
+_AREAS = (secrets, buckets, audit, clean_up)
 
 
 def main(argv: Sequence[str] | None = None, world: jobs.World | None = None) -> int:
@@ -93,8 +93,9 @@ def _failed(
         return FAILED
     if config:
         try:
-            job = f"{config.fullname}-{arguments.what}"
-            (world or RealWorld(config, arguments.what)).cluster().warn(job, "; ".join(found))
+            job = f"Job/{config.fullname}-{arguments.what}"
+            cluster = (world or RealWorld(config, arguments.what)).cluster()
+            cluster.warn(job, "PassedOver", "; ".join(found))
         except Exception as error:
             report.warn(f"no Event could be left ({type(error).__name__})")
     report.end("passed-over", f"{name}: rollback goes on without it, {count}: {found[0]}")

@@ -13,14 +13,16 @@ from embargo_hooks import bucket_plan, buckets, secret_removal, secret_sync
 from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks.bucket_import import Live
 from embargo_hooks.buckets import Keys
+from embargo_hooks.clean_up import secrets as secrets_of
+from embargo_hooks.clean_up import without_ours
 from embargo_hooks.comparison import KeyState, compare
 from embargo_hooks.config import Config, VaultPath
-from embargo_hooks.errors import ConfigError, Gathering
+from embargo_hooks.errors import ConfigError, Gathering, HooksError
 from embargo_hooks.inventory import KEY, Inventory, Ledger
 from embargo_hooks.plan import ApplySecret, Plan, plan_secrets
 from embargo_hooks.ports import Cluster, Gateway, Vault
 from embargo_hooks.report import Report
-from embargo_hooks.resources import ObservedBucket
+from embargo_hooks.resources import ObservedBucket, Topic
 
 
 class World(Protocol):
@@ -45,12 +47,16 @@ class Job:
         cluster: The namespace.
         gateways: The object store, by owner.
         keys: The state of every key of the Secrets.
+        problems: What stands against carrying it out, though it could be planned.
+        topics: Ours that are announced to.
     """
 
     plan: Plan
     cluster: Cluster
     gateways: Mapping[str, Gateway] = field(default_factory=dict)
     keys: tuple[KeyState, ...] = ()
+    problems: tuple[HooksError, ...] = ()
+    topics: tuple[Topic, ...] = ()
 
 
 def secrets(config: Config, world: World, report: Report, rehearse: bool = False) -> Job:
@@ -137,14 +143,9 @@ def object_store(
                 there = ", ".join(declared.topics) or "none"
                 raise ConfigError(f"no topic {name!r} is declared and confirmed; there: {there}")
     cluster = world.cluster()
-    report.step(f"reading ConfigMap {config.inventory_name}")
-    where = f"ConfigMap {config.inventory_name} of namespace {config.namespace}"
-    stored = (cluster.config_map(config.inventory_name) or {}).get(KEY)
-    ledger = Ledger(stored, where)
+    ledger = _ledger(config, cluster, report)
     inventory = ledger.of(declared.endpoint)
-    paths = buckets.owners(declared, inventory, gathering)
-    documents = _read(list(paths.values()), world, report, gathering)
-    keys = buckets.keys(declared, paths, documents or {}, gathering) if documents else {}
+    gateways = _gateways(declared, inventory, world, report, gathering)
     address = ""
     if config.enqueue and buckets.needs_address(declared):
         report.step(f"waiting for the address of Service {config.enqueue.service}")
@@ -153,7 +154,6 @@ def object_store(
             patience = time.monotonic() if gathering.found else until
             address = buckets.address_of(config.enqueue, cluster, patience)
     attributes = buckets.attributes(config, declared, cluster, address, gathering)
-    gateways = {owner: world.gateway(declared, owner, keys[owner]) for owner in keys}
     observed = buckets.observe(declared, inventory, gateways, report, gathering)
     gathering.check()
     plan = bucket_plan.plan_buckets(
@@ -165,7 +165,58 @@ def object_store(
         now or datetime.now(UTC),
         renew,
     )
+    missing = buckets.missing_foreign(declared, observed)
+    return Job(plan, cluster, gateways, problems=tuple(missing), topics=observed.in_use())
+
+
+def clean_up(config: Config, world: World, report: Report) -> Job:
+    """Plan what an uninstall takes away: notifications, topics, then Secrets, ours alone.
+
+    Raises:
+        Problems: Something could not be read; nothing was written.
+    """
+    gathering, cluster = Gathering(), world.cluster()
+    store, own = Job(Plan(), cluster), Plan()
+    if config.buckets and not config.buckets.keep:
+        with gathering.catching():
+            store = _retirement(config, config.buckets, world, report)
+    with gathering.catching():
+        own = secrets_of(config, cluster)
+    gathering.check()
+    return replace(store, plan=store.plan + own)
+
+
+def _retirement(config: Config, declared: BucketConfig, world: World, report: Report) -> Job:
+    gathering, cluster = Gathering(), world.cluster()
+    ledger = _ledger(config, cluster, report)
+    inventory = ledger.of(declared.endpoint)
+    left = without_ours(declared, inventory)
+    gateways = _gateways(left, inventory, world, report, gathering)
+    observed = buckets.observe(left, inventory, gateways, report, gathering)
+    gathering.check()
+    now, name = datetime.now(UTC), config.inventory_name
+    plan = bucket_plan.plan_buckets(left, {}, observed, ledger, name, now)
     return Job(plan, cluster, gateways)
+
+
+def _ledger(config: Config, cluster: Cluster, report: Report) -> Ledger:
+    report.step(f"reading ConfigMap {config.inventory_name}")
+    where = f"ConfigMap {config.inventory_name} of namespace {config.namespace}"
+    return Ledger((cluster.config_map(config.inventory_name) or {}).get(KEY), where)
+
+
+def _gateways(
+    declared: BucketConfig,
+    inventory: Inventory,
+    world: World,
+    report: Report,
+    gathering: Gathering,
+) -> dict[str, Gateway]:
+    """Return the object store by owner; where keys are not found, that is noted."""
+    paths = buckets.owners(declared, inventory, gathering)
+    documents = _read(list(paths.values()), world, report, gathering)
+    keys = buckets.keys(declared, paths, documents or {}, gathering) if documents else {}
+    return {owner: world.gateway(declared, owner, keys[owner]) for owner in keys}
 
 
 def live_buckets(config: Config, world: World, report: Report) -> Live:
@@ -176,10 +227,8 @@ def live_buckets(config: Config, world: World, report: Report) -> Live:
     """
     declared = bucket_config(config)
     gathering, cluster = Gathering(), world.cluster()
-    paths = buckets.owners(replace(declared, topics={}), Inventory(), gathering)
-    documents = _read(list(paths.values()), world, report, gathering)
-    keys = buckets.keys(declared, paths, documents or {}, gathering) if documents else {}
-    gateways = {owner: world.gateway(declared, owner, keys[owner]) for owner in keys}
+    without_topics = replace(declared, topics={})
+    gateways = _gateways(without_topics, Inventory(), world, report, gathering)
     found, topics = {}, {}
     for name, bucket in declared.buckets.items():
         report.step(f"reading bucket {name}")

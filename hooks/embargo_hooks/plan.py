@@ -198,6 +198,15 @@ class Plan:
     unconfirmed: tuple[str, ...] = field(default=())
     lookups: tuple[Lookup, ...] = field(default=())
 
+    def __add__(self, other: Plan) -> Plan:
+        """Return one plan: this one's changes, then the other's."""
+        return Plan(
+            self.changes + other.changes,
+            self.warnings + other.warnings,
+            self.unconfirmed + other.unconfirmed,
+            self.lookups + other.lookups,
+        )
+
 
 def plan_secrets(
     desired: Iterable[KubernetesSecret],

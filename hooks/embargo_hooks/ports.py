@@ -83,8 +83,14 @@ class Cluster(Protocol):
     ) -> LeaseState | None:
         """Make a Lease, or change it if it is still as it was seen; None if it is not."""
 
-    def warn(self, job: str, message: str) -> None:
-        """Leave an Event at a Job."""
+    def warn(self, about: str, reason: str, message: str) -> None:
+        """Leave an Event.
+
+        Args:
+            about: `Job/` or `CronJob/` and the name.
+            reason: Why, in one word.
+            message: What a person should know.
+        """
 
 
 @dataclass(frozen=True)

@@ -170,23 +170,24 @@ class Namespace:
         except _Conflict:
             return None
 
-    def warn(self, job: str, message: str) -> None:
-        """Leave an Event at a Job."""
+    def warn(self, about: str, reason: str, message: str) -> None:
+        """Leave an Event at what `about` names: `Job/NAME` or `CronJob/NAME`."""
+        kind, _, name = about.partition("/")
         now = datetime.now(UTC)
         event = Event(
-            metadata=ObjectMeta(generateName=f"{job}-", namespace=self._namespace),
+            metadata=ObjectMeta(generateName=f"{name}-", namespace=self._namespace),
             involvedObject=ObjectReference(
-                apiVersion="batch/v1", kind="Job", name=job, namespace=self._namespace
+                apiVersion="batch/v1", kind=kind, name=name, namespace=self._namespace
             ),
             source=EventSource(component=MANAGER),
             type="Warning",
-            reason="PassedOver",
+            reason=reason,
             message=message[:1000],
             count=1,
             firstTimestamp=now,
             lastTimestamp=now,
         )
-        self._once(f"Event at Job {job}", lambda: self._client.create(event))
+        self._once(f"Event at {kind} {name}", lambda: self._client.create(event))
 
     def _metadata(self, name: str) -> ObjectMeta:
         return ObjectMeta(name=name, namespace=self._namespace, labels=self._labels)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from embargo_hooks.apply import apply
 from embargo_hooks.config import Config
+from embargo_hooks.errors import HooksError, Problems
 from embargo_hooks.jobs import Job, World
 from embargo_hooks.lease import Lease
+from embargo_hooks.plan import Plan
 from embargo_hooks.report import Report
 
 DONE, FAILED, CHANGES = 0, 1, 2
@@ -78,7 +80,7 @@ def add(
     parser = verbs.add_parser(name, help=about)
     parser.add_argument("--config", type=Path, required=True, metavar="FILE")
     parser.add_argument("--output", choices=("text", "json"), default="text")
-    parser.set_defaults(rollback=False, run=run, quiet=False)
+    parser.set_defaults(rollback=False, exit_zero=False, run=run, quiet=False)
     if rollback:
         parser.add_argument(
             "--rollback",
@@ -88,13 +90,19 @@ def add(
     return parser
 
 
-def show(run: Run, job: Job) -> int:
-    """Show a plan; nothing is written."""
-    run.report.plan(job.plan)
-    if not job.plan.changes:
+def show(run: Run, plan: Plan, problems: Sequence[HooksError] = ()) -> int:
+    """Show a plan; nothing is written.
+
+    Raises:
+        Problems: There are problems.
+    """
+    run.report.plan(plan)
+    if problems:
+        raise Problems(problems)
+    if not plan.changes:
         return _unchanged(run)
-    run.report.end("changes", f"{run.name}: {len(job.plan.changes)} changes to be made")
-    return CHANGES
+    run.report.end("changes", f"{run.name}: {len(plan.changes)} changes to be made")
+    return DONE if run.arguments.exit_zero else CHANGES
 
 
 def carry_out(run: Run, plan: Callable[[], Job]) -> int:
@@ -102,6 +110,8 @@ def carry_out(run: Run, plan: Callable[[], Job]) -> int:
     with run.lease() as lease:
         job = plan()
         run.report.plan(job.plan)
+        if job.problems:
+            raise Problems(job.problems)
         apply(job.plan, job.cluster, job.gateways, run.report, lease.check)
     if not job.plan.changes:
         return _unchanged(run)

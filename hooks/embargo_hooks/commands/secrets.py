@@ -23,7 +23,7 @@ def add_to(areas: Areas) -> None:
 def _plan(run: Run) -> int:
     job = jobs.secrets(run.config, run.world, run.report)
     run.report.keys(job.keys, said=True)
-    return show(run, job)
+    return show(run, job.plan)
 
 
 def _apply(run: Run) -> int:

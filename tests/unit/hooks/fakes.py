@@ -107,8 +107,8 @@ class FakeCluster:
             self.leases[name] = LeaseState(holder, seconds, version)
             return self.leases[name]
 
-    def warn(self, job: str, message: str) -> None:
-        self.events.append(f"{job}: {message}")
+    def warn(self, about: str, reason: str, message: str) -> None:
+        self.events.append(f"{about}: {reason}: {message}")
 
 
 class Store:

@@ -80,7 +80,9 @@ def test_a_rollback_goes_on_without_vault(
 ) -> None:
     world.fake_vault.refuses = VaultError("Vault login: refused")
     assert main(["secrets", "apply", "--rollback", "--config", str(write(site))], world) == 0
-    assert world.fake_cluster.events == ["embargo-butler-secrets: Vault login: refused"]
+    assert world.fake_cluster.events == [
+        "Job/embargo-butler-secrets: PassedOver: Vault login: refused"
+    ]
     assert "warning: Vault login: refused\n" in capsys.readouterr().out
 
 

@@ -347,8 +347,11 @@ def test_every_problem_at_once(at: Site) -> None:
 
 def test_a_missing_foreign_notification_is_a_problem(made: Site) -> None:
     made.bucket["foreign"] = ["theirs"]
-    with pytest.raises(Problems, match="foreign notification theirs is not there"):
-        made.run()
+    made.store.notifications[BUCKET] = []
+    job = made.job()
+    [problem] = job.problems
+    assert "foreign notification theirs is not there" in str(problem)
+    assert any("to-http" in str(change) for change in job.plan.changes), "the rest is told too"
 
 
 def test_the_address_is_waited_for(at: Site) -> None:

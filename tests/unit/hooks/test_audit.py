@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from embargo_hooks.cli import main
+from embargo_hooks.resources import Topic
+from embargo_hooks.secret import Secret
+from tests.unit.hooks.conftest import Write
+from tests.unit.hooks.fakes import FakeWorld
+
+BUCKET = "rubin-summit"
+Output = pytest.CaptureFixture[str]
+Drift = Callable[[FakeWorld], None]
+
+
+@pytest.fixture
+def endpoint() -> Iterator[socket.socket]:
+    listening = socket.create_server(("127.0.0.1", 0))
+    yield listening
+    listening.close()
+
+
+@pytest.fixture
+def config(
+    site: dict[str, Any], write: Write, world: FakeWorld, endpoint: socket.socket, capsys: Output
+) -> Path:
+    """The site as declared."""
+    attributes = site["bucketConfig"]["topics"][BUCKET]["attributes"]
+    attributes["push-endpoint"] = f"http://127.0.0.1:{endpoint.getsockname()[1]}/notify"
+    file = write(site)
+    for area in ("secrets", "buckets"):
+        assert main([area, "apply", "--config", str(file)], world) == 0
+    capsys.readouterr()
+    return file
+
+
+def audit(config: Path, world: FakeWorld, *more: str) -> int:
+    return main(["audit", "--config", str(config), *more], world)
+
+
+def test_what_is_as_declared_is_said_so(config: Path, world: FakeWorld, capsys: Output) -> None:
+    assert audit(config, world, "--event", "embargo-butler-audit") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "audit: summit: all is as declared"
+    assert world.fake_cluster.events == []
+    assert main(["plan", "--config", str(config)], world) == 0
+
+
+def blanked(world: FakeWorld) -> None:
+    world.store.notifications[BUCKET] = []
+
+
+def elsewhere(world: FakeWorld) -> None:
+    there = world.store.topics[BUCKET]
+    wrong = {**there.attributes, "push-endpoint": Secret("http://127.0.0.1:1/other")}
+    world.store.topics[BUCKET] = Topic(BUCKET, wrong)
+
+
+def granted(world: FakeWorld) -> None:
+    [ours, _] = world.store.policies[BUCKET]
+    world.store.policies[BUCKET] = [{**ours, "Action": ["s3:*"]}]
+
+
+def rotated(world: FakeWorld) -> None:
+    world.fake_vault.documents["site/summit"] = {"redis": "new", "notification": "n"}
+
+
+@pytest.mark.parametrize(
+    ("drift", "told"),
+    [
+        (blanked, "put notification to-http of bucket rubin-summit: new"),
+        (elsewhere, "new generation: endpoint http://127.0.0.1:1/other ->"),
+        (granted, "put policy of bucket rubin-summit"),
+        (rotated, "apply Secret redis"),
+    ],
+)
+def test_drift_is_told_and_nothing_is_written(
+    config: Path, world: FakeWorld, capsys: Output, drift: Drift, told: str
+) -> None:
+    drift(world)
+    written = list(world.store.writes), list(world.fake_cluster.writes)
+    assert audit(config, world, "--event", "embargo-butler-audit") == 2
+    out = capsys.readouterr().out
+    assert told in out
+    assert out.splitlines()[-1].startswith("audit: summit: drifted: ")
+    [event] = world.fake_cluster.events
+    assert event.startswith("CronJob/embargo-butler-audit: Drifted: ")
+    assert told in event
+    assert (world.store.writes, world.fake_cluster.writes) == written
+
+
+def test_an_endpoint_that_does_not_answer_is_drift(
+    config: Path, world: FakeWorld, endpoint: socket.socket, capsys: Output
+) -> None:
+    endpoint.close()
+    assert audit(config, world) == 2
+    said = "warning: topic rubin-summit: its endpoint http://127.0.0.1:"
+    assert said in capsys.readouterr().out
+
+
+def test_a_problem_hides_no_drift(config: Path, world: FakeWorld, capsys: Output) -> None:
+    blanked(world)
+    world.fake_vault.documents["site/summit"] = {"redis": "redis-value"}
+    assert audit(config, world, "--event", "embargo-butler-audit") == 1
+    out = capsys.readouterr().out
+    assert "error: " in out
+    assert "put notification to-http of bucket rubin-summit" in out
+    assert "put notification to-http" in world.fake_cluster.events[0]
+
+
+def test_a_replaced_topic_that_is_left_is_no_drift(
+    config: Path, world: FakeWorld, capsys: Output
+) -> None:
+    assert main(["buckets", "renew", BUCKET, "--config", str(config)], world) == 0
+    assert len(world.store.topics) == 2
+    assert audit(config, world) == 0
