@@ -80,7 +80,11 @@ class EnqueueConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that both jobs are told."""
+    """Everything that the jobs are told.
+
+    Attributes:
+        cron_jobs: The jobs that run between releases, which log in to Vault as well.
+    """
 
     file: str
     environment: str
@@ -93,6 +97,7 @@ class Config:
     deadline: int
     take_over_secrets: frozenset[str] = frozenset()
     retired_secrets: frozenset[str] = frozenset()
+    cron_jobs: tuple[str, ...] = ()
     buckets: BucketConfig | None = field(default=None)
 
     @property
@@ -137,7 +142,9 @@ def parse(root: Node) -> Config:
         ("enqueue", "hooks", "bucketConfig"),
     )
     hooks = root.child("hooks")
-    entries = {} if hooks.value is None else hooks.mapping((), ("deadlineSeconds", "secrets"))
+    entries = (
+        {} if hooks.value is None else hooks.mapping((), ("deadlineSeconds", "secrets", "cronJobs"))
+    )
     deadline = entries["deadlineSeconds"].whole(1) if "deadlineSeconds" in entries else 240
     take_over = hooks.child("secrets").child("takeOver")
     if "secrets" in entries:
@@ -164,6 +171,7 @@ def parse(root: Node) -> Config:
         deadline=deadline,
         take_over_secrets=frozenset(take_over.texts()),
         retired_secrets=frozenset(retired.texts()),
+        cron_jobs=hooks.child("cronJobs").texts(),
         buckets=None
         if buckets.value is None
         else _buckets_parser.parse(buckets, has_enqueue, secrets),

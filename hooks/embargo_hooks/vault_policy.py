@@ -66,7 +66,9 @@ def vault_policy(config: Config) -> VaultPolicy:
         "token_max_ttl": f"{config.deadline + _SPARE_SECONDS}s",
     }
     accounts = [f"{config.fullname}-secrets"]
-    accounts += [f"{config.fullname}-buckets"] if config.buckets else []
+    if config.buckets:
+        accounts += [f"{config.fullname}-buckets", f"{config.fullname}-clean-up"]
+    accounts += [f"{config.fullname}-{name}" for name in config.cron_jobs]
     path, role = "", dict[str, Any]()
     match vault.method:
         case "kubernetes":

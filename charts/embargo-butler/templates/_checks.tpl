@@ -39,6 +39,7 @@
 {{- if and .secret.name (not $stored) }}{{ fail (printf "`vault.auth.secret.name` is %s, but `vault.auth.method` is %s, which logs in with the pod's own token: leave one of both out" .secret.name .method) }}{{ end }}
 {{- if hasKey $secrets .secret.name }}{{ fail (printf "`vault.auth.secret.name` is %s, which `secrets` declares: it is needed to read Vault, so make it beforehand under another name" .secret.name) }}{{ end }}
 {{- end }}
+{{- if and .Values.hooks.audit.enabled (eq .Values.vault.auth.method "wrapped") }}{{ fail "`hooks.audit.enabled` is true, but `vault.auth.method` is wrapped, whose tokens serve one job once: take another method, or set the former to false" }}{{ end }}
 {{- range $name := .Values.hooks.secrets.takeOver }}
 {{- if not (hasKey $secrets $name) }}{{ fail (printf "`hooks.secrets.takeOver` has %s, which `secrets` does not declare: declare it, or leave it out" $name) }}{{ end }}
 {{- end }}

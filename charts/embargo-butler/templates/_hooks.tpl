@@ -1,24 +1,26 @@
-{{/* The two jobs. Each is made of objects of its own with every event, and all but a failed Job are removed again. A hook is a
-     dict: root, name (`secrets` or `buckets`), events. */}}
+{{/* The jobs. Each is made of objects of its own with every event, and all but a finished Job are removed again. A hook is a dict:
+     root, name (of the job), events. What outlives a release's hooks, a CronJob, has the same objects without events. */}}
 
 {{- define "embargo-butler.hookName" -}}
 {{ include "embargo-butler.fullname" .root }}-{{ .name }}
 {{- end }}
 
-{{- /* Metadata of a hook's object. Takes the hook with `weight`; and with `suffix` (to the name) and `keep` (a failed or finished one
-       stays until the next) for Jobs. Equal weights are made in the order of their names, so each kind has one of its own. */}}
+{{- /* Metadata of a hook's object. Takes the hook with `weight`; for Jobs with `suffix` (to the name) and `job` (a failed or finished
+       one stays until the next, unless `passing`). Equal weights are made in the order of their names, so each kind has one of its own. */}}
 {{- define "embargo-butler.hookMetadata" -}}
 name: {{ include "embargo-butler.hookName" . }}{{ .suffix }}
 namespace: {{ .root.Release.Namespace }}
 labels:
   {{- include "embargo-butler.objectLabels" . | nindent 2 }}
+{{- if .events }}
 annotations:
   helm.sh/hook: {{ .events }}
   helm.sh/hook-weight: {{ .weight | quote }}
-  helm.sh/hook-delete-policy: before-hook-creation{{ if not .keep }},hook-succeeded{{ end }}
-  {{- if .keep }}
+  helm.sh/hook-delete-policy: before-hook-creation{{ if or .passing (not .job) }},hook-succeeded{{ end }}
+  {{- if .job }}
   helm.sh/hook-output-log-policy: hook-failed,hook-succeeded
   {{- end }}
+{{- end }}
 {{- end }}
 
 {{- /* ServiceAccount and RoleBinding of a hook; its Role is its own. */}}
@@ -51,57 +53,64 @@ subjects:
 {{- end }}
 
 {{- define "embargo-butler.hookJob" -}}
-{{- $hooks := .root.Values.hooks -}}
-{{- $token := has .root.Values.vault.auth.method (list "kubernetes" "jwt") -}}
 apiVersion: batch/v1
 kind: Job
 metadata:
-  {{- include "embargo-butler.hookMetadata" (merge (dict "weight" 0 "keep" true) .) | nindent 2 }}
+  {{- include "embargo-butler.hookMetadata" (merge (dict "weight" 0 "job" true) .) | nindent 2 }}
 spec:
-  # The program tries again what is worth it, inside a deadline of its own, and says what it waited for; this one is the last resort.
-  backoffLimit: 0
-  activeDeadlineSeconds: {{ add $hooks.deadlineSeconds 30 }}
-  {{- /* A wrapped token is spent by the first pod, so that a second one could not log in. */}}
-  {{- if ne .root.Values.vault.auth.method "wrapped" }}
-  podFailurePolicy:
-    rules:
-      - action: Ignore
-        onPodConditions:
-          - type: DisruptionTarget
-            status: "True"
-  {{- end }}
-  template:
-    {{- $pod := merge (dict "account" (include "embargo-butler.hookName" .) "token" true "values" $hooks) . }}
-    {{- include "embargo-butler.podMetadata" $pod | nindent 4 }}
-    spec:
-      {{- include "embargo-butler.pod" $pod | nindent 6 }}
-      restartPolicy: Never
-      containers:
-        - name: {{ .name }}
-          {{- include "embargo-butler.container" (dict "values" $hooks "tag" .root.Chart.AppVersion) | nindent 10 }}
-          args: [{{ .name }}, apply, --config, /etc/embargo-hooks/config.yaml{{ range .arguments }}, {{ . }}{{ end }}]
-          volumeMounts:
-            - name: config
-              mountPath: /etc/embargo-hooks
-              readOnly: true
-            {{- if $token }}
-            - name: vault-token
-              mountPath: /var/run/secrets/vault
-              readOnly: true
-            {{- end }}
-      volumes:
-        - name: config
-          configMap:
-            name: {{ include "embargo-butler.fullname" .root }}-hooks
-        {{- if $token }}
-        - name: vault-token
-          projected:
-            sources:
-              - serviceAccountToken:
-                  audience: {{ .root.Values.vault.auth.audience }}
-                  expirationSeconds: 600
-                  path: token
-        {{- end }}
+  {{- include "embargo-butler.hookJobSpec" . | nindent 2 }}
+{{- end }}
+
+{{- /* What a job does. Takes the hook with `command` (a list, `NAME apply` if not given), `arguments` (after it) and `config` (the
+       ConfigMap's name after the full name, `hooks` if not given). */}}
+{{- define "embargo-butler.hookJobSpec" -}}
+{{- $hooks := .root.Values.hooks -}}
+{{- $token := has .root.Values.vault.auth.method (list "kubernetes" "jwt") -}}
+{{- $command := .command | default (list .name "apply") -}}
+# The program tries again what is worth it, inside a deadline of its own, and says what it waited for; this one is the last resort.
+backoffLimit: 0
+activeDeadlineSeconds: {{ add $hooks.deadlineSeconds 30 }}
+{{- /* A wrapped token is spent by the first pod, so that a second one could not log in. */}}
+{{- if ne .root.Values.vault.auth.method "wrapped" }}
+podFailurePolicy:
+  rules:
+    - action: Ignore
+      onPodConditions:
+        - type: DisruptionTarget
+          status: "True"
+{{- end }}
+template:
+  {{- $pod := merge (dict "account" (include "embargo-butler.hookName" .) "token" true "values" $hooks) . }}
+  {{- include "embargo-butler.podMetadata" $pod | nindent 2 }}
+  spec:
+    {{- include "embargo-butler.pod" $pod | nindent 4 }}
+    restartPolicy: Never
+    containers:
+      - name: {{ .name }}
+        {{- include "embargo-butler.container" (dict "values" $hooks "tag" .root.Chart.AppVersion) | nindent 8 }}
+        args: [{{ join ", " $command }}, --config, /etc/embargo-hooks/config.yaml{{ range .arguments }}, {{ . }}{{ end }}]
+        volumeMounts:
+          - name: config
+            mountPath: /etc/embargo-hooks
+            readOnly: true
+          {{- if $token }}
+          - name: vault-token
+            mountPath: /var/run/secrets/vault
+            readOnly: true
+          {{- end }}
+    volumes:
+      - name: config
+        configMap:
+          name: {{ include "embargo-butler.fullname" .root }}-{{ .config | default "hooks" }}
+      {{- if $token }}
+      - name: vault-token
+        projected:
+          sources:
+            - serviceAccountToken:
+                audience: {{ .root.Values.vault.auth.audience }}
+                expirationSeconds: 600
+                path: token
+      {{- end }}
 {{- end }}
 
 {{- /* A Role's rule to read what the jobs log in with, where a Secret holds it. */}}
@@ -125,4 +134,51 @@ spec:
   resources: [leases]
   resourceNames: [{{ include "embargo-butler.fullname" . }}-hooks]
   verbs: [get, update]
+{{- end }}
+
+{{- /* Rules to look at what topics are made of, and at the inventory of what was made. */}}
+{{- define "embargo-butler.bucketRules" -}}
+{{- $fullname := include "embargo-butler.fullname" . -}}
+{{- with include "embargo-butler.bucketSecrets" . -}}
+# The Secrets that topics and policies are templated with.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames:
+    {{- . | nindent 4 }}
+  verbs: [get]
+{{ end -}}
+{{- if eq .Values.enqueue.mode "webhook" -}}
+# The address that the object store announces to, and whether a pod is ready behind it.
+- apiGroups: [""]
+  resources: [services]
+  resourceNames: [{{ $fullname }}-enqueue]
+  verbs: [get]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list]
+{{ end -}}
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [{{ $fullname }}-inventory]
+  verbs: [get]
+{{- end }}
+
+{{- /* Rules to write the inventory, which outlives the release. */}}
+{{- define "embargo-butler.inventoryRules" -}}
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [create]
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [{{ include "embargo-butler.fullname" . }}-inventory]
+  verbs: [get, patch]
+{{- end }}
+
+{{- /* The bucket configuration as far as the jobs are to know of it, as JSON: nothing where `hooks.buckets` is off; where it is
+       plan, an uninstall writes as little as the other jobs. */}}
+{{- define "embargo-butler.buckets" -}}
+{{- if and .Values.bucketConfig (ne .Values.hooks.buckets "off") }}
+{{- $over := ternary (dict "onUninstall" "keep") dict (eq .Values.hooks.buckets "plan") }}
+{{- merge $over .Values.bucketConfig | toJson }}
+{{- end }}
 {{- end }}

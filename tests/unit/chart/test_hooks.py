@@ -83,7 +83,7 @@ def test_rights_are_there_for_each_event_only(
 
 def test_config_is_there_for_all_events(summit: dict[str, Manifest]) -> None:
     found = hook_annotations(summit["ConfigMap/embargo-butler-hooks"])
-    assert found["hook"] == f"{PRE},pre-rollback,{POST},post-rollback"
+    assert found["hook"] == f"{PRE},pre-rollback,{POST},post-rollback,post-delete"
     assert found["hook-weight"] == "-10"
 
 
@@ -125,6 +125,39 @@ def test_rights_of_the_buckets_job(summit: dict[str, Manifest]) -> None:
         ("events", "create", "*"),
         *LEASE,
     }
+
+
+def test_rights_of_the_clean_up(summit: dict[str, Manifest]) -> None:
+    names = ("redis", "notification", "db-auth", "db-env", "s3")
+    assert rights(summit["Role/embargo-butler-clean-up"]) == {
+        *(("secrets", verb, name) for verb in ("get", "delete") for name in names),
+        ("configmaps", "create", "*"),
+        ("configmaps", "get", "embargo-butler-inventory"),
+        ("configmaps", "patch", "embargo-butler-inventory"),
+        *LEASE,
+    }
+
+
+def test_the_audit_may_look_at_what_it_audits_and_outlives_the_hooks() -> None:
+    found = render("summit", {"hooks": {"audit": {"enabled": True}}})
+    assert rights(found["Role/embargo-butler-audit"]) == {
+        *(
+            ("secrets", "get", name)
+            for name in ("redis", "notification", "db-auth", "db-env", "s3")
+        ),
+        ("services", "get", "embargo-butler-enqueue"),
+        ("endpointslices", "list", "*"),
+        ("configmaps", "get", "embargo-butler-inventory"),
+        ("events", "create", "*"),
+    }
+    ours = [name for name in found if name.endswith("/embargo-butler-audit")]
+    kinds = ("ServiceAccount", "Role", "RoleBinding", "ConfigMap", "CronJob")
+    assert sorted(ours) == sorted(f"{kind}/embargo-butler-audit" for kind in kinds)
+    assert all("annotations" not in found[name]["metadata"] for name in ours)
+    assert (
+        found["ConfigMap/embargo-butler-audit"]["data"]
+        == found["ConfigMap/embargo-butler-hooks"]["data"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -252,7 +285,7 @@ def test_nothing_declared_no_job(values: dict[str, Any], gone: str) -> None:
     hooks = {name: one for name, one in found.items() if "annotations" in one["metadata"]}
     assert not [name for name in hooks if f"-{gone}" in name]
     events = hook_annotations(found["ConfigMap/embargo-butler-hooks"])["hook"]
-    assert ("post" if gone == "buckets" else "pre") not in events
+    assert ("post-install" if gone == "buckets" else "pre-install") not in events.split(",")
 
 
 def test_kafka_mode_needs_no_service() -> None:

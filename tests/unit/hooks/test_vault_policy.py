@@ -38,11 +38,17 @@ path "auth/token/revoke-self" {
     assert policy.role["bound_service_account_names"] == [
         "embargo-butler-secrets",
         "embargo-butler-buckets",
+        "embargo-butler-clean-up",
     ]
     assert policy.role["bound_service_account_namespaces"] == ["summit"]
     assert policy.role["audience"] == "vault"
     assert policy.role["token_no_default_policy"] is True
     assert policy.role["token_ttl"] == "300s"
+
+
+def test_jobs_between_releases_log_in_too(site: dict[str, Any], write: Write) -> None:
+    site["hooks"]["cronJobs"] = ["audit"]
+    assert made(site, write).role["bound_service_account_names"][-1] == "embargo-butler-audit"
 
 
 def test_no_buckets_no_account_for_them(site: dict[str, Any], write: Write) -> None:
