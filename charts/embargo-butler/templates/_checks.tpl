@@ -26,6 +26,10 @@
 {{- range $name, $_ := include "embargo-butler.given" .Values.existingSecrets | fromJson }}
 {{- if hasKey $secrets $name }}{{ fail (printf "Secret %s is in `secrets` and in `existingSecrets`: it is either copied from Vault or left to somebody else, so leave one of both out" $name) }}{{ end }}
 {{- end }}
+{{- with .Values.presence }}
+{{- if and .enabled .askedBy (ne .service.type "LoadBalancer") }}
+{{- fail (printf "`presence.askedBy` is %s, but `presence.service.type` is %s, which nobody outside of the cluster reaches: set the type to LoadBalancer, or leave the former empty" .askedBy .service.type) }}{{ end }}
+{{- end }}
 {{- include "embargo-butler.checkHooks" . }}
 {{- include "embargo-butler.checkBuckets" . }}
 {{- end }}
@@ -87,7 +91,6 @@
 {{- if ne .type "LoadBalancer" }}
 {{- if .address }}{{ fail (printf "`%s.service.address` is %s, but `%s.service.type` is %s: only a LoadBalancer has an address of its own, so leave one of both out" $.name .address $.name .type) }}{{ end }}
 {{- if .sourceRanges }}{{ fail (printf "`%s.service.sourceRanges` is given, but `%s.service.type` is %s: only a LoadBalancer is closed to others, so leave one of both out" $.name $.name .type) }}{{ end }}
-{{- if eq $.name "presence" }}{{ fail (printf "`presence.enabled` is true, but `presence.service.type` is %s, so Prompt Processing cannot reach it: set the type to LoadBalancer, or enabled to false" .type) }}{{ end }}
 {{- else if not (or .pool .address .annotations) }}
 {{- fail (printf "`%s.service.type` is LoadBalancer, but neither `%s.service.pool` nor `%s.service.address` says which address others depend on: name one" $.name $.name $.name) }}{{ end }}
 {{- end }}

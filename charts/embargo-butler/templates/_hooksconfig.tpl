@@ -15,11 +15,8 @@ vault:
   {{- with .Values.vault.caBundle }}
   caBundle: {{ toJson . }}
   {{- end }}
-  {{- range $key := list "timeoutSeconds" "retrySeconds" }}
-  {{- $seconds := get $.Values.vault $key }}
-  {{- if not (kindIs "invalid" $seconds) }}
+  {{- range $key, $seconds := include "embargo-butler.given" (pick .Values.vault "timeoutSeconds" "retrySeconds") | fromJson }}
   {{ $key }}: {{ int64 $seconds }}
-  {{- end }}
   {{- end }}
   auth:
     {{- with .Values.vault.auth }}
