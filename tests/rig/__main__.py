@@ -35,7 +35,7 @@ def main() -> int:
                 display,
                 SUMMIT.images(),
                 as_is=arguments.as_is,
-                newer_ceph=arguments.command == "up",
+                for_tests=arguments.command == "up",
             )
             if arguments.command == "demo":
                 with display.step("deploy the chart") as say:

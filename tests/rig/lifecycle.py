@@ -69,14 +69,14 @@ def _build(image: images.Image) -> Callable[[Say], object]:
 
 
 def steps(
-    site_images: tuple[images.Image, ...], loaded: list[str], *, newer_ceph: bool = False
+    site_images: tuple[images.Image, ...], loaded: list[str], *, for_tests: bool = False
 ) -> dict[str, Step]:
     """Return the steps by their names.
 
     Args:
         site_images: The images that containerd is to hold.
         loaded: Gets the names of those that had to be loaded.
-        newer_ceph: Whether the gateways that only the contract suite wants are to run.
+        for_tests: Whether to have too what only the tests want: newer gateways, and newer Helms.
     """
     found = {
         "packages": Step("Debian packages", packages.up),
@@ -104,11 +104,16 @@ def steps(
             ("ceph", "butler", "vault login"),
         ),
     }
-    if newer_ceph:
+    if for_tests:
         newer = {store.name: store for store in gateways.NEWER}
         for name, store in newer.items():
             found[name] = Step(f"Ceph {store.major} gateway", store.up, ("packages", "network"))
         found["gateways"] = Step("contract's gateways", gateways.describe, ("ceph", *newer))
+        # After those that the whole site waits for.
+        after = ("cluster programs", "vault program")
+        for each in binaries.HELMS:
+            building = functools.partial(binaries.helm, each)
+            found[f"helm {each}"] = Step(f"build Helm {each}", building, after)
     for image in site_images:
         short = image.name.rpartition("/")[2]
         # Built as soon as the tools are there; loaded when containerd is.
@@ -125,7 +130,7 @@ def up(
     site_images: tuple[images.Image, ...],
     *,
     as_is: bool = False,
-    newer_ceph: bool = False,
+    for_tests: bool = False,
 ) -> list[str]:
     """Bring the site up; what is right stays as it is, what is missing or broken is mended.
 
@@ -133,7 +138,7 @@ def up(
         display: Where progress is shown.
         site_images: The images that containerd is to hold.
         as_is: Keep a site that another state of the rig's sources brought up.
-        newer_ceph: Run the gateways too that only the contract suite wants.
+        for_tests: Have too what only the tests want: newer gateways, and newer Helms.
 
     Returns:
         The names of the images that were not there, or had changed.
@@ -156,7 +161,7 @@ def up(
         cluster.remember_elsewhere()
         _IDENTITY.write_text(ours)
         loaded: list[str] = []
-        _run_all(display, steps(site_images, loaded, newer_ceph=newer_ceph))
+        _run_all(display, steps(site_images, loaded, for_tests=for_tests))
         return loaded
 
 

@@ -24,7 +24,7 @@ def printed(shown: Display) -> str:
 
 
 def test_every_step_waits_for_steps_that_exist() -> None:
-    steps = lifecycle.steps(SUMMIT.images(), [], newer_ceph=True)
+    steps = lifecycle.steps(SUMMIT.images(), [], for_tests=True)
     assert {name for step in steps.values() for name in step.after} <= set(steps)
 
 
