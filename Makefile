@@ -1,7 +1,8 @@
 # The short forms of what people do here. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test lint types unit chart docs requirements
+.PHONY: help demo demo-down check test lint types unit chart docs requirements \
+    environments plan diff apply status rollback unlock
 
 export EMBARGO_BUTLER_CACHE ?= $(HOME)/.cache/embargo-butler
 
@@ -15,6 +16,11 @@ export PYTHONDONTWRITEBYTECODE := 1
 export UV_CACHE_DIR := $(EMBARGO_BUTLER_CACHE)/uv
 export PIP_CACHE_DIR := $(EMBARGO_BUTLER_CACHE)/pip
 
+# What an operator may add to a verb: ENV=summit VALUES="more.yaml" YES=1 TAKE_OVER=1 REVISION=7 OUTPUT=json.
+OPERATOR = PYTHONPATH=hooks $(PYTHON) -m embargo_operator
+OPTIONS = $(addprefix --values ,$(VALUES)) $(if $(YES),--yes) $(if $(TAKE_OVER),--take-over) \
+    $(addprefix --revision ,$(REVISION)) $(addprefix --output ,$(OUTPUT))
+
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
@@ -23,6 +29,28 @@ demo: $(READY) ## bring up a real site on this machine and send an exposure thro
 
 demo-down: $(READY) ## take that site away, without a trace but the cache
 	@$(PYTHON) -m tests.rig down
+
+environments: $(READY) ## list the environments: cluster, namespace, tags, replicas
+	@$(OPERATOR) environments $(OPTIONS)
+
+# Exit status 2 says that there are changes, which is no failure here.
+plan: $(READY) ## ENV=...: what an apply would change in Kubernetes, in Secrets and in buckets
+	@$(OPERATOR) plan "$(ENV)" $(OPTIONS) || [ $$? = 2 ]
+
+diff: $(READY) ## ENV=...: what an apply would change in Kubernetes
+	@$(OPERATOR) diff "$(ENV)" $(OPTIONS) || [ $$? = 2 ]
+
+apply: $(READY) ## ENV=...: show the diff, ask, install or upgrade
+	@$(OPERATOR) apply "$(ENV)" $(OPTIONS)
+
+status: $(READY) ## ENV=...: the release and its pods; fails when something is not well
+	@$(OPERATOR) status "$(ENV)" $(OPTIONS)
+
+rollback: $(READY) ## ENV=... [REVISION=...]: show the diff, ask, go back to an earlier revision
+	@$(OPERATOR) rollback "$(ENV)" $(OPTIONS)
+
+unlock: $(READY) ## ENV=...: free a release that a killed Helm left pending
+	@$(OPERATOR) unlock "$(ENV)" $(OPTIONS)
 
 check: lint types unit chart ## all that needs no site, in under two minutes
 
@@ -52,7 +80,8 @@ requirements: $(READY) ## pin the newest versions of what pyproject.toml names
 	uv pip compile pyproject.toml --extra check --extra operator --extra rig --python-version 3.11 \
 	    --upgrade --no-emit-index-url --no-annotate --no-header -o tests/requirements.txt
 
-$(READY): tests/requirements.txt
+# Its name has the hash of what it is made from, so being there is enough, however old.
+$(READY):
 	@echo "preparing Python in $(VENV)"
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "python3 is $$(python3 --version 2>&1): 3.11 or newer is needed" >&2; exit 1; }

@@ -125,6 +125,40 @@ class VaultLogin:
                 "not-kv2",
             ) from None
 
+    def wrapped_token(self, policy: str, lifetime: str, name: str) -> Secret:
+        """Return a response-wrapped token that has one policy and no other right.
+
+        Args:
+            policy: The policy.
+            lifetime: Of the token, and of what it is wrapped in: `30m`.
+            name: What Vault's audit log calls it.
+
+        Raises:
+            VaultError: This login may not make it.
+        """
+        what = f"Vault token with policy {policy}"
+
+        def call() -> Any:
+            return self._client.auth.token.create(
+                policies=[policy],
+                no_default_policy=True,
+                renewable=False,
+                ttl=lifetime,
+                explicit_max_ttl=lifetime,
+                display_name=name,
+                wrap_ttl=lifetime,
+            )
+
+        try:
+            return Secret(self._ask(what, call)["wrap_info"]["token"])
+        except exceptions.VaultError as error:
+            said = ", ".join(map(str, error.errors or ())) or "refused"
+            raise VaultError(
+                f"{what}: {said.strip()}; your own login needs this policy (`embargo-hooks "
+                "vault-policy` prints it) and `update` on auth/token/create",
+                "forbidden",
+            ) from None
+
     def _ask(self, what: str, call: Callable[[], Answer], again: bool = True) -> Answer:
         """Call, and again with growing pauses while Vault is only busy or out of order.
 

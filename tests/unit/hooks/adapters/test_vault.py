@@ -283,3 +283,31 @@ def test_people_bring_their_own_token_which_stays_theirs(
             vault.read("p")
         (call,) = server.calls
         assert call.request.headers["X-Vault-Token"] == "mine"
+
+
+def test_a_wrapped_token_has_one_policy_and_an_end(
+    server: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAULT_TOKEN", "operators")
+    server.post(f"{URL}/auth/token/create", json={"wrap_info": {"token": "w-1"}})
+    with VaultLogin(using("token")) as vault:
+        assert vault.wrapped_token("butler", "30m", "secrets").reveal() == b"w-1"
+    (asked,) = (call.request for call in server.calls)  # and the operator's own login lives on
+    assert asked.headers["X-Vault-Wrap-TTL"] == "30m"
+    wanted = {"policies": ["butler"], "no_default_policy": True, "renewable": False}
+    wanted |= {"ttl": "30m", "explicit_max_ttl": "30m"}
+    assert wanted.items() <= json.loads(asked.body or "").items()
+
+
+def test_a_login_that_may_not_make_wrapped_tokens(
+    server: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAULT_TOKEN", "operators")
+    refusal = {"errors": ["permission denied"]}
+    server.post(f"{URL}/auth/token/create", status=403, json=refusal)
+    with pytest.raises(VaultError) as error, VaultLogin(using("token")) as vault:
+        vault.wrapped_token("butler", "30m", "secrets")
+    assert str(error.value) == (
+        "Vault token with policy butler: permission denied; your own login needs this policy "
+        "(`embargo-hooks vault-policy` prints it) and `update` on auth/token/create"
+    )

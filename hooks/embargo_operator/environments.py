@@ -1,0 +1,119 @@
+"""The environments, as `values/` and `bucket-config/` declare them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from embargo_hooks import _yaml
+from embargo_hooks.errors import ConfigError
+
+CHART = Path("charts/embargo-butler")
+_COMPONENTS = ("redis", "enqueue", "ingest", "idle", "presence")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment.
+
+    Attributes:
+        name: Its name, and that of its release.
+        cluster: The virtual cluster that it lives in.
+        namespace: Its namespace there.
+        images: The tag (or digest) of each component that it has.
+        replicas: The number of ingest's pods; None where the manifest leaves it to others.
+        files: Its values files, in the order in which Helm is given them.
+    """
+
+    name: str
+    cluster: str
+    namespace: str
+    images: Mapping[str, str]
+    replicas: int | None
+    files: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Return it for programs."""
+        return asdict(self)
+
+
+def all_of(project: Path) -> list[Environment]:
+    """Read every environment.
+
+    Raises:
+        ConfigError: The folder is not the project's, or a file of it is not as it should be.
+    """
+    names = sorted(path.stem for path in (project / "values").glob("*.yaml"))
+    if not names or not (project / CHART).is_dir():
+        raise ConfigError(
+            f"{project.resolve()}: has no {CHART} and values/*.yaml; "
+            "call this in the folder of the project"
+        )
+    defaults = _load(project / CHART / "values.yaml")
+    return [_read(project, name, defaults) for name in names]
+
+
+def find(project: Path, name: str) -> Environment:
+    """Return an environment by its name.
+
+    Raises:
+        ConfigError: There is none of that name; the nearest names are told.
+    """
+    there = {environment.name: environment for environment in all_of(project)}
+    if name in there:
+        return there[name]
+    known = f"there are: {', '.join(there)}"
+    if not name:
+        raise ConfigError(f"which environment (ENV=NAME)? {known}")
+    near = " or ".join(difflib.get_close_matches(name, there))
+    meant = f"did you mean {near}? " if near else ""
+    raise ConfigError(f"there is no environment {name!r}: {meant}{known}")
+
+
+def table(environments: list[Environment]) -> list[str]:
+    """Return the environments as the lines of a table."""
+    head = ("ENVIRONMENT", "CLUSTER", "NAMESPACE", *map(str.upper, _COMPONENTS), "REPLICAS")
+    rows = [head]
+    for each in environments:
+        tags = (each.images.get(name, "-") for name in _COMPONENTS)
+        replicas = "as scaled" if each.replicas is None else str(each.replicas)
+        rows.append((each.name, each.cluster, each.namespace, *tags, replicas))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _read(project: Path, name: str, defaults: Mapping[str, Any]) -> Environment:
+    files = (f"values/{name}.yaml", f"bucket-config/{name}.yaml")
+    values = _load(project / files[0])
+    try:
+        components = {each: {**defaults[each], **values.get(each, {})} for each in _COMPONENTS}
+        return Environment(
+            name=name,
+            cluster=values["cluster"],
+            namespace=values["namespace"],
+            images={
+                each: component["image"].get("digest") or component["image"]["tag"]
+                for each, component in components.items()
+                if component.get("enabled", True)
+            },
+            replicas=components["ingest"]["replicas"],
+            files=tuple(file for file in files if (project / file).exists()),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{files[0]}: is missing or not as it should be: {error}") from None
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        found = _yaml.read(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    return dict(found or {})

@@ -1,0 +1,45 @@
+"""What the hook jobs would do: their own plans, read from here with the operator's Vault token."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from embargo_operator.programs import Run
+
+
+def as_operator(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a job's configuration with the operator's login in place of the job's own."""
+    ours = copy.deepcopy(dict(config))
+    ours["vault"]["auth"] = {"method": "token"}
+    return ours
+
+
+def areas(config: Mapping[str, Any]) -> list[str]:
+    """Return the names of the jobs that there are."""
+    return [
+        *(["secrets"] if config.get("secrets") else []),
+        *(["buckets"] if config.get("bucketConfig") else []),
+    ]
+
+
+def plan(config: Mapping[str, Any], area: str, output: str, run: Run) -> tuple[int, str]:
+    """Run one job's plan, which only reads.
+
+    Args:
+        config: What the job is told.
+        area: The job, `secrets` or `buckets`.
+        output: `text` or `json`.
+        run: Runs a program.
+
+    Returns:
+        The exit code (0 nothing to do, 2 changes, 1 a problem), and what it said.
+    """
+    words = (sys.executable, "-m", "embargo_hooks", area, "plan")
+    text = yaml.safe_dump(as_operator(config))
+    done = run((*words, "--config", "/dev/stdin", "--output", output), text)
+    return done.status, done.out or done.err

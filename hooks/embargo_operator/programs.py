@@ -1,0 +1,135 @@
+"""helm and kubectl, each told the kube context, so that switching it meanwhile changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from embargo_hooks.errors import HooksError
+from embargo_operator.context import Context
+
+
+class ProgramError(HooksError):
+    """helm or kubectl is missing, or failed."""
+
+    kind = "program"
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a program ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[[Sequence[str], str], Done]
+"""Runs a program with a text for its standard input, to its end."""
+
+_TIMEOUT_SECONDS = 120
+
+
+def run(words: Sequence[str], stdin: str = "") -> Done:
+    """Run a program to its end.
+
+    Raises:
+        ProgramError: It is not there, or took too long.
+    """
+    try:
+        done = subprocess.run(
+            words, input=stdin, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS
+        )
+    except FileNotFoundError:
+        raise ProgramError(f"{words[0]} is not there: install it, or put it on PATH") from None
+    except subprocess.TimeoutExpired:
+        raise ProgramError(
+            f"`{' '.join(words[:4])} ...` took longer than {_TIMEOUT_SECONDS} s; does the cluster "
+            "answer (`kubectl get --raw /readyz`)?"
+        ) from None
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+class Programs:
+    """helm and kubectl for one release in one namespace of one cluster."""
+
+    def __init__(self, release: str, namespace: str, run: Run = run) -> None:
+        """Find out the current kube context.
+
+        Args:
+            release: The release.
+            namespace: Its namespace.
+            run: Runs a program.
+
+        Raises:
+            ProgramError: There is no current context.
+        """
+        self.release = release
+        self.namespace = namespace
+        self.run = run
+        self.helm_program = os.environ.get("HELM") or shutil.which("helm") or "helm"
+        done = run(("kubectl", "config", "view", "--minify", "-o", "json"), "")
+        if done.status:
+            raise ProgramError(f"no current kube context: {done.err.strip()}")
+        found = json.loads(done.out)
+        server = found["clusters"][0]["cluster"]["server"]
+        self.context = Context(found["current-context"], server)
+
+    def helm_words(self, *words: str) -> tuple[str, ...]:
+        """Return a command for helm, with context and namespace."""
+        where = ("--kube-context", self.context.name, "--namespace", self.namespace)
+        return (self.helm_program, *words, *where)
+
+    def helm(self, *words: str, stdin: str = "") -> str:
+        """Run helm and return what it printed.
+
+        Raises:
+            ProgramError: It failed.
+        """
+        return _output(self.run(self.helm_words(*words), stdin), f"helm {' '.join(words[:2])}")
+
+    def kubectl(self, *words: str, stdin: str = "") -> str:
+        """Run kubectl and return what it printed.
+
+        Raises:
+            ProgramError: It failed.
+        """
+        return _output(self.kubectl_done(*words, stdin=stdin), f"kubectl {' '.join(words[:2])}")
+
+    def kubectl_done(self, *words: str, stdin: str = "") -> Done:
+        """Run kubectl, and tell also how it failed."""
+        where = ("--context", self.context.name, "--namespace", self.namespace)
+        return self.run(("kubectl", *words, *where), stdin)
+
+    def objects(self, *words: str, stdin: str = "") -> list[dict[str, Any]]:
+        """Return the objects that `kubectl get` finds; those that are not there are left out.
+
+        Raises:
+            ProgramError: It failed.
+        """
+        text = self.kubectl("get", *words, "--ignore-not-found", "-o", "json", stdin=stdin)
+        found = json.loads(text) if text.strip() else {"items": []}
+        return list(found["items"]) if "items" in found else [found]
+
+    def helm_major(self) -> int:
+        """Return the major version of helm.
+
+        Raises:
+            ProgramError: It does not tell it.
+        """
+        said = self.helm("version", "--template", "{{.Version}}")
+        try:
+            return int(said.strip().removeprefix("v").partition(".")[0])
+        except ValueError:
+            raise ProgramError(f"{self.helm_program} is no Helm 3 or 4: it is {said!r}") from None
+
+
+def _output(done: Done, what: str) -> str:
+    if done.status:
+        raise ProgramError(f"`{what}` failed: {(done.err or done.out).strip()}")
+    return done.out

@@ -1,0 +1,324 @@
+"""The verbs, with programs that only note what they were asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from embargo_operator import jobs_plan
+from embargo_operator.cli import main
+from tests.rig.site import PROJECT
+from tests.unit.operator.fakes import Fake, history
+
+Output = pytest.CaptureFixture[str]
+SERVICE: dict[str, Any] = {
+    "kind": "Service",
+    "metadata": {
+        "name": "redis",
+        "annotations": {
+            "meta.helm.sh/release-name": "summit",
+            "meta.helm.sh/release-namespace": "summit",
+        },
+    },
+    "spec": {"type": "ClusterIP"},
+}
+RENDERED = yaml.safe_dump({"kind": "Service", "metadata": {"name": "redis"}, "spec": {}})
+CONFLICT = 'error: Apply failed with 1 conflict: conflict with "me" using v1: .spec.type\n'
+IMMUTABLE = 'The Service "redis" is invalid: spec.clusterIP: field is immutable\n'
+PENDING = ("deployed", "pending-upgrade")
+
+
+def workload(ready: int, old: int = 0) -> dict[str, Any]:
+    found = {"observedGeneration": 1, "readyReplicas": ready + old}
+    found |= {"replicas": 2 + old, "updatedReplicas": 2}
+    metadata = {"name": "embargo-butler-ingest", "generation": 1}
+    return {"kind": "Deployment", "metadata": metadata, "spec": {"replicas": 2}, "status": found}
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
+    """One Service is deployed, and an upgrade would leave it as it is."""
+    made = Fake()
+    made.says("helm history", history("superseded", "deployed"))
+    made.says("helm template", RENDERED)
+    made.says("helm get manifest", RENDERED)
+    made.says("kubectl get namespace", {"kind": "Namespace"})
+    made.says("kubectl get -f", [SERVICE])
+    made.says("kubectl apply", SERVICE)
+    return made
+
+
+def run(fake: Fake, *words: str, ask: Callable[[str], str] = lambda _: "summit") -> int:
+    return main([*words, "--project", str(PROJECT)], fake.programs, ask)
+
+
+def writes(fake: Fake) -> list[str]:
+    """Return all that is no mere question."""
+    asked = ("helm history", "helm template", "helm get", "helm version", "kubectl get")
+    found = [command for command, _ in fake.asked if not command.startswith(asked)]
+    return [each for each in found if "--dry-run=server" not in each and " config " not in each]
+
+
+def test_environments(capsys: Output) -> None:
+    assert main(["environments", "--output", "json", "--project", str(PROJECT)]) == 0
+    found = {each["name"]: each for each in json.loads(capsys.readouterr().out)["environments"]}
+    assert len(found) == 8
+    assert found["pp-dev"]["cluster"] == "usdf-embargo-dmz-dev"
+    assert found["pp-dev"]["namespace"] == "autoingest"
+    assert found["sts"]["replicas"] == 20
+    assert found["summit-new"]["images"] == {
+        "redis": "7.4.4",
+        "enqueue": "1.6.1",
+        "ingest": "1.6.1",
+        "idle": "1.3.3",
+        "presence": "1.3.3",
+    }
+    assert "presence" not in found["bts"]["images"]
+    assert main(["environments", "--project", str(PROJECT)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:3] == ["ENVIRONMENT", "CLUSTER", "NAMESPACE"]
+    assert "tts          usdf-embargo-dmz      tts" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("sumit", "there is no environment 'sumit': did you mean summit or "),
+        ("", "which environment (ENV=NAME)? there are: bts, lfa, "),
+        ("../values", "there is no environment '../values': there are: bts"),
+    ],
+)
+def test_an_unknown_environment(fake: Fake, name: str, said: str, capsys: Output) -> None:
+    assert run(fake, "apply", name) == 1
+    assert said in capsys.readouterr().err
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize("verb", ["plan", "diff", "apply", "status", "rollback", "unlock"])
+def test_another_cluster_is_not_even_asked(verb: str, capsys: Output) -> None:
+    fake = Fake(cluster="usdf-embargo-dmz-dev")
+    assert run(fake, verb, "summit", "--yes") == 1
+    assert "the kube context usdf-embargo-dmz-dev leads to" in capsys.readouterr().err
+    assert [command.split()[:2] for command, _ in fake.asked] == [["kubectl", "config"]]
+
+
+def test_nothing_to_change(fake: Fake, capsys: Output) -> None:
+    assert run(fake, "diff", "summit") == 0
+    assert "0 of 1 objects would change" in capsys.readouterr().out
+    assert writes(fake) == []
+
+
+def test_a_change_is_shown(fake: Fake, capsys: Output) -> None:
+    fake.says("kubectl apply", SERVICE | {"spec": {"type": "LoadBalancer"}})
+    assert run(fake, "diff", "summit") == 2
+    shown = capsys.readouterr().out
+    assert "-  type: ClusterIP\n" in shown
+    assert "+  type: LoadBalancer\n" in shown
+    assert run(fake, "diff", "summit", "--output", "json") == 2
+    found = json.loads(capsys.readouterr().out)["objects"][0]
+    assert (found["kind"], found["name"], found["change"]) == ("Service", "redis", "changed")
+
+
+def test_before_the_first_apply_all_is_new(fake: Fake, capsys: Output) -> None:
+    fake.says("helm history", "", "Error: release: not found")
+    fake.says("kubectl get namespace", "")
+    assert run(fake, "diff", "summit") == 2
+    assert capsys.readouterr().out.startswith("Service redis: new\n")
+
+
+def test_what_the_chart_no_longer_has_is_removed_unless_it_is_kept(
+    fake: Fake, capsys: Output
+) -> None:
+    claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": "c", "annotations": {}}}
+    kept = {"annotations": {"helm.sh/resource-policy": "keep"}, "name": "k"}
+    old = [claim, claim | {"metadata": kept}]
+    fake.says("helm get manifest", f"{RENDERED}---\n{yaml.safe_dump_all(old)}")
+    fake.says("kubectl get -f", [SERVICE, *old])
+    assert run(fake, "diff", "summit") == 2
+    shown = capsys.readouterr().out
+    assert "PersistentVolumeClaim c: removed\n" in shown
+    assert "PersistentVolumeClaim k: kept\n" in shown
+    assert "1 of 3 objects would change" in shown
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (CONFLICT, "others have made or changed Service redis"),
+        (IMMUTABLE, "Service redis cannot change so on a running object, nothing was done"),
+    ],
+)
+def test_apply_stops_before_what_helm_would_stop_at(
+    fake: Fake, refusal: str, said: str, capsys: Output
+) -> None:
+    fake.says("kubectl apply", "", refusal)
+    if refusal is CONFLICT:
+        where = "--context usdf-embargo-dmz --namespace summit"
+        forced = "--server-side --dry-run=server --field-manager=helm -o json --force-conflicts"
+        fake.says(f"kubectl apply -f - {forced} {where}", SERVICE)
+    assert run(fake, "apply", "summit", "--yes") == 1
+    assert said in capsys.readouterr().err
+    assert writes(fake) == []
+
+
+def test_a_field_that_helm_itself_has_set_is_no_conflict(fake: Fake, capsys: Output) -> None:
+    fake.says("kubectl apply", "", CONFLICT.replace('"me"', '"helm"'))
+    where = "--context usdf-embargo-dmz --namespace summit"
+    forced = "--server-side --dry-run=server --field-manager=helm -o json --force-conflicts"
+    fake.says(f"kubectl apply -f - {forced} {where}", SERVICE | {"spec": {"type": "NodePort"}})
+    assert run(fake, "diff", "summit") == 2
+    shown = capsys.readouterr().out
+    assert "+  type: NodePort" in shown
+    assert "conflict" not in shown
+
+
+def test_what_is_not_the_releases_is_told(fake: Fake, capsys: Output) -> None:
+    fake.says("kubectl get -f", [SERVICE | {"metadata": {"name": "redis"}}])
+    assert run(fake, "apply", "summit", "--yes") == 1
+    told = capsys.readouterr()
+    assert "not this release's but made without Helm" in told.out
+    assert "TAKE_OVER=1" in told.err
+
+
+def nobody(_: str) -> str:
+    raise EOFError
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [(nobody, "YES=1 (--yes) goes on unasked"), (lambda _: "no", "not confirmed")],
+)
+@pytest.mark.parametrize("verb", ["apply", "rollback", "unlock"])
+def test_nothing_is_done_unconfirmed(
+    fake: Fake, verb: str, ask: Callable[[str], str], said: str, capsys: Output
+) -> None:
+    fake.says(
+        "helm history", history("superseded", "pending-upgrade" if verb == "unlock" else "deployed")
+    )
+    assert run(fake, verb, "summit", ask=ask) == 1
+    assert said in capsys.readouterr().err
+    assert writes(fake) == []
+
+
+@pytest.mark.parametrize(
+    ("statuses", "words", "wanted"),
+    [
+        (("superseded", "deployed"), (), 1),
+        (("superseded", "superseded", "failed", "deployed"), (), 2),
+        (("superseded", "deployed", "failed"), (), 2),
+        (("superseded", "deployed"), ("--revision", "2"), 2),
+    ],
+)
+def test_where_a_rollback_goes_back_to(
+    fake: Fake, statuses: tuple[str, ...], words: tuple[str, ...], wanted: int, capsys: Output
+) -> None:
+    fake.says("helm history", history(*statuses))
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return ""
+
+    assert run(fake, "rollback", "summit", *words, ask=ask) == 1
+    assert asked[0].startswith(f"roll back to revision {wanted}: summit (cluster usdf-embargo-dmz)")
+    assert f"helm get manifest summit --revision {wanted} " in "\n".join(fake.commands("helm get"))
+
+
+@pytest.mark.parametrize(
+    ("statuses", "words", "said"),
+    [
+        (("deployed",), (), "summit has no earlier good revision to go back to"),
+        (("deployed",), ("--revision", "9"), "summit has no revision 9; there are: 1"),
+    ],
+)
+def test_a_rollback_to_nowhere(
+    fake: Fake, statuses: tuple[str, ...], words: tuple[str, ...], said: str, capsys: Output
+) -> None:
+    fake.says("helm history", history(*statuses))
+    assert run(fake, "rollback", "summit", *words) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("statuses", "found", "next_step"),
+    [
+        (("pending-install",), "an installation", "no revision is deployed"),
+        (("superseded", *PENDING), "an upgrade", "make rollback ENV=summit REVISION=2"),
+        (("deployed", "pending-rollback"), "a rollback", "make rollback ENV=summit REVISION=1"),
+    ],
+)
+def test_unlock_removes_the_pending_record_alone(
+    fake: Fake, statuses: tuple[str, ...], found: str, next_step: str, capsys: Output
+) -> None:
+    fake.says("helm history", history(*statuses))
+    assert run(fake, "unlock", "summit") == 0
+    told = capsys.readouterr().out
+    number, status = len(statuses), statuses[-1]
+    assert f"revision {number} is {status} since 2026-11-24T00:0{number}:00Z: {found}" in told
+    assert next_step in told
+    labels = f"owner=helm,name=summit,version={number},status={status}"
+    where = "--context usdf-embargo-dmz --namespace summit"
+    assert writes(fake) == [f"kubectl delete secret -l {labels} {where}"]
+
+
+@pytest.mark.parametrize("verb", ["apply", "rollback"])
+def test_nothing_is_begun_while_a_revision_is_pending(
+    fake: Fake, verb: str, capsys: Output
+) -> None:
+    fake.says("helm history", history(*PENDING))
+    assert run(fake, verb, "summit", "--yes") == 1
+    told = capsys.readouterr().err
+    assert "revision 2 is pending-upgrade" in told
+    assert "First: `make unlock ENV=summit`" in told
+    assert writes(fake) == []
+
+
+@pytest.mark.parametrize("status", ["deployed", "failed", "superseded"])
+def test_unlock_leaves_a_release_that_is_not_pending(
+    fake: Fake, status: str, capsys: Output
+) -> None:
+    fake.says("helm history", history("superseded", status))
+    assert run(fake, "unlock", "summit", "--yes") == 0
+    assert "not pending: nothing to do" in capsys.readouterr().out
+    assert writes(fake) == []
+
+
+@pytest.mark.parametrize(
+    ("statuses", "live", "problem"),
+    [
+        (("deployed",), workload(2), ""),
+        (("deployed",), workload(1), "Deployment embargo-butler-ingest: 1 of 2 pods are ready"),
+        (("deployed",), workload(1, old=1), "Deployment embargo-butler-ingest: 1 of 2 pods"),
+        (("deployed", "failed"), workload(2), "revision 2 is failed: Upgrade complete"),
+        (PENDING, workload(2), "`make unlock ENV=summit`"),
+        ((), workload(2), "there is no release summit in namespace summit"),
+    ],
+)
+def test_status_fails_when_something_is_not_well(
+    fake: Fake, statuses: tuple[str, ...], live: dict[str, Any], problem: str, capsys: Output
+) -> None:
+    fake.says("helm history", history(*statuses))
+    fake.says("kubectl get statefulsets,deployments", [live])
+    assert run(fake, "status", "summit", "--output", "json") == bool(problem)
+    found = json.loads(capsys.readouterr().out)
+    assert found["healthy"] == (not problem)
+    assert problem in "".join(found["problems"])
+
+
+def test_the_jobs_plans_are_made_with_the_operators_own_login() -> None:
+    fake = Fake()
+    config = {
+        "environment": "summit",
+        "secrets": {"redis": {}},
+        "vault": {"address": "https://v", "auth": {"method": "wrapped", "secret": {"name": "w"}}},
+    }
+    assert jobs_plan.areas(config) == ["secrets"]
+    jobs_plan.plan(config, "secrets", "text", fake.run)
+    (command, given) = fake.asked[-1]
+    assert command.endswith("-m embargo_hooks secrets plan --config /dev/stdin --output text")
+    assert yaml.safe_load(given)["vault"] == {"address": "https://v", "auth": {"method": "token"}}
+    assert config["vault"]["auth"]["method"] == "wrapped"  # type: ignore[index]
