@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down check test lint types unit chart docs requirements \
-    environments plan diff apply status rollback unlock
+    environments plan diff apply status rollback unlock pin promote
 
 export EMBARGO_BUTLER_CACHE ?= $(HOME)/.cache/embargo-butler
 
@@ -51,6 +51,12 @@ rollback: $(READY) ## ENV=... [REVISION=...]: show the diff, ask, go back to an 
 
 unlock: $(READY) ## ENV=...: free a release that a killed Helm left pending
 	@$(OPERATOR) unlock "$(ENV)" $(OPTIONS)
+
+pin: $(READY) ## ENV=...: write what the image tags mean now, as digests, into the values file
+	@$(OPERATOR) pin "$(ENV)" $(OPTIONS)
+
+promote: $(READY) ## FROM=... TO=...: give an environment the images of another, in its values file
+	@$(OPERATOR) promote "$(TO)" --from "$(FROM)" $(OPTIONS)
 
 check: lint types unit chart ## all that needs no site, in under two minutes
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from embargo_hooks.errors import HooksError
-from embargo_operator import environments
+from embargo_operator import environments, promotion, registry
+from embargo_operator.image_tags import ImageTags
 from embargo_operator.programs import Programs
 from embargo_operator.verbs import DONE, FAILED, MakePrograms, Options, Verbs
 
@@ -45,6 +46,8 @@ def main(
     try:
         if arguments.verb == "environments":
             return _environments(options)
+        if arguments.verb in ("pin", "promote"):
+            return _change_images(arguments, options)
         verbs = Verbs(arguments.environment, options, make, ask)
         verb: Callable[[], int] = getattr(verbs, arguments.verb)
         return verb()
@@ -63,6 +66,26 @@ def _environments(options: Options) -> int:
     return DONE
 
 
+def _change_images(arguments: argparse.Namespace, options: Options) -> int:
+    """Change the images in an environment's values file; nothing is deployed."""
+    environment = environments.find(options.project, arguments.environment)
+    tags = ImageTags(options.project, environment.name)
+    if arguments.verb == "pin":
+        changes = promotion.pinned(tags, registry.digest)
+    else:
+        source = environments.find(options.project, arguments.source)
+        changes = promotion.promoted(ImageTags(options.project, source.name), tags)
+        promotion.refuse_moving(changes, environment)
+    promotion.make(tags, changes)
+    if options.json:
+        document = {"version": 1, "images": [each.document() for each in changes]}
+        print(json.dumps(document, indent=2))
+    else:
+        done = f"{tags.path}: {len(changes)} images changed, nothing deployed"
+        print(*map(str, changes), done, sep="\n")
+    return DONE
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="embargo-operator", description=(__doc__ or "").split("\n")[0]
@@ -70,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("verb", choices=_VERBS, help="what to do")
     parser.add_argument("environment", nargs="?", default="", help="the environment's name")
     parser.add_argument("--values", action="append", default=[], help="one more values file")
+    parser.add_argument("--from", dest="source", default="", help="whose images are promoted")
     parser.add_argument("--revision", type=int, help="where a rollback goes back to")
     parser.add_argument("--yes", action="store_true", help="go on without asking")
     parser.add_argument(
@@ -80,4 +104,4 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_VERBS = ("environments", "plan", "diff", "apply", "status", "rollback", "unlock")
+_VERBS = ("environments", "plan", "diff", "apply", "status", "rollback", "unlock", "pin", "promote")

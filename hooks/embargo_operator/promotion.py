@@ -6,7 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from embargo_hooks.errors import ConfigError
+from embargo_operator.environments import Environment
 from embargo_operator.image_tags import Image, ImageTags
+
+PRODUCTION = "usdf-embargo-dmz"
+"""The cluster whose environments are production (environments' facts)."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,11 @@ class Change:
     def __str__(self) -> str:
         """Return it as a line for the operator."""
         return f"{self.component}: {_short(self.before)} -> {_short(self.after)}"
+
+    def document(self) -> dict[str, str]:
+        """Return it for programs."""
+        both = {"before": str(self.before), "after": str(self.after)}
+        return {"component": self.component, **both}
 
 
 def pinned(tags: ImageTags, digest: Callable[[Image], str]) -> list[Change]:
@@ -58,6 +67,20 @@ def promoted(source: ImageTags, target: ImageTags) -> list[Change]:
             if name in theirs
         },
     )
+
+
+def refuse_moving(changes: list[Change], environment: Environment) -> None:
+    """Keep tags that move away from production, as the chart does.
+
+    Raises:
+        ConfigError: A changed image has neither a version nor a digest.
+    """
+    moving = [f"{each.component} {each.after.tag}" for each in changes if each.after.moves]
+    if moving and environment.cluster == PRODUCTION:
+        raise ConfigError(
+            f"{', '.join(moving)}: no version, may mean another image tomorrow, and "
+            f"{environment.name} is production; pin the other environment first (make pin ENV=...)"
+        )
 
 
 def make(tags: ImageTags, changes: list[Change]) -> None:

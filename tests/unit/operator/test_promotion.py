@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from embargo_hooks.errors import ConfigError
+from embargo_operator.cli import main
 from embargo_operator.image_tags import Image, ImageTags
 from embargo_operator.promotion import make, pinned, promoted
 from embargo_operator.registry import RegistryError, digest
@@ -100,6 +101,33 @@ def test_another_repository_is_refused(project: Path) -> None:
     path.write_text(path.read_text().replace("{tag: 1.6.0", "{repository: mine/enqueue, tag: 1"))
     with pytest.raises(ConfigError, match="mine/enqueue: its tag means something else there"):
         promoted(ImageTags(project, "new"), ImageTags(project, "test"))
+
+
+def test_the_verbs_change_files_only(
+    project: Path, registry: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = "\ncluster: usdf-embargo-dmz\nnamespace: new\n"
+    for name in ("new", "test"):
+        path = project / f"values/{name}.yaml"
+        path.write_text(path.read_text().replace("\n", cluster, 1))
+    words = ("--project", str(project))
+    assert main(["promote", "new", "--from", "test", *words]) == 1
+    assert "enqueue DM-54533: no version, may mean another image" in capsys.readouterr().err
+    assert main(["promote", "test", "--from", "ne", *words]) == 1
+    assert "did you mean new" in capsys.readouterr().err
+    path.write_text(path.read_text().replace("DM-54533", "1.6.1"))
+    assert main(["promote", "new", "--from", "test", *words]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == ["redis: 7.0.15 -> 7.4.4", "enqueue: 1.6.0 -> 1.6.1"]
+    assert said[-1].endswith("new.yaml: 3 images changed, nothing deployed")
+    (project / "values/test.yaml").write_text(
+        "environment: test" + cluster + "redis: {enabled: false, image: {tag: 1.0}}\n"
+        f"enqueue: {{image: {{registry: '{registry}', repository: lsst-dm/enqueue, tag: 1.6.1}}}}\n"
+        "ingest: {enabled: false, image: {tag: 1.0}}\nidle: {enabled: false, image: {tag: 1.0}}\n"
+        "presence: {enabled: false, image: {tag: 1.0}}\n"
+    )
+    assert main(["pin", "test", *words]) == 0
+    assert f"digest: {DIGEST}" in (project / "values/test.yaml").read_text().replace("'", "")
 
 
 @pytest.mark.parametrize("tag", ["1.6.1", "0.99", "0.99.2-w_2023_41", "v1.45.0"])
