@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from embargo_hooks import policy
 from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks.config import Config, EnqueueConfig, VaultPath
 from embargo_hooks.errors import ConfigError, GatewayError, Gathering, KubernetesError
@@ -235,6 +236,18 @@ def missing_foreign(config: BucketConfig, observed: Observed) -> Iterator[Gatewa
                 "somebody else's: tell them, or take it out of "
                 f"bucketConfig.buckets.{name}.foreign"
             )
+
+
+def undeclared_statements(config: BucketConfig, observed: Observed) -> Iterator[str]:
+    """Tell of each statement of others in a policy that is kept here, which nobody has declared."""
+    for name, bucket in config.buckets.items():
+        if bucket.manages_policy and not bucket.take_over:
+            for statement in policy.undeclared(bucket, observed.buckets[name].statements):
+                yield (
+                    f"policy of bucket {name}: its statement {statement} is not declared, and "
+                    "stays; find out who put it there, and declare it under "
+                    f"bucketConfig.buckets.{name}.statements, or take it away"
+                )
 
 
 def _templates(config: BucketConfig) -> list[str]:

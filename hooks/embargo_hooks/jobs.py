@@ -48,6 +48,7 @@ class Job:
         gateways: The object store, by owner.
         keys: The state of every key of the Secrets.
         problems: What stands against carrying it out, though it could be planned.
+        undeclared: What is there, was not declared and is not ours to change.
         topics: Ours that are announced to.
     """
 
@@ -56,6 +57,7 @@ class Job:
     gateways: Mapping[str, Gateway] = field(default_factory=dict)
     keys: tuple[KeyState, ...] = ()
     problems: tuple[HooksError, ...] = ()
+    undeclared: tuple[str, ...] = ()
     topics: tuple[Topic, ...] = ()
 
 
@@ -166,7 +168,14 @@ def object_store(
         renew,
     )
     missing = buckets.missing_foreign(declared, observed)
-    return Job(plan, cluster, gateways, problems=tuple(missing), topics=observed.in_use())
+    return Job(
+        plan,
+        cluster,
+        gateways,
+        problems=tuple(missing),
+        undeclared=tuple(buckets.undeclared_statements(declared, observed)),
+        topics=observed.in_use(),
+    )
 
 
 def clean_up(config: Config, world: World, report: Report) -> Job:

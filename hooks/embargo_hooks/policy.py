@@ -68,6 +68,16 @@ def planned(bucket: BucketSpec, live: Sequence[Statement]) -> list[Statement]:
     return others + [each for each in ours if _canonical(each, named=False) not in said]
 
 
+def undeclared(bucket: BucketSpec, live: Sequence[Statement]) -> list[str]:
+    """Return the statements of others that say what nobody has declared, by their `Sid`."""
+    said = {_canonical(statement, named=False) for statement in declared(bucket)}
+    return [
+        str(statement.get("Sid", "")) or "without a Sid"
+        for statement in without_ours(live)
+        if _canonical(statement, named=False) not in said
+    ]
+
+
 def without_ours(live: Sequence[Statement]) -> list[Statement]:
     """Return everybody else's statements as they are."""
     return [statement for statement in live if not is_ours(statement)]

@@ -60,8 +60,12 @@ class Gateway:
 
     def forget(self, bucket: str, notification: Notification) -> None:
         """Delete a notification and then its topic."""
-        self._signed("DELETE", bucket, notification.id)
+        self.unsubscribe(bucket, notification)
         self._sns.delete_topic(TopicArn=notification.topic)
+
+    def unsubscribe(self, bucket: str, notification: Notification) -> None:
+        """Delete a notification; its topic stays."""
+        self._signed("DELETE", bucket, notification.id)
 
     def _signed(self, method: str, bucket: str, notification: str) -> bytes:
         # A single notification is an extension of the gateway's that S3 clients do not know.

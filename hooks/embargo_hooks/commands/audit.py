@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 
 from embargo_hooks import jobs
 from embargo_hooks.commands._running import CHANGES, DONE, Areas, Run, add, show
@@ -26,44 +27,58 @@ def add_to(areas: Areas) -> None:
     )
 
 
+@dataclass
+class _Found:
+    """Both plans in one, and what stands beside them."""
+
+    plan: Plan = field(default_factory=Plan)
+    problems: list[HooksError] = field(default_factory=list)
+    undeclared: tuple[str, ...] = ()
+    topics: tuple[Topic, ...] = ()
+
+
 def _plan(run: Run) -> int:
-    plan, _, problems = _gathered(run)
-    return show(run, plan, problems)
+    found = _look(run)
+    return show(run, found.plan, found.problems)
 
 
 def _audit(run: Run) -> int:
-    plan, topics, problems = _gathered(run)
-    run.report.plan(plan)
+    found = _look(run)
+    run.report.plan(found.plan)
     run.report.step("connecting to the endpoints of the topics")
-    unanswered = list(silent(topics))
-    for sentence in unanswered:
+    beside = [*found.undeclared, *silent(found.topics)]
+    for sentence in beside:
         run.report.warn(sentence)
-    drifted = [change for change in plan.changes if not isinstance(change.instruction, _TIDYING)]
-    found = [*map(str, problems), *unanswered, *(f"to be mended: {each}" for each in drifted)]
-    if found and run.arguments.event:
-        run.world.cluster().warn(f"CronJob/{run.arguments.event}", "Drifted", "; ".join(found))
-    if problems:
-        raise Problems(problems)
-    if not found:
+    drifted = [
+        f"to be mended: {change}"
+        for change in found.plan.changes
+        if not isinstance(change.instruction, _TIDYING)
+    ]
+    told = [*map(str, found.problems), *beside, *drifted]
+    if told and run.arguments.event:
+        run.world.cluster().warn(f"CronJob/{run.arguments.event}", "Drifted", "; ".join(told))
+    if found.problems:
+        raise Problems(found.problems)
+    if not told:
         run.report.end("unchanged", f"{run.name}: all is as declared")
         return DONE
-    what = f"{len(drifted)} changes to be made, {len(unanswered)} endpoints that do not answer"
+    what = f"{len(drifted)} changes to be made, {len(beside)} findings beside them"
     run.report.end("changes", f"{run.name}: drifted: {what}")
     return CHANGES
 
 
-def _gathered(run: Run) -> tuple[Plan, tuple[Topic, ...], list[HooksError]]:
+def _look(run: Run) -> _Found:
     """Plan both, and gather the problems of both."""
-    gathering = Gathering()
-    plan, topics = Plan(), tuple[Topic, ...]()
+    gathering, found = Gathering(), _Found()
     with gathering.catching():
         job = jobs.secrets(run.config, run.world, run.report)
         run.report.keys(job.keys, said=True)
-        plan += job.plan
+        found.plan += job.plan
     if run.config.buckets:
         with gathering.catching():
             job = jobs.object_store(run.config, run.world, run.report, time.monotonic())
-            plan += job.plan
-            topics = job.topics
+            found.plan += job.plan
+            found.undeclared, found.topics = job.undeclared, job.topics
             gathering.found.extend(job.problems)
-    return plan, topics, gathering.found
+    found.problems = gathering.found
+    return found

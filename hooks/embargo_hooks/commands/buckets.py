@@ -32,6 +32,8 @@ def _plan(run: Run) -> int:
     # A release's own job comes right after its pods, whose address may take a while.
     until = run.until if run.arguments.exit_zero else time.monotonic()
     job = jobs.object_store(run.config, run.world, run.report, until)
+    for sentence in job.undeclared:
+        run.report.warn(sentence)
     return show(run, job.plan, job.problems)
 
 

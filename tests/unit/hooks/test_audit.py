@@ -65,6 +65,13 @@ def granted(world: FakeWorld) -> None:
     world.store.policies[BUCKET] = [{**ours, "Action": ["s3:*"]}]
 
 
+def granted_beside(world: FakeWorld) -> None:
+    someone = {"AWS": "arn:aws:iam:::user/someone"}
+    statement = {"Sid": "Mine", "Effect": "Allow", "Principal": someone}
+    more = {"Action": "s3:*", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+    world.store.policies[BUCKET] = [*world.store.policies[BUCKET], {**statement, **more}]
+
+
 def rotated(world: FakeWorld) -> None:
     world.fake_vault.documents["site/summit"] = {"redis": "new", "notification": "n"}
 
@@ -75,6 +82,7 @@ def rotated(world: FakeWorld) -> None:
         (blanked, "put notification to-http of bucket rubin-summit: new"),
         (elsewhere, "new generation: endpoint http://127.0.0.1:1/other ->"),
         (granted, "put policy of bucket rubin-summit"),
+        (granted_beside, "policy of bucket rubin-summit: its statement Mine is not declared"),
         (rotated, "apply Secret redis"),
     ],
 )
