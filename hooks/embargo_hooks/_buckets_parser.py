@@ -220,28 +220,39 @@ def _bucket(name: str, node: Node, known: _Known) -> BucketSpec:
 
 def _notification(name: str, node: Node, known: _Known) -> NotificationSpec:
     keys = node.mapping(("topic", "events"), ("filter", "takeOver", "unconfirmed"))
-    events = frozenset(keys["events"].texts())
-    if not events or events - _EVENTS:
-        unknown = ", ".join(sorted(events - _EVENTS)) or "none"
-        raise keys["events"].fail(f"expected some of {', '.join(sorted(_EVENTS))}; found {unknown}")
-    return NotificationSpec(
-        name=name,
-        topic=_one_of(keys["topic"], known.topics, "topic"),
-        events=events,
-        take_over=node.child("takeOver").flag(),
-        filter=_filters.parse(keys["filter"]) if "filter" in keys else "",
-        unconfirmed=_reason(node),
-    )
+    gathering = Gathering()
+    topic, events, chosen = "", frozenset[str](), ""
+    with gathering.catching():
+        topic = _one_of(keys["topic"], known.topics, "topic")
+    with gathering.catching():
+        events = frozenset(keys["events"].texts())
+        if not events or events - _EVENTS:
+            unknown = ", ".join(sorted(events - _EVENTS)) or "none"
+            known_ones = ", ".join(sorted(_EVENTS))
+            raise keys["events"].fail(f"expected some of {known_ones}; found {unknown}")
+    with gathering.catching():
+        chosen = _filters.parse(keys["filter"]) if "filter" in keys else ""
+    take_over, unconfirmed = False, ""
+    with gathering.catching():
+        take_over = node.child("takeOver").flag()
+    with gathering.catching():
+        unconfirmed = _reason(node)
+    gathering.check()
+    return NotificationSpec(name, topic, events, take_over, chosen, unconfirmed)
 
 
 def _denial(node: Node) -> Denial:
     keys = node.mapping(("principals", "actions"), ("prefix",))
-    prefix = node.child("prefix")
-    return Denial(
-        principals=keys["principals"].texts(),
-        actions=keys["actions"].texts(),
-        prefix="" if prefix.value is None else prefix.text(empty=True),
-    )
+    gathering = Gathering()
+    principals, actions, below = tuple[str, ...](), tuple[str, ...](), ""
+    with gathering.catching():
+        principals = keys["principals"].texts()
+    with gathering.catching():
+        actions = keys["actions"].texts()
+    with gathering.catching():
+        below = keys["prefix"].text(empty=True) if "prefix" in keys else ""
+    gathering.check()
+    return Denial(principals, actions, below)
 
 
 def _reason(node: Node) -> str:

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None, world: jobs.World | None = None) -> 
         _limit(config.deadline, report)
         until = time.monotonic() + max(config.deadline - RESERVE_SECONDS, 0)
         verb: Verb = arguments.run
-        made = world or RealWorld(config, arguments.what)
+        made = world or RealWorld(config, arguments.what, report.step)
         return verb(Run(arguments, config, made, report, until))
     except HooksError as error:
         return _failed(error, arguments, config, world, report)

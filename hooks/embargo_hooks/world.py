@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks.buckets import Keys
@@ -18,9 +18,18 @@ RESERVE_SECONDS = 15
 class RealWorld:
     """Makes them; client libraries are slow to import, so only what is used is."""
 
-    def __init__(self, config: Config, job: str) -> None:
-        """Connect to nothing yet."""
+    def __init__(
+        self, config: Config, job: str, say: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            config: The configuration.
+            job: The job's name, for a login that is made for one job alone.
+            say: Is told what is waited for.
+        """
         self._config = config
+        self._say = say
         self._job = job
         self._until = time.monotonic() + config.deadline - RESERVE_SECONDS
         self._cluster: Cluster | None = None
@@ -50,6 +59,8 @@ class RealWorld:
             keys.access,
             keys.secret,
             zone_group=config.zone_group,
+            until=self._until,
+            say=self._say,
         )
 
     def _stored(self, name: str) -> Mapping[str, Secret] | None:

@@ -6,9 +6,11 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from itertools import count
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from boto3.session import Session
@@ -29,8 +31,14 @@ from embargo_hooks.resources import KNOWN_ATTRIBUTES, Notification, Topic
 from embargo_hooks.secret import Secret
 
 _ATTEMPTS = 5
-_PAUSE_SECONDS = 0.5
+"""At least, however little time is left."""
+_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 8
+_AWAY = (502, 503, 504)
+"""Starting, migrating or overloaded; all calls here may be sent again."""
 _CONNECT_SECONDS, _READ_SECONDS = 5, 30
+
+
+Answer = TypeVar("Answer")
 
 
 class RgwGateway:
@@ -44,6 +52,8 @@ class RgwGateway:
         access: Secret,
         secret: Secret,
         zone_group: str = "",
+        until: float = 0,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Make clients; nothing is sent yet.
 
@@ -54,12 +64,16 @@ class RgwGateway:
             access: The user's access key.
             secret: The user's secret key.
             zone_group: The one in the topics' ARNs, the region by default.
+            until: The monotonic time until which it is asked again when it is away.
+            say: Is told what it is waited for, once.
         """
         self._endpoint = endpoint
         self._region = region
         self._owner = owner
         self._credentials = Credentials(access.text(), secret.text())
         self._zone_group = zone_group or region
+        self._until = until
+        self._say = say
         self._arn_prefix = f"arn:aws:sns:{self._zone_group}:{tenant_of(owner)}:"
         session = Session(
             aws_access_key_id=access.text(), aws_secret_access_key=secret.text(), region_name=region
@@ -68,7 +82,7 @@ class RgwGateway:
             max_pool_connections=READERS,
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=_READ_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": 1},
             s3={"addressing_style": "path"},
             # Older gateways answer the newer checksum headers with errors.
             request_checksum_calculation="when_required",
@@ -82,9 +96,12 @@ class RgwGateway:
 
     def topics(self) -> Mapping[str, int]:
         """Return all topics that are listed, each with the notifications seen to use it."""
-        with self._telling("topics", "list"):
+
+        def listed() -> list[str]:
             pages = self._sns.get_paginator("list_topics").paginate()
-            arns = [entry["TopicArn"] for page in pages for entry in page.get("Topics", ())]
+            return [entry["TopicArn"] for page in pages for entry in page.get("Topics", ())]
+
+        arns = self._asked("topics", "list", listed)
         if arns:
             self._arn_prefix = arns[0].rpartition(":")[0] + ":"
             if (found := arns[0].split(":")[3]) != self._zone_group:
@@ -97,8 +114,8 @@ class RgwGateway:
     def topic(self, name: str) -> Topic | None:
         """Return a topic, None where there is none."""
         try:
-            with self._telling(f"topic {name}", "read"):
-                answer = self._sns.get_topic_attributes(TopicArn=self._arn_prefix + name)
+            read = partial(self._sns.get_topic_attributes, TopicArn=self._arn_prefix + name)
+            answer = self._asked(f"topic {name}", "read", read)
         except _Absent:
             return None
         return parse_topic(name, answer["Attributes"])
@@ -106,15 +123,15 @@ class RgwGateway:
     def put_topic(self, name: str, attributes: Mapping[str, Secret]) -> None:
         """Make a topic, or replace the attributes of an existing one."""
         plain = {key: value.text() for key, value in attributes.items()}
-        with self._telling(f"topic {name}", "put"):
-            answer = self._sns.create_topic(Name=name, Attributes=plain)
+        put = partial(self._sns.create_topic, Name=name, Attributes=plain)
+        answer = self._asked(f"topic {name}", "put", put)
         self._arn_prefix = answer["TopicArn"].rpartition(":")[0] + ":"
 
     def delete_topic(self, name: str) -> None:
         """Take a topic away; none there is fine."""
         try:
-            with self._telling(f"topic {name}", "delete"):
-                self._sns.delete_topic(TopicArn=self._arn_prefix + name)
+            delete = partial(self._sns.delete_topic, TopicArn=self._arn_prefix + name)
+            self._asked(f"topic {name}", "delete", delete)
         except _Absent:
             return
 
@@ -147,37 +164,28 @@ class RgwGateway:
     def _send(
         self, method: str, bucket: str, name: str, what: str, verb: str, body: bytes = b""
     ) -> bytes:
-        """Send a request about notifications, in the ways of Ceph that boto3 does not know.
-
-        16.2.15 was seen to answer 500 under load to a deletion, and to do it when asked again.
-        """
+        """Send a request about notifications, in the ways of Ceph that boto3 does not know."""
         url = f"{self._endpoint}/{quote(bucket)}?notification"
         url += f"={quote(name, safe='')}" if name else ""
-        for attempt in range(_ATTEMPTS):
+
+        def send() -> bytes:
             request = AWSRequest(method, url, data=body)
             S3SigV4Auth(self._credentials, "s3", self._region).add_auth(request)
-            last = attempt == _ATTEMPTS - 1
-            try:
-                answer = self._raw.send(request.prepare())
-            except (ConnectionError, HTTPClientError):
-                if last:
-                    raise self._unreachable(what, verb) from None
-            else:
-                if answer.status_code < 300:
-                    content: bytes = answer.content
-                    return content
-                if answer.status_code < 500 or last:
-                    code = _notification_xml.error_code(answer.content)
-                    raise self._answered(what, verb, code, answer.status_code)
-            time.sleep(_PAUSE_SECONDS * 2**attempt)
-        raise AssertionError
+            answer = self._raw.send(request.prepare())
+            content: bytes = answer.content
+            if answer.status_code >= 300:
+                code = _notification_xml.error_code(content)
+                raise self._answered(what, verb, code, answer.status_code)
+            return content
+
+        return self._asked(what, verb, send)
 
     def policy(self, bucket: str) -> Sequence[Mapping[str, Any]]:
         """Return the statements of a bucket's policy, none where it has no policy."""
         what = f"policy of bucket {bucket}"
         try:
-            with self._telling(what, "read"):
-                text = self._s3.get_bucket_policy(Bucket=bucket)["Policy"]
+            read = partial(self._s3.get_bucket_policy, Bucket=bucket)
+            text = self._asked(what, "read", read)["Policy"]
         except _Absent as absent:
             if absent.code == "NoSuchBucketPolicy":
                 return []
@@ -192,12 +200,31 @@ class RgwGateway:
 
     def put_policy(self, bucket: str, statements: Sequence[Mapping[str, Any]]) -> None:
         """Replace a bucket's policy; no statement at all takes it away."""
-        with self._telling(f"policy of bucket {bucket}", "put"):
-            if statements:
-                text = json.dumps({"Version": VERSION, "Statement": list(statements)})
-                self._s3.put_bucket_policy(Bucket=bucket, Policy=text)
-            else:
-                self._s3.delete_bucket_policy(Bucket=bucket)
+        put = partial(self._s3.delete_bucket_policy, Bucket=bucket)
+        if statements:
+            text = json.dumps({"Version": VERSION, "Statement": list(statements)})
+            put = partial(self._s3.put_bucket_policy, Bucket=bucket, Policy=text)
+        self._asked(f"policy of bucket {bucket}", "put", put)
+
+    def _asked(self, what: str, verb: str, call: Callable[[], Answer]) -> Answer:
+        """Call, and call again while the gateway is away and there is time.
+
+        16.2.15 was seen to answer 500 under load to a deletion, and to do it when asked again.
+        """
+        pause: float = _PAUSE_SECONDS
+        for attempt in count(1):
+            try:
+                with self._telling(what, verb):
+                    return call()
+            except _Passing as problem:
+                patient = problem.away and time.monotonic() + pause < self._until
+                if attempt >= _ATTEMPTS and not patient:
+                    raise
+                if attempt == _ATTEMPTS:
+                    self._say(f"waiting for the gateway: {problem}")
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        raise AssertionError
 
     @contextmanager
     def _telling(self, what: str, verb: str) -> Iterator[None]:
@@ -218,13 +245,24 @@ class RgwGateway:
     def _answered(self, what: str, verb: str, code: str, status: int) -> GatewayError:
         problem = f"{self._whom(what, verb)}: {code or 'no code'} ({status})"
         problem += hint(code, status, what)
+        if status >= 500:
+            return _Passing(problem, away=status in _AWAY)
         return _Absent(problem, code) if status == 404 else GatewayError(problem)
 
     def _unreachable(self, what: str, verb: str) -> GatewayError:
-        return GatewayError(f"{self._whom(what, verb)}: the gateway cannot be reached")
+        problem = f"{self._whom(what, verb)}: the gateway cannot be reached"
+        return _Passing(problem, away=True)
 
     def _whom(self, what: str, verb: str) -> str:
         return f"{what}: cannot {verb} it as {self._owner} at {self._endpoint}"
+
+
+class _Passing(GatewayError):
+    """Perhaps mended by waiting; `away` if that is likely."""
+
+    def __init__(self, message: str, away: bool) -> None:
+        super().__init__(message)
+        self.away = away
 
 
 class _Absent(GatewayError):

@@ -32,8 +32,9 @@ def test_every_mistake_is_told_at_once_with_its_place(site: dict[str, Any], writ
     config["topics"][BUCKET]["attributes"] |= {"persistent": "yes", "amqp-exchange": "x"}
     bucket = config["buckets"][BUCKET]
     bucket["grants"]["admin"] = ["x"]
-    bucket["deny"].append({"principals": ["x"]})
-    bucket["notifications"]["to-http"] |= {"topic": "x", "filter": {"regex": "("}}
+    bucket["deny"] += [{"principals": ["x"]}, {"principals": "x", "actions": [1]}]
+    wrong = {"topic": "x", "events": ["s3:Nothing"], "filter": {"regex": "("}, "takeOver": 1}
+    bucket["notifications"]["to-http"] |= wrong
     bucket["statements"] = [{"Effect": "Maybe", "Principal": "*"}]
     with pytest.raises(Problems) as caught:
         load(write(site))
@@ -46,8 +47,13 @@ def test_every_mistake_is_told_at_once_with_its_place(site: dict[str, Any], writ
         f"bucketConfig.topics.{BUCKET}.attributes.amqp-exchange",
         f"{here}.grants.admin",
         f"{here}.deny[1].actions",
+        f"{here}.deny[2].principals",
+        f"{here}.deny[2].actions[0]",
         f"{here}.statements[0].Effect",
         f"{here}.notifications.to-http.topic",
+        f"{here}.notifications.to-http.events",
+        f"{here}.notifications.to-http.filter.regex",
+        f"{here}.notifications.to-http.takeOver",
     ]
     assert all(str(found).split(":")[0].endswith("config.yaml") for found in caught.value.found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -115,6 +116,25 @@ def test_a_short_outage_is_outlived(gateway: RgwGateway, monkeypatch: pytest.Mon
     monkeypatch.setattr(gateway, "_raw", answers)
     gateway.delete_notification("b", "n")
     assert answers.answers == []
+
+
+def test_an_outage_is_waited_for_until_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embargo_hooks.adapters.rgw._PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("embargo_hooks.adapters.rgw._LONGEST_PAUSE_SECONDS", 0.001)
+    said: list[str] = []
+    until, keys = time.monotonic() + 60, (Secret("a"), Secret("s"))
+    gateway = RgwGateway(
+        "http://127.0.0.1:1", "default", "own", *keys, until=until, say=said.append
+    )
+    monkeypatch.setattr(gateway, "_raw", Answers(*[DOWN] * 10, (503, b""), (204, b"")))
+    gateway.delete_notification("b", "n")
+    [once] = said
+    assert once.startswith("waiting for the gateway: notification n of bucket b: cannot delete")
+    refused = Answers(*[(500, b"")] * 5)
+    monkeypatch.setattr(gateway, "_raw", refused)
+    with pytest.raises(GatewayError, match="500"):
+        gateway.delete_notification("b", "n")
+    assert refused.answers == [], "what is no outage is not waited for so long"
 
 
 @pytest.mark.parametrize(
