@@ -11,6 +11,7 @@ from typing import Protocol
 
 from embargo_hooks import bucket_plan, buckets, secret_removal, secret_sync
 from embargo_hooks._buckets_config import BucketConfig
+from embargo_hooks._safety import refuse_most
 from embargo_hooks.bucket_import import Live
 from embargo_hooks.buckets import Keys
 from embargo_hooks.clean_up import secrets as secrets_of
@@ -158,15 +159,14 @@ def object_store(
     attributes = buckets.attributes(config, declared, cluster, address, gathering)
     observed = buckets.observe(declared, inventory, gateways, report, gathering)
     gathering.check()
-    plan = bucket_plan.plan_buckets(
-        declared,
-        attributes,
-        observed,
-        ledger,
-        config.inventory_name,
-        now or datetime.now(UTC),
-        renew,
-    )
+    plan, now = Plan(), now or datetime.now(UTC)
+    with gathering.catching():
+        plan = bucket_plan.plan_buckets(
+            declared, attributes, observed, ledger, config.inventory_name, now, renew
+        )
+    with gathering.catching():
+        refuse_most(declared, inventory)
+    gathering.check()
     missing = buckets.missing_foreign(declared, observed)
     return Job(
         plan,

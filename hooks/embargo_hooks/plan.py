@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from embargo_hooks.errors import Gathering, OwnershipError, UnsafePlanError
+from embargo_hooks.errors import Gathering, OwnershipError
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
 
 
@@ -234,35 +234,3 @@ def plan_secrets(
             changes.append(Change(ApplySecret(secret), ", ".join(reasons)))
     gathering.check()
     return Plan(tuple(changes))
-
-
-def refuse_unsafe(
-    changes: Sequence[Change],
-    live: Mapping[str, Collection[str]],
-    by_name: Mapping[str, Collection[str]],
-) -> None:
-    """Refuse a plan after which a bucket that announces would announce nothing.
-
-    Args:
-        changes: The plan's changes.
-        live: The Ids of all notifications there are, by bucket.
-        by_name: The Ids whose removal the configuration asks for by name, by bucket.
-
-    Raises:
-        UnsafePlanError: It would take a bucket's last notification away.
-    """
-    for bucket, names in live.items():
-        gone, added = set[str](), set[str]()
-        for change in changes:
-            match change.instruction:
-                case DeleteNotification(bucket=where, name=name) if where == bucket:
-                    gone.add(name)
-                case PutNotification(bucket=where, notification=put) if where == bucket:
-                    added.add(put.name)
-        if gone and not (set(names) | added) - gone and gone - set(by_name.get(bucket, ())):
-            raise UnsafePlanError(
-                f"bucket {bucket}: would be left without any notification "
-                f"({', '.join(sorted(gone))} removed), so nothing PUT there would be announced; "
-                "if that is meant, name them under "
-                f"bucketConfig.buckets.{bucket}.retired.notifications"
-            )

@@ -69,12 +69,15 @@ class Topic:
             of the topic (Ceph 20 does; 16 and 18 keep copies). A live topic of 20 names its owner,
             which the older ones leave empty: that is how it is told.
         owner: Whose it is, where the gateway tells.
+        expires: Whether the gateway knows `time_to_live` (Ceph 18 and later, whose answer has
+            booleans where 16 has texts).
     """
 
     name: str
     attributes: Mapping[str, Secret]
     follows: bool = False
     owner: str = ""
+    expires: bool = False
 
     def differs(self, other: Topic) -> frozenset[str]:
         """Name the attributes whose meaning differs."""

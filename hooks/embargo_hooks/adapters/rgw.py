@@ -306,7 +306,8 @@ def parse_topic(name: str, answer: Mapping[str, str]) -> Topic:
     if policy := answer.get("Policy"):
         attributes["Policy"] = Secret(policy)
     user = answer.get("User") or ""
-    return Topic(name, attributes, follows=bool(user), owner=user)
+    expires = isinstance(endpoint.get("Persistent"), bool)
+    return Topic(name, attributes, follows=bool(user), owner=user, expires=expires)
 
 
 def _name(arn: str) -> str:

@@ -4,6 +4,7 @@ import io
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -438,3 +439,34 @@ def test_one_unreadable_bucket_does_not_hide_another(
     told = [str(found) for found in caught.value.found]
     assert told == ["bucket rubin-summit: gone", "bucket second: gone"]
     assert at.store.writes == []
+
+
+def test_a_queue_that_nothing_empties_is_warned_of(made: Site) -> None:
+    live = made.store.topics[BUCKET]
+    made.store.topics[BUCKET] = replace(live, expires=True)
+    [warning] = made.plan().warnings
+    assert f"bucketConfig.topics.{BUCKET}.attributes.time_to_live" in warning
+    assert "503" in warning
+    made.attributes["time_to_live"] = 86400
+    assert made.plan().warnings == ()
+
+
+def test_more_than_stays_goes_only_by_name(made: Site) -> None:
+    config = made.document["bucketConfig"]
+    for name in ("second", "third"):
+        config["topics"][name] = {"owner": BUCKET, "attributes": dict(made.attributes)}
+        made.bucket["notifications"][name] = {"topic": name, "events": sorted(EVENTS)}
+    made.run()
+    for name in ("second", "third"):
+        del config["topics"][name], made.bucket["notifications"][name]
+    with pytest.raises(Problems) as caught:
+        made.run()
+    told = [str(problem) for problem in caught.value.found]
+    assert [text.partition(";")[0] for text in told] == [
+        "would take away more than stays (1): topic second, topic third",
+        "would take away more than stays (1): "
+        "notification second of bucket rubin-summit, notification third of bucket rubin-summit",
+    ]
+    made.bucket["retired"] = {"notifications": ["second", "third"], "topics": ["second"]}
+    made.run()
+    assert {name for name, _ in made.ids()} == {"to-http"}
