@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import select
+import socket
+import socketserver
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.rig.site import RGW_URL
 from tests.support.bucket_place import BucketPlace
 from tests.support.secret_place import FULLNAME
 
@@ -43,6 +50,75 @@ def hold_lease(place: BucketPlace, holder: str, seconds: int) -> None:
         "spec": {"holderIdentity": holder, "leaseDurationSeconds": seconds, "renewTime": now},
     }
     place.place.apply(lease)
+
+
+class Door(socketserver.ThreadingTCPServer):
+    """An address that refuses connections until it is opened, and then hands them on."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Through, bind_and_activate=False)
+        self.server_bind()
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        self.server_activate()
+        serving = threading.Thread(target=self.serve_forever, args=(0.05,))
+        serving.start()
+        yield
+        self.shutdown()
+        serving.join()
+
+
+class _Through(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        gateway = urlsplit(RGW_URL)
+        address = str(gateway.hostname), gateway.port or 80
+        with socket.create_connection(address) as behind:
+            other = {self.request: behind, behind: self.request}
+            while ready := select.select(list(other), [], [], 30)[0]:
+                for each in ready:
+                    data = each.recv(65536)
+                    if not data:
+                        return
+                    other[each].sendall(data)
+
+
+@pytest.fixture
+def away(place: BucketPlace) -> Iterator[Door]:
+    """The gateway at an address where nobody listens yet."""
+    with Door() as door:
+        place.place.config["bucketConfig"]["endpoint"] = (
+            f"http://127.0.0.1:{door.server_address[1]}"
+        )
+        yield door
+
+
+def test_a_gateway_that_is_away_is_waited_for(place: BucketPlace, away: Door) -> None:
+    run = place.start("buckets", "apply")
+    assert run.stdout
+    for line in run.stdout:
+        if line.startswith("waiting for the gateway: "):
+            assert "the gateway cannot be reached" in line
+            break
+    with away.opened():
+        said, _ = run.communicate(timeout=60)
+    assert run.returncode == 0, said
+    assert len(place.gateway.notifications(place.name)) == 1
+
+
+def test_a_rollback_goes_on_without_the_gateway(place: BucketPlace, away: Door) -> None:
+    place.place.config["hooks"]["deadlineSeconds"] = 30
+    code, said = place.run("buckets", "apply", "--rollback")
+    assert code == 0, said
+    last = said.splitlines()[-1]
+    assert "rollback goes on without it" in last
+    assert "the gateway cannot be reached" in last
+    events = place.place.kubectl(
+        "get", "events", "-o", "name", "--field-selector=reason=PassedOver"
+    )
+    assert len(events.split()) == 1
 
 
 def test_two_runs_at_once_make_one_generation(simple: BucketPlace) -> None:

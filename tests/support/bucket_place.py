@@ -23,6 +23,7 @@ _RULES: list[dict[str, Any]] = [
         "resources": ["leases"],
         "verbs": ["create", "get", "update"],
     },
+    {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
 ]
 
 
