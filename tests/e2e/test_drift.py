@@ -89,7 +89,7 @@ def test_an_endpoint_that_does_not_answer_is_found_out(gateway: Gateway) -> None
     before = len(events())
     enqueue = f"deployment/{FULLNAME}-enqueue"
     NAMESPACE.kubectl("scale", enqueue, "--replicas=0")
-    NAMESPACE.kubectl("wait", "--for=delete", "pod", "-l", "app=enqueue", "--timeout=60s")
+    NAMESPACE.kubectl("delete", "pod", "-l", "app=enqueue", "--force", "--grace-period=0")
     succeeded, log = audit("silent")
     NAMESPACE.kubectl("scale", enqueue, "--replicas=1")
     assert not succeeded
