@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from embargo_hooks import _buckets_parser, policy
-from embargo_hooks._buckets_config import BucketConfig
+from embargo_hooks._buckets_config import BucketConfig, Denial
 from embargo_hooks._reader import Node
 
 ROOT = Path(__file__).parents[3]
@@ -75,6 +75,24 @@ def test_what_no_source_settles_is_not_written(environment: str, unconfirmed: se
     assert unconfirmed.isdisjoint(config.topics)
     for bucket in config.buckets.values():
         assert unconfirmed.isdisjoint(spec.topic for spec in bucket.notifications.values())
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_where_the_owners_keys_are_has_to_be_said(environment: str) -> None:
+    assert {owner.path for owner in declared(environment).owners.values()} == {None}
+
+
+def test_policies_of_buckets_whose_owner_no_source_tells_are_not_written() -> None:
+    aside = {name: set(declared(name).unconfirmed.policies) for name in ENVIRONMENTS}
+    assert {name: buckets for name, buckets in aside.items() if buckets} == {
+        "summit": {"rubin-summit-dev", "rubin-rubintv-data-summit"},
+        "bts": {"rubin-rubintv-data-bts"},
+    }
+
+
+def test_nobody_puts_raw_images_where_they_are_ingested() -> None:
+    [denial] = declared("summit").buckets["rubin-summit-users"].deny
+    assert denial == Denial(("rubin-summit-users",), ("s3:PutObject",), "LSSTCam/raw/")
 
 
 @pytest.mark.parametrize(
