@@ -3,13 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
+from embargo_hooks import bucket_plan, buckets
 from embargo_hooks._buckets_config import BucketConfig, BucketSpec
 from embargo_hooks.config import Config
 from embargo_hooks.errors import Gathering
 from embargo_hooks.inventory import Inventory
+from embargo_hooks.jobs import Job, World, gateways_of, ledger_of
 from embargo_hooks.plan import Change, DeleteSecret, Plan
 from embargo_hooks.ports import Cluster
+from embargo_hooks.report import Report
+
+
+def clean_up(config: Config, world: World, report: Report) -> Job:
+    """Plan what an uninstall takes away: notifications, topics, then Secrets, ours alone.
+
+    Raises:
+        Problems: Something could not be read; nothing was written.
+    """
+    gathering, cluster = Gathering(), world.cluster()
+    store, own = Job(Plan(), cluster), Plan()
+    if config.buckets and not config.buckets.keep:
+        with gathering.catching():
+            store = _retirement(config, config.buckets, world, report)
+    with gathering.catching():
+        own = _secrets(config, cluster)
+    gathering.check()
+    return replace(store, plan=store.plan + own)
+
+
+def _retirement(config: Config, declared: BucketConfig, world: World, report: Report) -> Job:
+    gathering, cluster = Gathering(), world.cluster()
+    ledger = ledger_of(config, cluster, report)
+    inventory = ledger.of(declared.endpoint)
+    left = without_ours(declared, inventory)
+    gateways = gateways_of(left, inventory, world, report, gathering)
+    observed = buckets.observe(left, inventory, gateways, report, gathering)
+    gathering.check()
+    now, name = datetime.now(UTC), config.inventory_name
+    plan = bucket_plan.plan_buckets(left, {}, observed, ledger, name, now)
+    return Job(plan, cluster, gateways)
 
 
 def without_ours(config: BucketConfig, inventory: Inventory) -> BucketConfig:
@@ -53,12 +87,7 @@ def _only(bucket: str, owner: str, retired: tuple[str, ...]) -> BucketSpec:
     )
 
 
-def secrets(config: Config, cluster: Cluster) -> Plan:
-    """Plan the removal of the declared Secrets that are ours.
-
-    Raises:
-        Problems: They cannot be looked at.
-    """
+def _secrets(config: Config, cluster: Cluster) -> Plan:
     gathering = Gathering()
     changes, warnings = [], []
     for name in config.secrets:

@@ -14,8 +14,6 @@ from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks._safety import refuse_most
 from embargo_hooks.bucket_import import Live
 from embargo_hooks.buckets import Keys
-from embargo_hooks.clean_up import secrets as secrets_of
-from embargo_hooks.clean_up import without_ours
 from embargo_hooks.comparison import KeyState, compare
 from embargo_hooks.config import Config, VaultPath
 from embargo_hooks.errors import ConfigError, Gathering, HooksError
@@ -146,9 +144,9 @@ def object_store(
                 there = ", ".join(declared.topics) or "none"
                 raise ConfigError(f"no topic {name!r} is declared and confirmed; there: {there}")
     cluster = world.cluster()
-    ledger = _ledger(config, cluster, report)
+    ledger = ledger_of(config, cluster, report)
     inventory = ledger.of(declared.endpoint)
-    gateways = _gateways(declared, inventory, world, report, gathering)
+    gateways = gateways_of(declared, inventory, world, report, gathering)
     address = ""
     if config.enqueue and buckets.needs_address(declared):
         report.step(f"waiting for the address of Service {config.enqueue.service}")
@@ -178,43 +176,14 @@ def object_store(
     )
 
 
-def clean_up(config: Config, world: World, report: Report) -> Job:
-    """Plan what an uninstall takes away: notifications, topics, then Secrets, ours alone.
-
-    Raises:
-        Problems: Something could not be read; nothing was written.
-    """
-    gathering, cluster = Gathering(), world.cluster()
-    store, own = Job(Plan(), cluster), Plan()
-    if config.buckets and not config.buckets.keep:
-        with gathering.catching():
-            store = _retirement(config, config.buckets, world, report)
-    with gathering.catching():
-        own = secrets_of(config, cluster)
-    gathering.check()
-    return replace(store, plan=store.plan + own)
-
-
-def _retirement(config: Config, declared: BucketConfig, world: World, report: Report) -> Job:
-    gathering, cluster = Gathering(), world.cluster()
-    ledger = _ledger(config, cluster, report)
-    inventory = ledger.of(declared.endpoint)
-    left = without_ours(declared, inventory)
-    gateways = _gateways(left, inventory, world, report, gathering)
-    observed = buckets.observe(left, inventory, gateways, report, gathering)
-    gathering.check()
-    now, name = datetime.now(UTC), config.inventory_name
-    plan = bucket_plan.plan_buckets(left, {}, observed, ledger, name, now)
-    return Job(plan, cluster, gateways)
-
-
-def _ledger(config: Config, cluster: Cluster, report: Report) -> Ledger:
+def ledger_of(config: Config, cluster: Cluster, report: Report) -> Ledger:
+    """Return what we made, on all object stores."""
     report.step(f"reading ConfigMap {config.inventory_name}")
     where = f"ConfigMap {config.inventory_name} of namespace {config.namespace}"
     return Ledger((cluster.config_map(config.inventory_name) or {}).get(KEY), where)
 
 
-def _gateways(
+def gateways_of(
     declared: BucketConfig,
     inventory: Inventory,
     world: World,
@@ -237,7 +206,7 @@ def live_buckets(config: Config, world: World, report: Report) -> Live:
     declared = bucket_config(config)
     gathering, cluster = Gathering(), world.cluster()
     without_topics = replace(declared, topics={})
-    gateways = _gateways(without_topics, Inventory(), world, report, gathering)
+    gateways = gateways_of(without_topics, Inventory(), world, report, gathering)
     found, topics = {}, {}
     for name, bucket in declared.buckets.items():
         report.step(f"reading bucket {name}")

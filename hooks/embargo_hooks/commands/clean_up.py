@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from embargo_hooks import jobs
+from embargo_hooks.clean_up import clean_up
 from embargo_hooks.commands._running import Areas, Run, add, carry_out
 
 
@@ -13,4 +13,4 @@ def add_to(areas: Areas) -> None:
 
 
 def _clean_up(run: Run) -> int:
-    return carry_out(run, lambda: jobs.clean_up(run.config, run.world, run.report))
+    return carry_out(run, lambda: clean_up(run.config, run.world, run.report))
