@@ -11,19 +11,20 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
 from embargo_hooks import jobs
-from embargo_hooks.commands import audit, buckets, clean_up, secrets
+from embargo_hooks.commands import audit, backfill, buckets, clean_up, secrets
 from embargo_hooks.commands._running import DONE, FAILED, Run, Verb, command
 from embargo_hooks.config import Config, load
 from embargo_hooks.errors import DeadlineReached, HooksError, Stop, Terminated
 from embargo_hooks.report import Report
 from embargo_hooks.world import RESERVE_SECONDS, RealWorld
 
-_AREAS = (secrets, buckets, audit, clean_up)
+_AREAS = (secrets, buckets, audit, backfill, clean_up)
 
 
 def main(argv: Sequence[str] | None = None, world: jobs.World | None = None) -> int:
@@ -46,11 +47,11 @@ def main(argv: Sequence[str] | None = None, world: jobs.World | None = None) -> 
     try:
         config = load(arguments.config)
         report.environment = config.environment
-        _limit(config.deadline, report)
+        _limit(config.deadline if arguments.limited else 0, report)
         until = time.monotonic() + max(config.deadline - RESERVE_SECONDS, 0)
         verb: Verb = arguments.run
-        made = world or RealWorld(config, arguments.what, report.step)
-        return verb(Run(arguments, config, made, report, until))
+        with closing(RealWorld(config, arguments.what, report.step)) as real:
+            return verb(Run(arguments, config, world or real, report, until))
     except HooksError as error:
         return _failed(error, arguments, config, world, report)
     except DeadlineReached as stop:

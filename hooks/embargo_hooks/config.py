@@ -9,8 +9,9 @@ from pathlib import Path
 
 import yaml
 
-from embargo_hooks import _buckets_parser, _vault_config, _yaml
+from embargo_hooks import _buckets_parser, _pipeline_config, _vault_config, _yaml
 from embargo_hooks._buckets_config import BucketConfig
+from embargo_hooks._pipeline_config import PipelineConfig
 from embargo_hooks._reader import Node
 from embargo_hooks._vault_config import VaultConfig
 from embargo_hooks.errors import ConfigError
@@ -99,6 +100,7 @@ class Config:
     retired_secrets: frozenset[str] = frozenset()
     cron_jobs: tuple[str, ...] = ()
     buckets: BucketConfig | None = field(default=None)
+    pipeline: PipelineConfig | None = None
 
     @property
     def inventory_name(self) -> str:
@@ -139,7 +141,7 @@ def parse(root: Node) -> Config:
     """
     top = root.mapping(
         ("environment", "cluster", "namespace", "fullname", "vault", "secrets"),
-        ("enqueue", "hooks", "bucketConfig"),
+        ("enqueue", "hooks", "bucketConfig", "pipeline"),
     )
     hooks = root.child("hooks")
     entries = (
@@ -175,6 +177,7 @@ def parse(root: Node) -> Config:
         buckets=None
         if buckets.value is None
         else _buckets_parser.parse(buckets, has_enqueue, secrets),
+        pipeline=_pipeline_config.parse(top["pipeline"]) if "pipeline" in top else None,
     )
 
 

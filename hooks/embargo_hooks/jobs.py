@@ -11,6 +11,7 @@ from typing import Protocol
 
 from embargo_hooks import bucket_plan, buckets, secret_removal, secret_sync
 from embargo_hooks._buckets_config import BucketConfig
+from embargo_hooks._pipeline_config import PipelineConfig
 from embargo_hooks._safety import refuse_most
 from embargo_hooks.bucket_import import Live
 from embargo_hooks.buckets import Keys
@@ -19,7 +20,7 @@ from embargo_hooks.config import Config, VaultPath
 from embargo_hooks.errors import ConfigError, Gathering, HooksError
 from embargo_hooks.inventory import KEY, Inventory, Ledger
 from embargo_hooks.plan import ApplySecret, Plan, plan_secrets
-from embargo_hooks.ports import Cluster, Gateway, Vault
+from embargo_hooks.ports import Butler, Cluster, Gateway, Objects, Records, Vault
 from embargo_hooks.report import Report
 from embargo_hooks.resources import ObservedBucket, Topic
 
@@ -35,6 +36,15 @@ class World(Protocol):
 
     def gateway(self, config: BucketConfig, owner: str, keys: Keys) -> Gateway:
         """Return the object store, with an owner's keys."""
+
+    def records(self) -> Records:
+        """Return the environment's Redis."""
+
+    def objects(self) -> Objects:
+        """Return the environment's bucket."""
+
+    def butler(self) -> Butler:
+        """Return the environment's Butler."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,19 @@ def bucket_config(config: Config) -> BucketConfig:
             f"{config.file}: bucketConfig: is missing, so there are no buckets to keep"
         )
     return config.buckets
+
+
+def pipeline(config: Config) -> PipelineConfig:
+    """Return the part about the pipeline.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if config.pipeline is None:
+        raise ConfigError(
+            f"{config.file}: pipeline: is missing; ConfigMap {config.fullname}-config has it"
+        )
+    return config.pipeline
 
 
 def object_store(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -161,6 +161,45 @@ class Records(Protocol):
 
     def unlock(self, name: str) -> None:
         """Give up a lock that was taken."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object of the bucket.
+
+    Attributes:
+        key: Its key.
+        put: When it was PUT (its LastModified), in seconds since 1970.
+    """
+
+    key: str
+    put: float
+
+
+class Objects(Protocol):
+    """The bucket, as ingest reads it."""
+
+    def folders(self, prefix: str) -> list[str]:
+        """Return the folders right below a prefix, each with its slash."""
+
+    def listing(self, prefix: str) -> Iterator[Sequence[Stored]]:
+        """Yield all objects below a prefix, page by page."""
+
+    def stored(self, keys: Sequence[str]) -> list[Stored | None]:
+        """Return those of some objects that exist, None for the others."""
+
+    def head(self, key: str, count: int) -> bytes:
+        """Return the first bytes of an object."""
+
+
+class Butler(Protocol):
+    """The Butler repository, as ingest knows it."""
+
+    def known(self, subjects: Sequence[tuple[str, str, str]]) -> tuple[set[str], set[str]]:
+        """Return the paths of the datasets of some exposures, and those that have a visit.
+
+        A subject is instrument, observation day, and exposure, empty for all of the day.
+        """
 
 
 class Gateway(Protocol):

@@ -100,6 +100,16 @@ class Report:
         for state in states if said else ():
             self._say(str(state))
 
+    def show(self, name: str, value: object, lines: Sequence[str] = ()) -> None:
+        """Add something of a verb's own to the document, and say it in lines."""
+        self._document[name] = value
+        for line in lines:
+            self._say(line)
+
+    def shown(self, name: str) -> Any:
+        """Return what was added under a name."""
+        return self._document.get(name)
+
     def begin(self, change: Change) -> None:
         """Note that a change is being made now."""
         self.doing = f"{change.instruction.verb} {change.instruction.target}"

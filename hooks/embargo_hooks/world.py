@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 
+from embargo_hooks import jobs
 from embargo_hooks._buckets_config import BucketConfig
+from embargo_hooks._pipeline_config import SecretKey
 from embargo_hooks.buckets import Keys
 from embargo_hooks.config import Config
-from embargo_hooks.ports import Cluster, Gateway, Vault
+from embargo_hooks.errors import KubernetesError
+from embargo_hooks.ports import Butler, Cluster, Gateway, Objects, Records, Vault
 from embargo_hooks.secret import Secret
 
 RESERVE_SECONDS = 15
@@ -33,6 +38,8 @@ class RealWorld:
         self._job = job
         self._until = time.monotonic() + config.deadline - RESERVE_SECONDS
         self._cluster: Cluster | None = None
+        self._records: Records | None = None
+        self._open = ExitStack()
 
     def vault(self) -> Vault:
         """Log in to Vault."""
@@ -62,6 +69,59 @@ class RealWorld:
             until=self._until,
             say=self._say,
         )
+
+    def records(self) -> Records:
+        """Return Redis: by its Service in the cluster, by a forwarded port from outside."""
+        if self._records is None:
+            self._records = self._connected()
+        return self._records
+
+    def _connected(self) -> Records:
+        from embargo_hooks.adapters.redis import RedisRecords
+
+        config = jobs.pipeline(self._config).redis
+        password = self._secret(config.password)
+        where = f"Redis of namespace {self._config.namespace}"
+        if "KUBERNETES_SERVICE_HOST" in os.environ:
+            host, port = f"{config.service}.{self._config.namespace}.svc", config.port
+        else:
+            from embargo_hooks.adapters.kubectl import forwarded
+
+            through = forwarded(self._config.namespace, config.service, config.port)
+            host, port = "127.0.0.1", self._open.enter_context(through)
+            where += " (by kubectl port-forward)"
+        found = RedisRecords(host, port, password, where)
+        self._open.callback(found.close)
+        return found
+
+    def objects(self) -> Objects:
+        """Return the bucket, with what ingest reads it with."""
+        from embargo_hooks.adapters.objects import BucketObjects
+
+        env = {
+            name: self._secret(value) if isinstance(value, SecretKey) else Secret(value)
+            for name, value in jobs.pipeline(self._config).ingest.env.items()
+        }
+        return BucketObjects(jobs.pipeline(self._config).bucket, env)
+
+    def butler(self) -> Butler:
+        """Return the Butler that a pod of ingest knows."""
+        from embargo_hooks.adapters.butler import PodButler
+
+        return PodButler(self._config.namespace, jobs.pipeline(self._config).ingest.deployment)
+
+    def close(self) -> None:
+        """End what was opened."""
+        self._open.close()
+
+    def _secret(self, at: SecretKey) -> Secret:
+        found = (self._stored(at.secret) or {}).get(at.key)
+        if found is None:
+            raise KubernetesError(
+                f"Secret {at.secret} of namespace {self._config.namespace}: it, or its key "
+                f"{at.key}, is not there"
+            )
+        return found
 
     def _stored(self, name: str) -> Mapping[str, Secret] | None:
         found = self.cluster().secret(name)

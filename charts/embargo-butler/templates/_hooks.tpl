@@ -62,10 +62,10 @@ spec:
 {{- end }}
 
 {{- /* What a job does. Takes the hook with `command` (a list, `NAME apply` if not given), `arguments` (after it) and `config` (the
-       ConfigMap's name after the full name, `hooks` if not given). */}}
+       ConfigMap's name after the full name, `hooks` if not given); `offline` if it has no business with Vault. */}}
 {{- define "embargo-butler.hookJobSpec" -}}
 {{- $hooks := .root.Values.hooks -}}
-{{- $token := has .root.Values.vault.auth.method (list "kubernetes" "jwt") -}}
+{{- $token := and (not .offline) (has .root.Values.vault.auth.method (list "kubernetes" "jwt")) -}}
 {{- $command := .command | default (list .name "apply") -}}
 # The program tries again what is worth it, inside a deadline of its own, and says what it waited for; this one is the last resort.
 backoffLimit: 0
@@ -163,14 +163,14 @@ template:
   verbs: [get]
 {{- end }}
 
-{{- /* Rules to write the inventory, which outlives the release. */}}
+{{- /* Rules to write the inventory, which outlives the release, and what reconcile has to look through. */}}
 {{- define "embargo-butler.inventoryRules" -}}
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [create]
 - apiGroups: [""]
   resources: [configmaps]
-  resourceNames: [{{ include "embargo-butler.fullname" . }}-inventory]
+  resourceNames: [{{ include "embargo-butler.fullname" . }}-inventory, {{ include "embargo-butler.fullname" . }}-lookups]
   verbs: [get, patch]
 {{- end }}
 

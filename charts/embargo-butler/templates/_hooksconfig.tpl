@@ -49,4 +49,27 @@ hooks:
 bucketConfig:
   {{- fromJson . | toYaml | nindent 2 }}
 {{- end }}
+{{ include "embargo-butler.pipelineConfig" . }}
+{{- end }}
+
+{{- /* What the verbs over the pipeline are told: names of Secrets' keys, never what is in them. */}}
+{{- define "embargo-butler.pipelineConfig" -}}
+{{- $ingest := .Values.ingest.env -}}
+pipeline:
+  bucket: {{ $ingest.BUCKET }}
+  {{- $regexp := .Values.enqueue.env.DATASET_REGEXP }}
+  regexp: {{ kindIs "invalid" $regexp | ternary "fits$" $regexp | toJson }}
+  mode: {{ .Values.enqueue.mode }}
+  redis:
+    service: redis
+    port: {{ int64 .Values.redis.service.port }}
+    password: {{ toJson .Values.redis.password }}
+  ingest:
+    deployment: {{ include "embargo-butler.fullname" . }}-{{ .Values.ingest.name }}
+    env:
+      {{- $profile := printf "LSST_RESOURCES_S3_PROFILE_%s" (splitList "@" $ingest.BUCKET | first) }}
+      {{- pick $ingest "S3_ENDPOINT_URL" "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" $profile | toYaml | nindent 6 }}
+  presence: {{ .Values.presence.enabled | ternary (printf "%s-presence" (include "embargo-butler.fullname" .)) "" | quote }}
+  backfill: {{ .Values.hooks.backfill }}
+  maximum: {{ int64 .Values.hooks.reconcile.maximum }}
 {{- end }}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import yaml
 
-from embargo_hooks import jobs
+from embargo_hooks import jobs, lookups
 from embargo_hooks.bucket_import import imported
 from embargo_hooks.commands._running import DONE, Areas, Run, add, carry_out, show
 
@@ -39,9 +40,14 @@ def _plan(run: Run) -> int:
 
 def _apply(run: Run) -> int:
     topics = run.arguments.topic
-    return carry_out(
-        run, lambda: jobs.object_store(run.config, run.world, run.report, run.until, topics)
-    )
+
+    def plan() -> jobs.Job:
+        job = jobs.object_store(run.config, run.world, run.report, run.until, topics)
+        # Before anything is changed: a run that is killed has told reconcile where to look.
+        lookups.note(run.config, job.cluster, job.plan.lookups, datetime.now(UTC))
+        return job
+
+    return carry_out(run, plan)
 
 
 def _import(run: Run) -> int:

@@ -120,8 +120,11 @@ def test_rights_of_the_buckets_job(summit: dict[str, Manifest]) -> None:
         ("services", "get", "embargo-butler-enqueue"),
         ("endpointslices", "list", "*"),
         ("configmaps", "create", "*"),
-        ("configmaps", "get", "embargo-butler-inventory"),
-        ("configmaps", "patch", "embargo-butler-inventory"),
+        *(
+            ("configmaps", verb, f"embargo-butler-{name}")
+            for verb in ("get", "patch")
+            for name in ("inventory", "lookups")
+        ),
         ("events", "create", "*"),
         *LEASE,
     }

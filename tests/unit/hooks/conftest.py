@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from embargo_hooks.adapters.redis import RedisRecords
+from embargo_hooks.secret import Secret
 from tests.unit.hooks.fakes import FakeWorld
+from tests.unit.services.support import PASSWORD
 
 SITE: dict[str, Any] = {
     "environment": "summit",
@@ -64,6 +67,20 @@ SITE: dict[str, Any] = {
         },
     },
 }
+PIPELINE: dict[str, Any] = {
+    "bucket": "embargo@rubin-summit",
+    "regexp": r"\.fits$",
+    "mode": "webhook",
+    "redis": {
+        "service": "redis",
+        "port": 6379,
+        "password": {"secret": "redis", "key": "redis-password"},
+    },
+    "ingest": {"deployment": "embargo-butler-ingest", "env": {}},
+    "presence": "embargo-butler-presence",
+    "backfill": "auto",
+    "maximum": 10000,
+}
 DOCUMENTS = {
     "site/summit": {"redis": "redis-value", "notification": "notification-value"},
     "owners/rubin-summit": {
@@ -82,6 +99,13 @@ def site() -> dict[str, Any]:
 @pytest.fixture
 def world() -> FakeWorld:
     return FakeWorld(DOCUMENTS)
+
+
+@pytest.fixture
+def records(redis_port: int, store: object) -> Iterator[RedisRecords]:
+    client = RedisRecords("127.0.0.1", redis_port, Secret(PASSWORD))
+    yield client
+    client.close()
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from embargo_hooks._buckets_config import BucketConfig
+from embargo_hooks.adapters.redis import RedisRecords
 from embargo_hooks.buckets import Keys
 from embargo_hooks.errors import HooksError, KubernetesError, VaultError
-from embargo_hooks.ports import LeaseState, ServiceState
+from embargo_hooks.ports import LeaseState, ServiceState, Stored
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
 from embargo_hooks.secret import Secret
 
@@ -177,6 +178,42 @@ class FakeGateway:
         self.store.policies[bucket] = copy.deepcopy(list(statements))
 
 
+class FakeObjects:
+    """A bucket: keys, when each was PUT, and what it holds."""
+
+    def __init__(self) -> None:
+        self.put: dict[str, float] = {}
+        self.content: dict[str, bytes] = {}
+        self.listed: list[str] = []
+
+    def folders(self, prefix: str) -> list[str]:
+        below = (key.removeprefix(prefix) for key in self.put if key.startswith(prefix))
+        return sorted({f"{prefix}{key.partition('/')[0]}/" for key in below if "/" in key})
+
+    def listing(self, prefix: str) -> Iterator[Sequence[Stored]]:
+        self.listed.append(prefix)
+        found = [Stored(key, put) for key, put in self.put.items() if key.startswith(prefix)]
+        for start in range(0, len(found), 1000):
+            yield found[start : start + 1000]
+
+    def stored(self, keys: Sequence[str]) -> list[Stored | None]:
+        return [Stored(key, self.put[key]) if key in self.put else None for key in keys]
+
+    def head(self, key: str, count: int) -> bytes:
+        return self.content.get(key, b"")[:count]
+
+
+class FakeButler:
+    """A repository: the paths that it has, and the exposures that are visits."""
+
+    def __init__(self) -> None:
+        self.paths: set[str] = set()
+        self.visits: set[str] = set()
+
+    def known(self, subjects: Sequence[tuple[str, str, str]]) -> tuple[set[str], set[str]]:
+        return set(self.paths), set(self.visits)
+
+
 class FakeWorld:
     """All of it."""
 
@@ -184,6 +221,19 @@ class FakeWorld:
         self.fake_vault = FakeVault(documents)
         self.fake_cluster = FakeCluster()
         self.store = Store()
+        self.fake_objects = FakeObjects()
+        self.fake_butler = FakeButler()
+        self.redis: RedisRecords | None = None
+
+    def records(self) -> RedisRecords:
+        assert self.redis is not None, "this test needs a Redis"
+        return self.redis
+
+    def objects(self) -> FakeObjects:
+        return self.fake_objects
+
+    def butler(self) -> FakeButler:
+        return self.fake_butler
 
     def vault(self) -> FakeVault:
         return self.fake_vault

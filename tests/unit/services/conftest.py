@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import functools
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -16,24 +15,10 @@ from lsst.daf.butler import Butler
 from moto.server import ThreadedMotoServer
 
 from tests.unit.services.ingest_site import IngestSite
-from tests.unit.services.support import NO_RETRY, PASSWORD, SERVICES, free_port
+from tests.unit.services.support import SERVICES, free_port
 
 # The ingest script imports what lies beside it.
 sys.path.append(str(SERVICES / "ingest"))
-
-
-@pytest.fixture
-def service_environment(
-    redis_port: int, store: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> pytest.MonkeyPatch:
-    """What every service needs; the port that they take for granted is changed for them."""
-    client = functools.partial(redis.Redis, port=redis_port, **NO_RETRY)
-    monkeypatch.setattr(redis, "Redis", client)
-    monkeypatch.setenv("REDIS_HOST", "127.0.0.1")
-    monkeypatch.setenv("REDIS_PASSWORD", PASSWORD)
-    for name in ("DATASET_REGEXP", "DELETE_SEEN", "LOG_CONFIG", "PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    return monkeypatch
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,17 +10,10 @@ from embargo_hooks.adapters.redis import RedisRecords
 from embargo_hooks.errors import RedisError
 from embargo_hooks.ports import FileRecord
 from embargo_hooks.secret import Secret
-from tests.unit.services.support import PASSWORD, free_port
+from tests.unit.services.support import free_port
 
 BUCKET = "embargo@rubin-summit"
 FIRST, SECOND = f"{BUCKET}/first.fits", f"{BUCKET}/second.fits"
-
-
-@pytest.fixture
-def records(redis_port: int) -> Iterator[RedisRecords]:
-    client = RedisRecords("127.0.0.1", redis_port, Secret(PASSWORD))
-    yield client
-    client.close()
 
 
 def test_a_requeued_file_stands_last_and_starts_afresh(records: RedisRecords, store: Any) -> None:

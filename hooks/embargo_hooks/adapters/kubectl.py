@@ -1,0 +1,90 @@
+"""kubectl, for what the API's plain requests cannot do: forward a port, run a program in a pod."""
+
+from __future__ import annotations
+
+import re
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from embargo_hooks.errors import KubernetesError
+
+_READY_SECONDS = 20
+_END_SECONDS = 5
+
+
+@contextmanager
+def forwarded(namespace: str, service: str, port: int) -> Iterator[int]:
+    """Forward a port of a Service's pod to loopback, and yield the local port.
+
+    Raises:
+        KubernetesError: It cannot be; with what kubectl says.
+    """
+    where = f"Service {service} of namespace {namespace}"
+    words = ["-n", namespace, "port-forward", f"service/{service}", f":{port}"]
+    process = subprocess.Popen(
+        _command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield _local_port(process, where)
+    finally:
+        process.terminate()
+        try:
+            process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe:
+                pipe.close()
+
+
+def _local_port(process: subprocess.Popen[str], where: str) -> int:
+    assert process.stdout is not None
+    assert process.stderr is not None
+    until = time.monotonic() + _READY_SECONDS
+    while (left := until - time.monotonic()) > 0:
+        ready, _, _ = select.select([process.stdout], [], [], left)
+        line = process.stdout.readline() if ready else ""
+        if found := re.match(r"Forwarding from 127\.0\.0\.1:(\d+)", line):
+            return int(found[1])
+        if not line:
+            break
+    if process.poll() is None:
+        process.kill()
+    said = process.stderr.read().strip().splitlines()
+    raise KubernetesError(
+        f"{where}: its port cannot be forwarded: {said[-1] if said else 'no answer of kubectl'} "
+        "(it takes `get` on services and pods and `create` on pods/portforward)"
+    )
+
+
+def run_in(
+    namespace: str, deployment: str, container: str, command: Sequence[str], stdin: str
+) -> str:
+    """Run a program in a pod of a Deployment and return what it prints.
+
+    Raises:
+        KubernetesError: There is no pod, no right, or the program failed.
+    """
+    words = ["-n", namespace, "exec", "-i", f"deployment/{deployment}", "-c", container, "--"]
+    done = subprocess.run(
+        _command(*words, *command), input=stdin, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        raise KubernetesError(
+            f"Deployment {deployment} of namespace {namespace}: a program in its pod ended with "
+            f"{done.returncode}: {said[-1][:300] if said else 'without a word'} (it takes a "
+            "running pod, `get` on deployments and pods and `create` on pods/exec)"
+        )
+    return done.stdout
+
+
+def _command(*words: str) -> list[str]:
+    if shutil.which("kubectl") is None:
+        raise KubernetesError("kubectl: is not on PATH, and from outside the cluster it is needed")
+    return ["kubectl", *words]

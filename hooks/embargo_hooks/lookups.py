@@ -1,0 +1,121 @@
+"""What the buckets job leaves for reconcile: from when on a bucket has to be looked through.
+
+The buckets job writes the ConfigMap `<fullname>-lookups` before it changes anything, so that a run
+that is killed has said it; reconcile only reads it, and keeps in a ConfigMap of its own,
+`<fullname>-reconcile`, what it last found and which of these it has done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from embargo_hooks.config import Config
+from embargo_hooks.errors import KubernetesError
+from embargo_hooks.inventory import TIME
+from embargo_hooks.plan import Lookup
+from embargo_hooks.ports import Cluster
+
+_KEY, _LAST = "lookups.json", "last.json"
+_KEPT = timedelta(days=7)
+"""As long as Redis remembers what was announced."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A part of a bucket's time that has to be looked through.
+
+    Attributes:
+        noted: When that was noted (UTC).
+        bucket: The bucket.
+        since: From when on.
+        until: To when.
+        why: Why.
+    """
+
+    noted: str
+    bucket: str
+    since: str
+    until: str
+    why: str
+
+    @property
+    def begin(self) -> datetime:
+        """From when on."""
+        return _time(self.since)
+
+    @property
+    def end(self) -> datetime:
+        """To when."""
+        return _time(self.until)
+
+
+def note(config: Config, cluster: Cluster, lookups: Iterable[Lookup], now: datetime) -> None:
+    """Write down what a plan wants to be looked through, beside what stands there already."""
+    stamp = now.strftime(TIME)
+    latest = (now + timedelta(seconds=config.deadline)).strftime(TIME)
+    earliest = (now - _KEPT).strftime(TIME)
+    new = [
+        Wanted(stamp, each.bucket, each.since or earliest, each.until or latest, each.why)
+        for each in lookups
+    ]
+    if new:
+        kept = [each for each in _noted(config, cluster) if _time(each.noted) > now - _KEPT]
+        text = json.dumps([asdict(each) for each in [*kept, *new]], indent=1)
+        cluster.apply_config_map(_name(config), {_KEY: text})
+
+
+def open_ones(config: Config, cluster: Cluster, bucket: str) -> list[Wanted]:
+    """Return what nobody has looked through yet."""
+    done = {tuple(each) for each in last(config, cluster).get("done", ())}
+    return [
+        each
+        for each in _noted(config, cluster)
+        if each.bucket == bucket and (each.noted, each.since) not in done
+    ]
+
+
+def last(config: Config, cluster: Cluster) -> Mapping[str, Any]:
+    """Return what the last reconcile has written down; empty where there was none."""
+    found = cluster.config_map(f"{config.fullname}-reconcile") or {}
+    try:
+        document = json.loads(found.get(_LAST, "{}"))
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def done(
+    config: Config, cluster: Cluster, result: Mapping[str, Any], looked: Collection[Wanted]
+) -> None:
+    """Write down what a reconcile has found, and what has been looked through with it."""
+    before = [tuple(each) for each in last(config, cluster).get("done", ())]
+    known = {(each.noted, each.since) for each in _noted(config, cluster)}
+    finished = {each for each in before if each in known} | {
+        (each.noted, each.since) for each in looked
+    }
+    document = {**result, "done": sorted(finished)}
+    text = json.dumps(document, indent=1)
+    cluster.apply_config_map(f"{config.fullname}-reconcile", {_LAST: text})
+
+
+def _noted(config: Config, cluster: Cluster) -> list[Wanted]:
+    found = cluster.config_map(_name(config)) or {}
+    try:
+        return [Wanted(**each) for each in json.loads(found.get(_KEY, "[]"))]
+    except (ValueError, TypeError):
+        raise KubernetesError(
+            f"ConfigMap {_name(config)} of namespace {config.namespace}: cannot be read as a list "
+            "of lookups; backfill the bucket by hand with --since 7d, then delete it"
+        ) from None
+
+
+def _name(config: Config) -> str:
+    return f"{config.fullname}-lookups"
+
+
+def _time(text: str) -> datetime:
+    return datetime.strptime(text, TIME).replace(tzinfo=UTC)
