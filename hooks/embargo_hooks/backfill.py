@@ -96,7 +96,7 @@ def survey(config: PipelineConfig, objects: Objects, records: Records, within: W
         wanted = {path: each for path, each in wanted.items() if config.regexp.search(path)}
         odd = [path for path in wanted if parse(path) is None]
         paths = [path for path in wanted if path not in set(odd)]
-        nowhere = Places((), {})
+        nowhere = Places(frozenset(), {})
         undone = {
             path: wanted[path]
             for path, record in zip(paths, records.files(paths), strict=True)
@@ -116,10 +116,9 @@ def survey(config: PipelineConfig, objects: Objects, records: Records, within: W
 def _sort(
     config: PipelineConfig, records: Records, undone: dict[str, Stored], found: Survey
 ) -> None:
-    queued = set(records.queue(config.bucket))
-    working = {path: w.name for w in records.workers(config.bucket) for path in w.paths}
-    places = Places(queued, working)
-    paths = sorted(undone.keys() - queued - working.keys(), key=lambda path: undone[path].put)
+    places = Places.read(records, config.bucket)
+    here = undone.keys() - places.queued - places.working.keys()
+    paths = sorted(here, key=lambda path: undone[path].put)
     for path, record in zip(paths, records.files(paths), strict=True):
         stage = places.stage(path, record)
         why = why_dropped(record) or str(stage)

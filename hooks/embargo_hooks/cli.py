@@ -17,14 +17,23 @@ from types import FrameType
 from typing import TextIO
 
 from embargo_hooks import jobs
-from embargo_hooks.commands import audit, backfill, buckets, clean_up, secrets
+from embargo_hooks.commands import (
+    audit,
+    backfill,
+    buckets,
+    clean_up,
+    secrets,
+    status,
+    trace,
+    trigger,
+)
 from embargo_hooks.commands._running import DONE, FAILED, Run, Verb, command
 from embargo_hooks.config import Config, load
 from embargo_hooks.errors import DeadlineReached, HooksError, Stop, Terminated
 from embargo_hooks.report import Report
 from embargo_hooks.world import RESERVE_SECONDS, RealWorld
 
-_AREAS = (secrets, buckets, audit, backfill, clean_up)
+_AREAS = (secrets, buckets, audit, status, trace, trigger, backfill, clean_up)
 
 
 def main(argv: Sequence[str] | None = None, world: jobs.World | None = None) -> int:

@@ -5,11 +5,11 @@ Source of the rules: facts of enqueue and ingest, lsst-dm/embargo-butler 1.5.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from embargo_hooks.ports import FileRecord
+from embargo_hooks.ports import FileRecord, Records
 
 
 class Stage(StrEnum):
@@ -115,8 +115,15 @@ class Places:
         working: Those in the workers' lists, each with the pod.
     """
 
-    queued: Collection[str]
+    queued: frozenset[str]
     working: Mapping[str, str]
+
+    @classmethod
+    def read(cls, records: Records, bucket: str) -> Places:
+        """Read the queue, then the workers' lists: that is the way of a path, so none is missed."""
+        queued = frozenset(records.queue(bucket))
+        workers = records.workers(bucket)
+        return cls(queued, {path: worker.name for worker in workers for path in worker.paths})
 
     def stage(self, path: str, record: FileRecord) -> Stage:
         """Tell how far a file of the bucket has come."""

@@ -138,6 +138,9 @@ class Records(Protocol):
     def queue(self, bucket: str) -> list[str]:
         """Return the paths that wait, the next one last; one may stand there twice."""
 
+    def next(self, bucket: str) -> str | None:
+        """Return the path that ingest takes next, None from an empty queue."""
+
     def queue_length(self, bucket: str) -> int:
         """Return how many paths wait."""
 
@@ -152,9 +155,6 @@ class Records(Protocol):
 
     def requeue(self, bucket: str, paths: Sequence[str], now: float) -> None:
         """Put paths into the queue behind what waits, with a clean record, all or none."""
-
-    def forget_announced(self, paths: Sequence[str]) -> None:
-        """Let the Kafka consumer take paths again that it has taken before."""
 
     def lock(self, name: str, seconds: int) -> bool:
         """Take a lock that ends by itself; whether it was free."""

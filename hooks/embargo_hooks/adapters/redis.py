@@ -73,6 +73,12 @@ class RedisRecords:
         """Return the paths that wait; read from where new ones come in, so that none is missed."""
         return self._list(f"QUEUE:{bucket}")
 
+    def next(self, bucket: str) -> str | None:
+        """Return the path that ingest takes next, None from an empty queue."""
+        with self._telling(f"read QUEUE:{bucket}"):
+            found: str | None = self._redis.lindex(f"QUEUE:{bucket}", -1)
+            return found
+
     def queue_length(self, bucket: str) -> int:
         """Return how many paths wait."""
         with self._telling(f"count QUEUE:{bucket}"):
@@ -124,12 +130,6 @@ class RedisRecords:
                 pipe.expire(f"FILE:{path}", FILE_RETENTION)
                 pipe.lpush(f"QUEUE:{bucket}", path)
             pipe.execute()
-
-    def forget_announced(self, paths: Sequence[str]) -> None:
-        """Let the Kafka consumer take paths again that it has taken before."""
-        for batch in _batches(paths):
-            with self._telling("delete ENQ:*"):
-                self._redis.delete(*(f"ENQ:{path}" for path in batch))
 
     def lock(self, name: str, seconds: int) -> bool:
         """Take a lock that ends by itself; whether it was free."""

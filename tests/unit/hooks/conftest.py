@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from embargo_hooks.adapters.redis import RedisRecords
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.fakes import FakeWorld
+from tests.unit.hooks.pipeline_site import Output, Site
 from tests.unit.services.support import PASSWORD
 
 SITE: dict[str, Any] = {
@@ -116,3 +118,17 @@ def write(tmp_path: Path) -> Write:
         return file
 
     return written
+
+
+@pytest.fixture
+def pipeline(
+    site: dict[str, Any],
+    write: Write,
+    world: FakeWorld,
+    records: RedisRecords,
+    store: Any,
+    capsys: Output,
+) -> Site:
+    world.redis = records
+    file = write({**site, "pipeline": PIPELINE})
+    return Site(str(file), world, store, capsys, time.time())

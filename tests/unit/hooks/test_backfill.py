@@ -6,50 +6,10 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks.adapters.redis import RedisRecords
 from embargo_hooks.cli import main
 from embargo_hooks.inventory import TIME
 from tests.unit.hooks.conftest import PIPELINE, Write
-from tests.unit.hooks.fakes import FakeWorld
-
-Output = pytest.CaptureFixture[str]
-BUCKET = "embargo@rubin-summit"
-QUEUE = f"QUEUE:{BUCKET}"
-
-
-class Site:
-    """A bucket, a Redis, and the command line over them."""
-
-    def __init__(self, file: str, world: FakeWorld, store: Any, capsys: Output, now: float) -> None:
-        self.file, self.world, self.store, self.capsys, self.now = file, world, store, capsys, now
-
-    def put(self, number: int, age: float = 600, ending: str = ".fits") -> str:
-        day = time.strftime("%Y%m%d", time.gmtime(self.now - 43_200))
-        exposure = f"MC_O_{day}_{number:06d}"
-        key = f"LSSTCam/{day}/{exposure}/{exposure}_R22_S11{ending}"
-        self.world.fake_objects.put[key] = self.now - age
-        return f"{BUCKET}/{key}"
-
-    def run(self, *words: str) -> tuple[int, dict[str, Any]]:
-        code = main([*words, "--output", "json", "--config", self.file], self.world)
-        return code, json.loads(self.capsys.readouterr().out)
-
-    def queue(self) -> list[str]:
-        return [path.decode() for path in self.store.lrange(QUEUE, 0, -1)]
-
-
-@pytest.fixture
-def pipeline(
-    site: dict[str, Any],
-    write: Write,
-    world: FakeWorld,
-    records: RedisRecords,
-    store: Any,
-    capsys: Output,
-) -> Site:
-    world.redis = records
-    file = write({**site, "pipeline": PIPELINE})
-    return Site(str(file), world, store, capsys, time.time())
+from tests.unit.hooks.pipeline_site import BUCKET, QUEUE, Site
 
 
 def test_what_was_never_announced_is_shown_then_queued_then_done(pipeline: Site) -> None:
