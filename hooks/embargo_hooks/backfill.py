@@ -56,6 +56,7 @@ class Survey:
     Attributes:
         listed: Objects in the folders that were listed.
         matched: Those PUT in the window that are for ingest.
+        newest: When the newest of these was PUT, in seconds since 1970.
         unparsable: Paths that match the expression, and that the services cannot take apart.
         lost: Those to be queued, the oldest first.
         unsettled: Those that were announced, and of which nothing is noted since: mostly
@@ -65,6 +66,7 @@ class Survey:
 
     listed: int = 0
     matched: int = 0
+    newest: float = 0.0
     unparsable: list[str] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
     unsettled: list[Lost] = field(default_factory=list)
@@ -104,6 +106,7 @@ def survey(config: PipelineConfig, objects: Objects, records: Records, within: W
         }
         with lock:
             found.matched += len(paths)
+            found.newest = max([found.newest, *(wanted[path].put for path in paths)])
             found.unparsable += odd
             open_.update(undone)
 

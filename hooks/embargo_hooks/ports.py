@@ -156,6 +156,9 @@ class Records(Protocol):
     def requeue(self, bucket: str, paths: Sequence[str], now: float) -> None:
         """Put paths into the queue behind what waits, with a clean record, all or none."""
 
+    def note(self, name: str, numbers: Mapping[str, float]) -> None:
+        """Write numbers down for the monitoring."""
+
     def lock(self, name: str, seconds: int) -> bool:
         """Take a lock that ends by itself; whether it was free."""
 

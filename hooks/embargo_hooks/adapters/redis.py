@@ -131,6 +131,11 @@ class RedisRecords:
                 pipe.lpush(f"QUEUE:{bucket}", path)
             pipe.execute()
 
+    def note(self, name: str, numbers: Mapping[str, float]) -> None:
+        """Write numbers down for the monitoring."""
+        with self._telling(f"write {name}"):
+            self._redis.hset(name, mapping=dict(numbers))
+
     def lock(self, name: str, seconds: int) -> bool:
         """Take a lock that ends by itself; whether it was free."""
         with self._telling(f"lock {name}"):

@@ -85,6 +85,8 @@ def _reconcile(run: Run) -> int:
         "left": left,
     }
     lookups.done(run.config, cluster, result, looked)
+    numbers = {"missing": len(found.lost), "newest_put": found.newest}
+    run.world.records().note("MONITOR:reconcile", numbers)
     return code
 
 

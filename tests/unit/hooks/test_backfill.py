@@ -139,6 +139,9 @@ class TestReconcile:
         assert pipeline.queue() == [path]
         last = pipeline.world.fake_cluster.config_maps["embargo-butler-reconcile"]["last.json"]
         assert json.loads(last)["queued"] == 1
+        told = pipeline.store.hgetall("MONITOR:reconcile")
+        assert told[b"missing"] == b"1"
+        assert float(told[b"newest_put"]) == pytest.approx(pipeline.now - 600)
 
     def test_only_reports_where_it_is_told_so(
         self, pipeline: Site, site: dict[str, Any], write: Write

@@ -1,0 +1,208 @@
+"""The operators' verbs, from outside as people run them and in the cluster as the CronJob does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.rig import environment
+from tests.rig.cluster import CLIENT_ENVIRONMENT
+from tests.rig.command import wait_for
+from tests.rig.release import Release
+from tests.rig.site import API_URL, KUBECONFIG, PROJECT
+from tests.support import connect
+from tests.support.camera import Camera
+from tests.support.exposure import Exposure
+from tests.support.namespace import Namespace
+from tests.support.queues import Queues
+
+VERBS = Release("verbs")
+INGEST = "deployment/embargo-butler-ingest"
+RECONCILE = "embargo-butler-reconcile"
+
+
+@dataclass
+class Place:
+    """A release of its own, and the command line over it."""
+
+    namespace: Namespace
+    config: Path
+    camera: Camera
+    queues: Queues
+    kubeconfig: Path = KUBECONFIG
+
+    def run(self, *words: str) -> tuple[int, dict[str, Any]]:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "embargo_hooks", *words),
+                *("--output", "json", "--config", str(self.config)),
+            ],
+            env={
+                **os.environ,
+                **CLIENT_ENVIRONMENT,
+                "KUBECONFIG": str(self.kubeconfig),
+                "PYTHONPATH": str(PROJECT / "hooks"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.stdout, done.stderr
+        document: dict[str, Any] = json.loads(done.stdout)
+        return done.returncode, document
+
+    def expose(self) -> Exposure:
+        day = Exposure.now(0).day
+        exposure = Exposure.now(self.camera.next_seq(day))
+        self.camera.put_all(exposure.files())
+        return exposure
+
+    def scale(self, replicas: int) -> None:
+        self.namespace.kubectl("scale", INGEST, f"--replicas={replicas}")
+        self.namespace.kubectl("rollout", "status", INGEST, "--timeout=90s", timeout=100)
+
+    def notes(self, exposure: Exposure) -> dict[str, Any]:
+        return dict(self.queues.notes(list(exposure.keys)))
+
+    def quiet(self) -> None:
+        wait_for(
+            "no file is in a queue or with a worker", lambda: not self.queues.lists(), timeout=120
+        )
+
+    def forget(self) -> None:
+        """Have Redis know nothing, as after the loss of its volume."""
+        redis: Any = self.queues._redis
+        redis.flushall()
+
+    def datasets(self, exposure: Exposure) -> list[str]:
+        with connect.repository(VERBS) as repository:
+            return sorted(each.uri for each in repository.datasets([exposure]))
+
+
+@pytest.fixture(scope="module")
+def place(site: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    environment.make(VERBS)
+    VERBS.deploy(print)
+    namespace = Namespace(VERBS.namespace)
+    live = namespace.get("configmap", "embargo-butler-config")["data"]["config.yaml"]
+    config = tmp_path_factory.mktemp("verbs") / "config.yaml"
+    config.write_text(live)
+    yield Place(namespace, config, connect.camera(VERBS), connect.queues(VERBS))
+    environment.remove(VERBS)
+
+
+@pytest.fixture(scope="module")
+def lost(place: Place) -> Exposure:
+    """An exposure that was announced, and that Redis lost before ingest had it."""
+    place.scale(0)
+    exposure = place.expose()
+    wait_for("all is announced", lambda: len(place.notes(exposure)) == 205, timeout=90)
+    place.forget()
+    return exposure
+
+
+def test_what_redis_lost_is_found_queued_once_and_ingested(place: Place, lost: Exposure) -> None:
+    paths = {f"{VERBS.bucket}/{key}" for key in lost.keys}
+    code, document = place.run("trace", lost.name, "--no-butler")
+    assert (code, document["stages"]["announced"]) == (1, "0 of 205")
+    code, document = place.run("backfill", "--since", "1h", "--until", "0s")
+    assert code == 2
+    assert {each["path"] for each in document["survey"]["lost"]} == paths
+    assert place.queues.waiting() == [], "dry by default"
+    code, document = place.run("backfill", "--since", "1h", "--until", "0s", "--apply")
+    assert (code, document["queued"]) == (0, 205)
+    code, document = place.run("backfill", "--since", "1h", "--until", "0s", "--apply")
+    assert (code, document["queued"]) == (0, 0), "they wait in the queue already"
+    place.scale(1)
+    place.quiet()
+    code, document = place.run("trace", lost.name)
+    assert (code, document["visit"]) == (0, True), document["summary"]
+    assert document["stages"]["in the Butler"] == "205 of 205"
+    assert document["stages"]["presence"] == "189 of 189"
+    assert place.datasets(lost) == sorted(f"s3://{path}" for path in paths)
+
+
+def test_duplicates_come_to_an_end(place: Place, lost: Exposure) -> None:
+    place.forget()
+    _, document = place.run("backfill", "--since", "1h", "--until", "0s", "--in-butler", "--apply")
+    assert (document["survey"]["inButler"], document["queued"]) == (205, 0)
+    _, document = place.run("backfill", "--since", "1h", "--until", "0s", "--apply")
+    assert document["queued"] == 205
+    place.quiet()
+    _, document = place.run("backfill", "--since", "1h", "--until", "0s", "--apply")
+    assert (document["queued"], document["survey"]["unsettled"]) == (0, 205)
+    assert len(place.datasets(lost)) == 205
+
+
+def test_a_file_that_ingest_gave_up_is_named_with_why_and_mended(place: Place) -> None:
+    exposure = Exposure.now(place.camera.next_seq(Exposure.now(0).day))
+    files = dict(exposure.files())
+    key = next(key for key, detector in exposure.keys.items() if detector.name == "R22_S11")
+    place.camera.put(key, b"no FITS file")
+    wait_for("ingest has given it up", lambda: place.queues.notes([key])[key].failure, timeout=60)
+    code, document = place.run("trace", f"{exposure.name}_R22_S11")
+    (row,) = document["rows"]
+    assert code == 1
+    assert "given up by ingest: its metadata cannot be read" in row["why"]
+    _, document = place.run("backfill", "--since", "1h", "--until", "0s")
+    assert [each["path"] for each in document["survey"]["lost"]] == [f"{VERBS.bucket}/{key}"]
+    place.camera.put(key, files[key])
+    verb = row["mend"].split()[1:]
+    assert verb[0] == "trigger"
+    place.run(*verb)
+    wait_for("it is ingested", lambda: place.queues.notes([key])[key].ingested, timeout=60)
+    assert place.datasets(exposure) == [f"s3://{VERBS.bucket}/{key}"]
+
+
+def test_the_cron_job_queues_by_itself(place: Place, lost: Exposure) -> None:
+    place.forget()
+    place.namespace.kubectl("create", "job", "by-hand", f"--from=cronjob/{RECONCILE}")
+    place.namespace.kubectl(
+        "wait", "job/by-hand", "--for=condition=complete", "--timeout=90s", timeout=100
+    )
+    found = place.namespace.get("configmap", RECONCILE)["data"]["last.json"]
+    last = json.loads(found)
+    # The newest objects, PUT less than a minute ago, are left to their announcement.
+    assert last["queued"] == last["found"] >= 205
+    place.quiet()
+    _code, document = place.run("status", "--pipeline-only")
+    (section,) = (each for each in document["sections"] if each["name"] == "reconcile")
+    assert (section["hidden"], section["document"]["queued"]) == ("", last["queued"])
+
+
+def test_status_of_a_quiet_environment_is_well(place: Place, lost: Exposure) -> None:
+    place.quiet()
+    code, document = place.run("status", "--pipeline-only")
+    assert (code, document["healthy"]) == (0, True), document["summary"]
+    assert [each["name"] for each in document["sections"] if each["hidden"]] == []
+
+
+def test_without_rights_it_says_which_one_is_missing(place: Place, tmp_path: Path) -> None:
+    token = place.namespace.kubectl("create", "token", "default").strip()
+    kubeconfig = yaml.safe_load(KUBECONFIG.read_text())
+    kubeconfig["users"][0]["user"] = {"token": token}
+    nobody = tmp_path / "kubeconfig"
+    nobody.write_text(yaml.safe_dump(kubeconfig))
+    assert API_URL in nobody.read_text()
+    powerless = Place(place.namespace, place.config, place.camera, place.queues, nobody)
+    code, document = powerless.run("status", "--pipeline-only")
+    assert code == 0
+    hidden = {each["name"]: each["hidden"] for each in document["sections"]}
+    assert "Secret redis of namespace verbs: permission denied" in hidden["queues"]
+    assert "ConfigMap embargo-butler-reconcile" in hidden["reconcile"]
+
+
+def test_an_unknown_exposure_has_the_nearest_named(place: Place, lost: Exposure) -> None:
+    code, document = place.run("trace", f"{lost.name[:-1]}9")
+    assert code == 1
+    assert f"the nearest there: {lost.name}" in document["summary"]
