@@ -98,12 +98,7 @@ def survey(config: PipelineConfig, objects: Objects, records: Records, within: W
         wanted = {path: each for path, each in wanted.items() if config.regexp.search(path)}
         odd = [path for path in wanted if parse(path) is None]
         paths = [path for path in wanted if path not in set(odd)]
-        nowhere = Places(frozenset(), {})
-        undone = {
-            path: wanted[path]
-            for path, record in zip(paths, records.files(paths), strict=True)
-            if nowhere.stage(path, record) is not Stage.INGESTED
-        }
+        undone = {path: wanted[path] for path in records.not_ingested(paths)}
         with lock:
             found.matched += len(paths)
             found.newest = max([found.newest, *(wanted[path].put for path in paths)])

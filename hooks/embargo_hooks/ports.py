@@ -135,6 +135,9 @@ class Records(Protocol):
     def files(self, paths: Sequence[str]) -> list[FileRecord]:
         """Return what is noted of each of some files."""
 
+    def not_ingested(self, paths: Sequence[str]) -> list[str]:
+        """Return those of some files of which ingest has not said that they are in the Butler."""
+
     def queue(self, bucket: str) -> list[str]:
         """Return the paths that wait, the next one last; one may stand there twice."""
 
