@@ -163,14 +163,14 @@ template:
   verbs: [get]
 {{- end }}
 
-{{- /* Rules to write the inventory, which outlives the release, and what reconcile has to look through. */}}
+{{- /* Rules to write the inventory, which outlives the release. */}}
 {{- define "embargo-butler.inventoryRules" -}}
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [create]
 - apiGroups: [""]
   resources: [configmaps]
-  resourceNames: [{{ include "embargo-butler.fullname" . }}-inventory, {{ include "embargo-butler.fullname" . }}-lookups]
+  resourceNames: [{{ include "embargo-butler.fullname" . }}-inventory]
   verbs: [get, patch]
 {{- end }}
 

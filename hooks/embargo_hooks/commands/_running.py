@@ -80,9 +80,7 @@ def add(
     parser = verbs.add_parser(name, help=about)
     parser.add_argument("--config", type=Path, required=True, metavar="FILE")
     parser.add_argument("--output", choices=("text", "json"), default="text")
-    parser.set_defaults(
-        rollback=False, exit_zero=False, run=run, quiet=False, limited=True
-    )
+    parser.set_defaults(rollback=False, exit_zero=False, run=run, quiet=False, limited=True)
     if rollback:
         parser.add_argument(
             "--rollback",
