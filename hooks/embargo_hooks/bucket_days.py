@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -94,7 +94,14 @@ def pages(
     with ThreadPoolExecutor(READERS, thread_name_prefix="list") as pool:
         tops = objects.folders("")
         homes = [top for found in pool.map(_homes(bucket, objects), tops) for top in found]
-        return sum(pool.map(walk, _day_folders(bucket, homes, within)))
+        return sum(pool.map(walk, _day_folders(bucket, homes, within.days())))
+
+
+def of_day(bucket: str, objects: Objects, day: str) -> Iterator[Sequence[Stored]]:
+    """Yield all objects of an observation day, `YYYYMMDD`, page by page."""
+    homes = [home for top in objects.folders("") for home in _homes(bucket, objects)(top)]
+    for folder in _day_folders(bucket, homes, [day]):
+        yield from objects.listing(folder)
 
 
 def _homes(bucket: str, objects: Objects) -> Callable[[str], list[str]]:
@@ -110,9 +117,9 @@ def _homes(bucket: str, objects: Objects) -> Callable[[str], list[str]]:
     return homes
 
 
-def _day_folders(bucket: str, homes: list[str], within: Window) -> Iterator[str]:
+def _day_folders(bucket: str, homes: list[str], days: list[str]) -> Iterator[str]:
     for home in homes:
-        for day in within.days():
+        for day in days:
             yield (
                 f"{home}{day[:4]}/{day[4:6]}/{day[6:]}/"
                 if is_annex(f"{bucket}/")

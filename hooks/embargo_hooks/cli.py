@@ -22,6 +22,7 @@ from embargo_hooks.commands import (
     backfill,
     buckets,
     clean_up,
+    night,
     secrets,
     status,
     trace,
@@ -33,7 +34,7 @@ from embargo_hooks.errors import DeadlineReached, HooksError, Stop, Terminated
 from embargo_hooks.report import Report
 from embargo_hooks.world import RESERVE_SECONDS, RealWorld
 
-_AREAS = (secrets, buckets, audit, status, trace, trigger, backfill, clean_up)
+_AREAS = (secrets, buckets, audit, status, trace, trigger, backfill, clean_up, night)
 
 
 def main(argv: Sequence[str] | None = None, world: jobs.World | None = None) -> int:
