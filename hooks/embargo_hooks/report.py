@@ -3,7 +3,8 @@
 The JSON document's keys and words stay as they are while its `version` does; sentences may change:
 
 - `version` 1, `command`, `environment`, `summary` (the sentence that ends the text)
-- `result`: `unchanged`, `changes` (a plan), `changed`, `failed`, `passed-over` (on a rollback)
+- `result`: `unchanged`, `changes` (a plan, an audit), `changed`, `failed`, `passed-over` (on a
+  rollback)
 - `planned` and `done`, in order: objects with `action`, `object`, `reason`
 - `unconfirmed`: what is declared and left alone, a sentence each
 - `backfill`: objects with `bucket`, `since`, `until` (UTC; `since` may be empty) and `reason`: what

@@ -80,7 +80,7 @@ def test_another_hand_is_found_out(gateway: Gateway) -> None:
     ):
         assert told in log
         assert told in event
-    RELEASE.deploy(print)
+    RELEASE.run_helm(*RELEASE.full_command[1:])
     succeeded, log = audit("mended")
     assert succeeded, log
 
