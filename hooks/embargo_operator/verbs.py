@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from embargo_operator.release import Revision, last_deployed, revisions, target
 from embargo_operator.status import status
 
 DONE, FAILED, CHANGES = 0, 1, 2
+_SETTLING_SECONDS = 60
 
 
 MakePrograms = Callable[[str, str], Programs]
@@ -121,7 +123,7 @@ class Verbs:
             self._programs.helm_major(),
         )
         self._work(["upgrade", "--install", self._environment.name, *words], config)
-        return self.status()
+        return self._settled()
 
     def rollback(self) -> int:
         """Show the diff, ask, go back to an earlier revision."""
@@ -139,7 +141,7 @@ class Verbs:
         # As with an apply: what that revision's jobs log in with is not known from here.
         config = self._chart.jobs_config(self._programs)
         self._work(["rollback", self._environment.name, *words], config)
-        return self.status()
+        return self._settled()
 
     def status(self) -> int:
         """Tell how the release is."""
@@ -161,6 +163,13 @@ class Verbs:
         unlock.unlock(self._programs, lock, _note)
         _say(f"removed: {lock.next_steps()}")
         return DONE
+
+    def _settled(self) -> int:
+        """Tell how the release is; what the last hook has restarted gets the time to come back."""
+        until = time.monotonic() + _SETTLING_SECONDS
+        while any(status(self._programs).problems()) and time.monotonic() < until:
+            time.sleep(2)
+        return self.status()
 
     def _differences(self, wanted: str) -> list[Difference]:
         deployed = last_deployed(revisions(self._programs))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.rig import evidence, lifecycle
+from tests.rig import evidence, helms, lifecycle
 from tests.rig.progress import Display
 from tests.rig.release import SUMMIT
 from tests.rig.site import CACHE
@@ -24,6 +24,12 @@ def site() -> None:
     """The whole site, brought up or repaired."""
     with Display() as display:
         lifecycle.up(display, SUMMIT.images())
+
+
+@pytest.fixture(scope="session", params=helms.NEWEST)
+def helm(request: pytest.FixtureRequest) -> str:
+    """The newest Helm of each major version, one after the other."""
+    return str(helms.program(request.param, print))
 
 
 @pytest.fixture(scope="session")
