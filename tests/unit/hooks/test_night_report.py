@@ -95,7 +95,7 @@ def test_the_numbers_of_a_night(text: str) -> None:
 def test_an_outlier_leads_to_its_trace(text: str) -> None:
     assert re.findall(r'<a href="#([^"]+)"><circle', text) == [SLOW]
     row = text[text.index(f'<tr id="{SLOW}"') :]
-    assert f"<code>embargo-hooks trace {SLOW}</code>" in row[: row.index("</tr>")]
+    assert f"<code>embargo-hooks trace --config FILE {SLOW}</code>" in row[: row.index("</tr>")]
 
 
 def test_failures_are_grouped_by_reason(text: str) -> None:
@@ -103,7 +103,7 @@ def test_failures_are_grouped_by_reason(text: str) -> None:
     assert f"40 : {UNREADABLE}" in read
     assert "and 30 more" in read
     assert "1 : in the bucket, never announced" in read
-    assert f"embargo-hooks trace MC_O_{DAY}_000040_R43_S22" in read
+    assert f"embargo-hooks trace --config FILE MC_O_{DAY}_000040_R43_S22" in read
 
 
 def test_each_detector_has_its_cell(text: str) -> None:
@@ -136,6 +136,13 @@ def test_what_others_named_is_only_text() -> None:
 def test_an_empty_night_says_so() -> None:
     shown = page(Night("summit", DAY, datetime.now(UTC), []))
     assert Reader(shown).ids["empty"] == "Nothing was PUT in this night."
+
+
+def test_delays_that_nobody_knows_are_no_zeros() -> None:
+    lost = Arrival(key(1, "R22_S11"), BEGIN, 0, Stage.UNSEEN)
+    read = Reader(page(Night("summit", DAY, datetime.now(UTC), [lost])))
+    assert "no-delays" in read.ids
+    assert "median" not in read.ids
 
 
 def test_spreads() -> None:
