@@ -42,7 +42,13 @@ def place(site: None, helm: str, tmp_path_factory: pytest.TempPathFactory) -> It
     release = Release(f"helm-{version[1]}", helm)
     environment.make(release)
     release.prepare_namespace()
-    made = Place(release, tmp_path_factory.mktemp("operator"), {"ingest": {"replicas": None}})
+    values = {
+        "ingest": {"replicas": None},
+        # Of the little CPU that small releases have, a probe that starts Python gets too little
+        # beside others.
+        "enqueue": {"resources": {"requests": {"cpu": "100m"}}},
+    }
+    made = Place(release, tmp_path_factory.mktemp("operator"), values)
     made.first = made.run("apply", "--yes")
     yield made
     environment.remove(release)
@@ -113,6 +119,7 @@ def test_status_fails_while_a_new_pod_is_not_ready_beside_the_old_one(place: Pla
 
 
 def test_plan_shows_kubernetes_and_both_jobs(place: Place) -> None:
+    wait_for("all is well", lambda: place.run("status").status == 0, timeout=120)
     with operator_token(place) as token:
         said = place.run("plan", token=token)
         assert said.status == 0, said.all
