@@ -22,6 +22,7 @@ from tests.rig import (
     environment,
     gateways,
     images,
+    kafka,
     network,
     packages,
     postgres,
@@ -76,7 +77,8 @@ def steps(
     Args:
         site_images: The images that containerd is to hold.
         loaded: Gets the names of those that had to be loaded.
-        for_tests: Whether to have too what only the tests want: newer gateways, and newer Helms.
+        for_tests: Whether to have too what only the tests want: newer gateways, a Kafka
+            broker, and newer Helms.
     """
     found = {
         "packages": Step("Debian packages", packages.up),
@@ -109,6 +111,7 @@ def steps(
         for name, store in newer.items():
             found[name] = Step(f"Ceph {store.major} gateway", store.up, ("packages", "network"))
         found["gateways"] = Step("contract's gateways", gateways.describe, ("ceph", *newer))
+        found["kafka"] = Step("Kafka broker", kafka.up, ("packages", "network"))
         # After those that the whole site waits for.
         after = ("cluster programs", "vault program")
         for each in binaries.HELMS:
@@ -138,7 +141,8 @@ def up(
         display: Where progress is shown.
         site_images: The images that containerd is to hold.
         as_is: Keep a site that another state of the rig's sources brought up.
-        for_tests: Have too what only the tests want: newer gateways, and newer Helms.
+        for_tests: Have too what only the tests want: newer gateways, a Kafka
+            broker, and newer Helms.
 
     Returns:
         The names of the images that were not there, or had changed.

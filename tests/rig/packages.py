@@ -44,12 +44,16 @@ UNIT_TESTS = ("chromium-headless-shell", "fonts-dejavu-core", "prometheus", "red
 
 
 def up(say: Say) -> None:
+    """Install what the site is made of, or only what the tests need for users other than root."""
+    install(PACKAGES if os.geteuid() == 0 else UNIT_TESTS, say)
+
+
+def install(wanted: Sequence[str], say: Say) -> None:
     """Install what is missing; what they bring is kept over a tear-down.
 
     Raises:
         RigError: Something is missing that only root can install.
     """
-    wanted = PACKAGES if os.geteuid() == 0 else UNIT_TESTS
     missing = missing_packages(wanted)
     if not missing:
         say(f"all {len(wanted)} are there")

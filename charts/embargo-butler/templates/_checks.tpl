@@ -123,7 +123,7 @@
 {{- fail (printf "`enqueue.kafka.drain.topic` and `enqueue.kafka.topic` are both %s of the same brokers: drain the old topic, or leave `drain` out" $kafka.topic) }}{{ end }}
 {{- else }}
 {{- include "embargo-butler.checkSecret" (dict "root" . "at" "enqueue.notificationSecret" "ref" .Values.enqueue.notificationSecret) }}
-{{- range $name, $value := include "embargo-butler.filled" (merge (omit $kafka "drain") (dict "drain.topic" $drain.topic)) | fromJson }}
+{{- range $name, $value := include "embargo-butler.filled" (merge (omit $kafka "drain" "offsetReset") (dict "drain.topic" $drain.topic)) | fromJson }}
 {{- fail (printf "`enqueue.kafka.%s` is %s, but `enqueue.mode` is %s: set the mode to kafka, or leave the former out" $name $value $.Values.enqueue.mode) }}{{ end }}
 {{- end }}
 {{- $address := regexMatch `\{\{[^}]*enqueue\.address` (toJson .Values.bucketConfig) }}

@@ -1,7 +1,12 @@
-"""Stand-in for the enqueue service: bucket notifications in by HTTP, object names out to Redis."""
+"""Stand-in for the enqueue service: bucket notifications in, object names out to Redis.
+
+As a web application (`gunicorn enqueue:app`, to 1.5) or as a Kafka consumer (`python enqueue.py`).
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 import os
 import re
@@ -11,6 +16,7 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import Any
 
+import aiokafka
 import redis
 from flask import Flask, request
 
@@ -31,7 +37,8 @@ for _component, _level in re.findall(r"(?:([\w.]*)=)?(\w+)", os.environ.get("LOG
 # A missing variable or a regular expression that does not compile ends the worker, and gunicorn
 # with it. Redis is not asked for anything yet: the service starts without it.
 r: Any = redis.Redis(host=os.environ["REDIS_HOST"], password=os.environ["REDIS_PASSWORD"])
-notification_secret = os.environ["NOTIFICATION_SECRET"]
+by_kafka = __name__ == "__main__"
+notification_secret = "" if by_kafka else os.environ["NOTIFICATION_SECRET"]
 regexp = re.compile(os.environ.get("DATASET_REGEXP", r"fits$"))
 profile = os.environ.get("PROFILE", "")
 if profile:
@@ -87,13 +94,21 @@ def enqueue_objects(paths: list[str]) -> list[Lfa]:
     found = []
     with r.pipeline() as pipe:
         for path in paths:
-            if regexp.search(path):
+            if regexp.search(path) and (not by_kafka or is_first(path)):
                 info = parse(path)
                 pipe.lpush(f"QUEUE:{info.bucket}", path)
                 logger.info("Enqueued %s to %s", path, info.bucket)
                 found.append(info)
         pipe.execute()
     return found
+
+
+def is_first(path: str) -> bool:
+    """Mark an object as queued, before it is; tell whether it was not marked yet."""
+    if r.set(f"ENQ:{path}", "1", nx=True, ex=FILE_RETENTION):
+        return True
+    logger.info("Skipping duplicate %s", path)
+    return False
 
 
 def update_stats(found: list[Lfa]) -> None:
@@ -129,6 +144,12 @@ def raise_maximum(key: str, value: int) -> None:
                 continue
 
 
+def path_of(record: Any) -> str:
+    """Return the path of a notification's object, with the bucket and its profile."""
+    bucket, key = record["s3"]["bucket"]["name"], record["s3"]["object"]["key"]
+    return f"{profile}{bucket}/{urllib.parse.unquote_plus(key)}"
+
+
 app = Flask(__name__)
 
 
@@ -141,8 +162,55 @@ def notify() -> list[Lfa]:
             # The real service shows the secret here, too: part of what has to be lived with.
             logger.info("Unrecognized secret %s", record["opaqueData"])
             continue
-        bucket, key = record["s3"]["bucket"]["name"], record["s3"]["object"]["key"]
-        paths.append(f"{profile}{bucket}/{urllib.parse.unquote_plus(key)}")
+        paths.append(path_of(record))
     found = enqueue_objects(paths)
     update_stats(found)
     return found
+
+
+def created(message: bytes) -> list[str]:
+    """Return the paths of the objects that a Kafka record tells to be made."""
+    paths = []
+    for record in json.loads(message).get("Records", []):
+        if record.get("eventName", "").startswith("ObjectCreated"):
+            try:
+                paths.append(path_of(record))
+            except (KeyError, TypeError):
+                logger.exception("Not a notification: %s", record)
+    return paths
+
+
+async def consume() -> None:
+    """Take records until the broker fails; each is committed once it is done with.
+
+    A record that fails is left uncommitted, but not come back to: the commit after the next good
+    one says that all before it are done with, too.
+    """
+    consumer = aiokafka.AIOKafkaConsumer(
+        os.environ["KAFKA_TOPIC"],
+        bootstrap_servers=os.environ["KAFKA_CLUSTER"],
+        group_id=os.environ.get("KAFKA_GROUP_ID", "embargo-butler-enqueue"),
+        auto_offset_reset=os.environ.get("KAFKA_OFFSET_RESET", "latest"),
+        enable_auto_commit=False,
+    )
+    await consumer.start()
+    logger.info("Consuming %s", os.environ["KAFKA_TOPIC"])
+    try:
+        async for message in consumer:
+            try:
+                paths = created(message.value)
+            except (AttributeError, TypeError, ValueError):
+                logger.exception("Malformed record at offset %s", message.offset)
+            else:
+                try:
+                    update_stats(enqueue_objects(paths))
+                except Exception:
+                    logger.exception("Failed at offset %s", message.offset)
+                    continue
+            await consumer.commit()
+    finally:
+        await consumer.stop()
+
+
+if by_kafka:
+    asyncio.run(consume())

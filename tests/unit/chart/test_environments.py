@@ -205,8 +205,9 @@ def test_environment_variables(environment: str) -> None:
     assert env(environment, "idle") == redis
     # HOME: gunicorn's files go where the file system is writable.
     own: dict[str, str | Key] = {"HOME": "/tmp"}
+    # KAFKA_OFFSET_RESET: a new group loses nothing.
     assert env(environment, "enqueue") == redis | dict(facts.enqueue_env) | (
-        own if facts.enqueue_service else {}
+        own if facts.enqueue_service else {"KAFKA_OFFSET_RESET": "earliest"}
     )
     assert env(environment, "ingest") == redis | dict(facts.ingest_env) | {
         "BUCKET": facts.bucket,

@@ -21,6 +21,17 @@ from tests.unit.services.support import SERVICES, free_port
 sys.path.append(str(SERVICES / "ingest"))
 
 
+@pytest.fixture
+def full(store: redis.Redis) -> Iterator[Callable[[bool], None]]:
+    """Makes Redis refuse whatever needs memory, or not."""
+
+    def change(full: bool) -> None:
+        store.config_set("maxmemory", int(full))
+
+    yield change
+    change(False)
+
+
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     server = ThreadedMotoServer("127.0.0.1", free_port(), verbose=False)
