@@ -130,7 +130,7 @@ def test_nothing_fires_where_all_is_well(watching: Prometheus, queues: Queues) -
 
 def test_each_alert_fires_in_its_trouble(watching: Prometheus, queues: Queues) -> None:
     """All troubles at once, but for Redis', without which the others could not be seen."""
-    redis: Any = queues._redis
+    redis: Any = queues.redis
     doomed("Job", f"{FULLNAME}-secrets-rollback", doomed_job())
     NAMESPACE.kubectl("delete", "cronjob", f"{FULLNAME}-reconcile", "--ignore-not-found")
     spec = {"schedule": "* * * * *", "jobTemplate": {"spec": doomed_job()}}
@@ -182,7 +182,7 @@ def test_each_alert_fires_in_its_trouble(watching: Prometheus, queues: Queues) -
 
 
 def test_alerts_end_with_the_trouble(watching: Prometheus, queues: Queues) -> None:
-    redis: Any = queues._redis
+    redis: Any = queues.redis
     redis.delete("filler", f"QUEUE:{RELEASE.bucket}", f"WORKER:{RELEASE.bucket}:dead")
     redis.hset("MONITOR:reconcile", "missing", 0)
     NAMESPACE.kubectl("delete", "job", f"{FULLNAME}-secrets-rollback")

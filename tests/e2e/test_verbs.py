@@ -81,7 +81,7 @@ class Place:
 
     def forget(self) -> None:
         """Have Redis know nothing, as after the loss of its volume."""
-        redis: Any = self.queues._redis
+        redis: Any = self.queues.redis
         redis.flushall()
 
     def datasets(self, exposure: Exposure) -> list[str]:

@@ -158,6 +158,10 @@ class Release:
                 f"{error}\n\npods of {self.namespace}:\n{tail(pods)}", hint=f"look closer: {look}"
             ) from error
 
+    def helm_version(self) -> str:
+        """Return the version of this release's Helm, `v3.17.3`."""
+        return run(self.helm, "version", "--template", "{{ .Version }}")
+
     def deployments(self) -> list[str]:
         """Return the names of the release's Deployments."""
         found = kubectl("get", "deployments", "-n", self.namespace, "-o", "name")

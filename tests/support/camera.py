@@ -53,9 +53,9 @@ class Camera:
             ),
         )
 
-    def next_seq(self, day: str) -> int:
-        """Return the first number after all exposures of a day that are in the bucket."""
-        start = f"{INSTRUMENT}/{day}/MC_O_{day}_"
+    def next_seq(self, day: str, controller: str = "O") -> int:
+        """Return the first number after all of a controller's exposures of a day."""
+        start = f"{INSTRUMENT}/{day}/MC_{controller}_{day}_"
         pages = self._s3.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket, Prefix=start, Delimiter="/"
         )

@@ -28,13 +28,13 @@ class Queues:
     """The queues and notes of one bucket.
 
     Args:
-        redis: A client that decodes responses.
+        redis: A client that decodes responses; also the attribute for what tests break.
         bucket: The bucket as the services call it (with its profile, where there is one).
     """
 
     def __init__(self, redis: Redis, bucket: str) -> None:
         # The client's methods are typed as if each of them might be asynchronous.
-        self._redis: Any = redis
+        self.redis: Any = redis
         self.bucket = bucket
 
     @classmethod
@@ -45,7 +45,7 @@ class Queues:
     def notes(self, keys: Sequence[str]) -> dict[str, FileNotes]:
         """Return what is noted of files; files without a note are left out."""
         fields = ["recv_time", "ingest_time", "ing_fail_exc", "md_fail_exc"]
-        with self._redis.pipeline(transaction=False) as pipe:
+        with self.redis.pipeline(transaction=False) as pipe:
             for key in keys:
                 pipe.hmget(f"FILE:{self.bucket}/{key}", fields)
             answers = pipe.execute()
@@ -59,7 +59,7 @@ class Queues:
 
     def waiting(self) -> list[str]:
         """Return the keys that wait in the queue."""
-        paths: list[str] = self._redis.lrange(f"QUEUE:{self.bucket}", 0, -1)
+        paths: list[str] = self.redis.lrange(f"QUEUE:{self.bucket}", 0, -1)
         return [path.removeprefix(f"{self.bucket}/") for path in paths]
 
     def lists(self) -> list[str]:
@@ -67,19 +67,23 @@ class Queues:
 
         Redis has no empty lists, so the names are enough.
         """
-        return sorted(str(name) for name in self._redis.scan_iter(count=1000, _type="list"))
+        return sorted(str(name) for name in self.redis.scan_iter(count=1000, _type="list"))
 
     def answerable(self, exposure: Exposure, detectors: Sequence[str]) -> list[str]:
         """Return the detectors of an exposure of which presence has something to say."""
-        with self._redis.pipeline(transaction=False) as pipe:
+        with self.redis.pipeline(transaction=False) as pipe:
             for detector in detectors:
                 pipe.exists(f"GROUP:LSSTCam:{exposure.group}:0:{detector}")
             answers = pipe.execute()
         return [name for name, answer in zip(detectors, answers, strict=True) if answer]
 
-    def announcements(self, day: str) -> int:
-        """Return how many announcements of a day's files enqueue has counted, repeated ones too."""
-        return int(self._redis.hget(f"REC:{self.bucket}", day) or 0)
+    def announcements(self, day: str = "") -> int:
+        """Return how many announcements of a day's files, or of all days', enqueue has counted.
+
+        Repeated ones are counted too.
+        """
+        counts: dict[str, str] = self.redis.hgetall(f"REC:{self.bucket}")
+        return sum(int(number) for of, number in counts.items() if day in ("", of))
 
 
 def _time(text: str | None) -> float | None:

@@ -131,9 +131,18 @@
 {{- fail "`bucketConfig.topics` announces to {{ enqueue.address }}, but `enqueue.mode` is kafka, which has no Service: announce to kafka://..., or set the mode to webhook" }}{{ end }}
 {{- if and $address (ne .Values.enqueue.service.type "LoadBalancer") }}
 {{- fail (printf "`bucketConfig.topics` announces to {{ enqueue.address }}, but `enqueue.service.type` is %s: set the type to LoadBalancer" .Values.enqueue.service.type) }}{{ end }}
+{{- /* What enqueue searches in begins with the bucket; without a regexp of ours it has its own. */}}
 {{- $regexp := .Values.enqueue.env.DATASET_REGEXP }}
-{{- if and (kindIs "string" $regexp) (or (not $regexp) (regexMatch `^\(?\^` $regexp)) }}
-{{- fail (printf "`enqueue.env.DATASET_REGEXP` is %q, but what it is searched in begins with `ingest.env.BUCKET` (%s/...), so it would match %s: describe a key from its instrument on, without ^" $regexp .Values.ingest.env.BUCKET (ternary "nothing" "everything" (ne $regexp ""))) }}{{ end }}
+{{- if kindIs "invalid" $regexp }}{{ $regexp = "fits$" }}{{ end }}
+{{- if kindIs "string" $regexp }}
+{{- range $kind, $keys := .Values.enqueue.examples }}
+{{- range $keys }}
+{{- $path := printf "%s/%s" $.Values.ingest.env.BUCKET . }}
+{{- if ne (mustRegexMatch $regexp $path) (eq $kind "taken") }}
+{{- fail (printf "`enqueue.env.DATASET_REGEXP` is %q, which %s %s of `enqueue.examples.%s`: mend the one or the other" $regexp (ternary "does not take" "takes" (eq $kind "taken")) $path $kind) }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "embargo-butler.checkIngest" -}}

@@ -1,0 +1,43 @@
+"""What breaks, on purpose: pods' processes, pods, the programs of the site."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.rig.command import run, wait_for
+from tests.rig.release import Release
+from tests.rig.site import STATE
+from tests.support.namespace import Namespace, is_ready
+
+APPS = ("redis", "enqueue", "ingest", "idle", "presence")
+
+
+def pods(release: Release, *apps: str) -> list[dict[str, Any]]:
+    """Return the pods of some of the five services, or of all."""
+    found = Namespace(release.namespace).pods()
+    return [pod for pod in found if pod["metadata"]["labels"]["app"] in (apps or APPS)]
+
+
+def kill(release: Release, *apps: str) -> None:
+    """Kill the processes of some services' pods, as a crash does: SIGKILL, at once, in place."""
+    containers = [
+        status["containerID"].removeprefix("containerd://")
+        for pod in pods(release, *apps)
+        for status in pod["status"].get("containerStatuses", [])
+        if "running" in status["state"]
+    ]
+    for container in containers:
+        words = ("task", "kill", "--signal", "SIGKILL", container)
+        # One that has just ended by itself is as dead as it is to be.
+        run("ctr", "-a", STATE / "containerd/containerd.sock", "-n", "k8s.io", *words, check=False)
+
+
+def wait_until_ready(release: Release, *apps: str, timeout: float = 120) -> None:
+    """Wait until all pods of some services, or of all, run and are ready."""
+
+    def ready() -> bool:
+        found = pods(release, *apps)
+        seen = {pod["metadata"]["labels"]["app"] for pod in found}
+        return seen == set(apps or APPS) and all(map(is_ready, found))
+
+    wait_for(f"{', '.join(apps or APPS)} of {release.name} are ready", ready, timeout, interval=1)

@@ -1,0 +1,104 @@
+"""The camera at work while something else happens: exposures, single files, and what was taken."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import count, islice
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.rig.command import wait_for
+from tests.rig.release import Release
+from tests.support import connect
+from tests.support.camera import Put
+from tests.support.exposure import Exposure
+
+CADENCE = 20.0
+"""Seconds from one exposure to the next."""
+_SINGLE_EVERY = 1.0
+_SINGLES = "C"
+"""Single files are exposures of another controller, which counts by itself."""
+_AT_ONCE = 8
+
+
+class Load:
+    """PUTs an exposure of 205 files every 20 s and single files in between, from enter to exit.
+
+    Attributes:
+        puts: Every acknowledged PUT by its key.
+        exposures: What they are of.
+        refused: The keys whose PUT failed, each with why.
+    """
+
+    def __init__(self, release: Release) -> None:
+        self.puts: dict[str, Put] = {}
+        self.exposures: list[Exposure] = []
+        self.refused: dict[str, str] = {}
+        self._camera = connect.camera(release)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._take, name=f"camera of {release.name}")
+        self._failure: BaseException | None = None
+
+    def __enter__(self) -> Load:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._failure:
+            raise self._failure
+
+    def wait(self, what: str, probe: Callable[[], object], timeout: float = 120) -> None:
+        """Go on taking images until something is so; fail at once if the camera does."""
+
+        def look() -> bool:
+            if self._failure:
+                raise self._failure
+            return bool(probe())
+
+        wait_for(what, look, timeout)
+
+    def wait_for_more(self, files: int = 100) -> None:
+        """Go on until so many more files were acknowledged: what follows is in mid-batch."""
+        due = len(self.puts) + files
+        self.wait(f"the camera has put {due} files", lambda: len(self.puts) >= due)
+
+    @property
+    def slowest(self) -> float:
+        """Seconds that the slowest acknowledged PUT took."""
+        return max(put.acknowledged - put.begun for put in self.puts.values())
+
+    def _take(self) -> None:
+        try:
+            day = Exposure.now(0).day
+            singles = count(self._camera.next_seq(day, _SINGLES))
+            exposures = count(self._camera.next_seq(day))
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                while not self._stop.is_set():
+                    due = time.monotonic() + CADENCE
+                    exposure = Exposure.now(next(exposures))
+                    self._put(pool, exposure, exposure.files())
+                    while time.monotonic() < due and not self._stop.wait(_SINGLE_EVERY):
+                        exposure = replace(Exposure.now(next(singles)), controller=_SINGLES)
+                        self._put(pool, exposure, islice(exposure.files(), 1))
+        except BaseException as error:  # raised again where it is seen
+            self._failure = error
+
+    def _put(
+        self, pool: ThreadPoolExecutor, exposure: Exposure, files: Iterable[tuple[str, bytes]]
+    ) -> None:
+        self.exposures.append(exposure)
+        list(pool.map(self._put_one, files))
+
+    def _put_one(self, file: tuple[str, bytes]) -> None:
+        try:
+            put = self._camera.put(*file)
+        except (ClientError, BotoCoreError) as error:
+            self.refused[file[0]] = str(error)
+        else:
+            self.puts[put.key] = put
