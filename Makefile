@@ -1,7 +1,7 @@
 # The short forms of what people do here. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test lint types unit chart docs requirements \
+.PHONY: help demo demo-down check test soak lint types unit chart docs requirements \
     environments plan diff apply status rollback unlock pin promote
 
 export EMBARGO_BUTLER_CACHE ?= $(HOME)/.cache/embargo-butler
@@ -62,7 +62,11 @@ check: lint types unit chart ## all that needs no site, in under two minutes
 
 test: check ## check, and the tests on the real site
 	@$(PYTHON) -m tests.rig up
-	@RGW_GATEWAYS=$(SITE)/gateways.json $(PYTHON) -m pytest tests/contract tests/e2e
+	@RGW_GATEWAYS=$(SITE)/gateways.json $(PYTHON) -m pytest -m "not soak" tests/contract tests/e2e
+
+soak: $(READY) ## the tests that take too long for every change: both Helms, operators' verbs, alerts, faults under load
+	@$(PYTHON) -m tests.rig up
+	@$(PYTHON) -m pytest -m soak tests/e2e
 
 lint: $(READY)
 	@ruff format --check .

@@ -20,6 +20,8 @@ from tests.rig.site import PROJECT
 from tests.support.operated import Operated, Said
 from tests.unit.chart import helm as chart
 
+pytestmark = pytest.mark.soak
+
 ENVIRONMENTS = sorted(path.stem for path in (PROJECT / "values").glob("*.yaml"))
 INGEST = "deployment/embargo-butler-ingest"
 IDLE = "deployment/embargo-butler-idle"

@@ -22,6 +22,8 @@ from tests.support.namespace import FULLNAME, Namespace
 from tests.support.prometheus import Prometheus
 from tests.support.queues import Queues
 
+pytestmark = pytest.mark.soak
+
 RELEASE = Release("watched")
 NAMESPACE = Namespace(RELEASE.namespace)
 FILLER_BYTES = 16 << 20

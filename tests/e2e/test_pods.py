@@ -12,6 +12,8 @@ from tests.rig.command import wait_for
 from tests.rig.release import SUMMIT
 from tests.support.namespace import Namespace, is_ready
 
+pytestmark = pytest.mark.soak
+
 CLIENTS = ("enqueue", "presence")
 WITHIN = 30
 

@@ -25,6 +25,8 @@ from tests.support.exposure import Exposure
 from tests.support.namespace import Namespace
 from tests.support.queues import Queues
 
+pytestmark = pytest.mark.soak
+
 VERBS = Release("verbs")
 INGEST = "deployment/embargo-butler-ingest"
 RECONCILE = "embargo-butler-reconcile"

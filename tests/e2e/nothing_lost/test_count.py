@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.rig.release import Release
 from tests.support import connect
 from tests.support.count import Ledger
 from tests.support.load import Load
 from tests.support.namespace import FULLNAME, Namespace
+
+pytestmark = pytest.mark.soak
 
 INGEST = f"deployment/{FULLNAME}-ingest"
 

@@ -8,6 +8,8 @@ from tests.e2e.nothing_lost.conftest import Night
 from tests.rig.release import Release
 from tests.support import faults
 
+pytestmark = pytest.mark.soak
+
 
 @pytest.mark.parametrize("app", ["redis", "enqueue", "ingest", "idle", "presence"])
 def test_one_pods_process_is_killed(release: Release, night: Night, app: str) -> None:
