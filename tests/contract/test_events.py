@@ -97,7 +97,9 @@ class Site:
             "OpaqueData": "first",
             "persistent": True,
         }
-        self.topics: dict[str, Any] = {bucket: {"owner": "owner", "attributes": self.attributes}}
+        # As the gateway calls it: from Ceph 20 on a topic tells whose it is.
+        owner = server.owner["user"]
+        self.topics: dict[str, Any] = {bucket: {"owner": owner, "attributes": self.attributes}}
         self.notification = {"topic": bucket, "events": sorted(CREATED)}
         self.document: dict[str, Any] = {
             "environment": "contract",
@@ -110,7 +112,7 @@ class Site:
                 "endpoint": server.endpoint,
                 "region": server.region,
                 "owners": {
-                    "owner": {
+                    owner: {
                         "path": "owner",
                         "accessKey": "access_key",
                         "secretKey": "secret_key",
@@ -119,7 +121,7 @@ class Site:
                 "topics": self.topics,
                 "buckets": {
                     bucket: {
-                        "owner": "owner",
+                        "owner": owner,
                         "notifications": {"ours": self.notification},
                         "foreign": [_FOREIGN],
                     }
