@@ -30,18 +30,18 @@ from embargo_hooks.adapters.rgw import RgwGateway
 from embargo_hooks.secret import Secret
 
 _KEYS = {"user": "testing", "access_key": "testing", "secret_key": "testing"}
-_REAL: dict[str, Any] = (
+GATEWAYS: dict[str, Any] = (
     json.loads(Path(os.environ["RGW_GATEWAYS"]).read_text()) if "RGW_GATEWAYS" in os.environ else {}
 )
 
 
 # What only Ceph can show is not collected where there is none; the header says so.
-collect_ignore = [] if _REAL else ["test_ceph.py", "test_events.py"]
+collect_ignore = [] if GATEWAYS else ["test_ceph.py", "test_events.py"]
 
 
 def pytest_report_header() -> str:
-    return f"gateways of the contract: {', '.join(['moto', *_REAL])}" + (
-        "" if _REAL else " (without RGW_GATEWAYS, test_ceph.py and test_events.py are left out)"
+    return f"gateways of the contract: {', '.join(['moto', *GATEWAYS])}" + (
+        "" if GATEWAYS else " (without RGW_GATEWAYS, test_ceph.py and test_events.py are left out)"
     )
 
 
@@ -75,10 +75,10 @@ class Server:
         )
 
 
-@pytest.fixture(scope="session", params=["moto", *_REAL])
+@pytest.fixture(scope="session", params=["moto", *GATEWAYS])
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     if request.param != "moto":
-        yield Server(**_REAL[request.param])
+        yield Server(**GATEWAYS[request.param])
         return
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
@@ -87,9 +87,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     moto.stop()
 
 
-@pytest.fixture(scope="session", params=list(_REAL))
+@pytest.fixture(scope="session", params=list(GATEWAYS))
 def ceph(request: pytest.FixtureRequest) -> Server:
-    return Server(**_REAL[request.param])
+    return Server(**GATEWAYS[request.param])
 
 
 @pytest.fixture

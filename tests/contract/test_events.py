@@ -25,7 +25,7 @@ from embargo_hooks.plan import Plan
 from embargo_hooks.report import Report
 from embargo_hooks.resources import KubernetesSecret, Notification
 from embargo_hooks.secret import Secret
-from tests.contract.conftest import Server
+from tests.contract.conftest import GATEWAYS, Server
 from tests.contract.test_gateway import CREATED
 from tests.unit.hooks.fakes import FakeWorld
 
@@ -257,6 +257,8 @@ def test_with_a_living_endpoint_every_event_of_every_change_arrives(site: Site) 
     assert len([name for name in site.gateway.topics() if name.startswith(site.bucket)]) == 2
 
 
+# Ceph 20 changes endpoints in place, and tries a dead one without a pause: not here yet.
+@pytest.mark.parametrize("ceph", [v for v in GATEWAYS if not v.startswith("20.")], indirect=True)
 def test_with_a_dead_endpoint_the_new_one_gets_all_that_follows(site: Site) -> None:
     site.endpoints.refuses.add("/first")
     site.shoot(2)
