@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.rig import evidence, helms, lifecycle
+from tests.rig import evidence, helms, images, lifecycle
 from tests.rig.progress import Display
 from tests.rig.release import SUMMIT
 from tests.rig.site import CACHE
@@ -21,9 +22,18 @@ _EVIDENCE: pytest.StashKey[Path] = pytest.StashKey()
 
 @pytest.fixture(scope="session")
 def site() -> None:
-    """The whole site, brought up or repaired."""
+    """The whole site, brought up or repaired.
+
+    With EMBARGO_BUTLER_SITE=as-is it is left as it is, but for the images: so several checkouts can
+    be tested beside each other on one site, each with a hooks image of its own (`appVersion`).
+    """
     with Display() as display:
-        lifecycle.up(display, SUMMIT.images())
+        if os.environ.get("EMBARGO_BUTLER_SITE") == "as-is":
+            for image in SUMMIT.images():
+                with display.step(f"load {image.name}") as say:
+                    images.load(image.name, images.archive(image, say), say)
+        else:
+            lifecycle.up(display, SUMMIT.images(), for_tests=True)
 
 
 @pytest.fixture(scope="session", params=helms.NEWEST)

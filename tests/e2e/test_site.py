@@ -16,7 +16,7 @@ from tests.rig.release import SUMMIT
 
 def bring_up() -> None:
     with Display() as display:
-        lifecycle.up(display, SUMMIT.images())
+        lifecycle.up(display, SUMMIT.images(), for_tests=True)
 
 
 def containers() -> list[str]:
