@@ -108,6 +108,10 @@
 {{- define "embargo-butler.checkEnqueue" -}}
 {{- $kafka := .Values.enqueue.kafka }}
 {{- $drain := include "embargo-butler.filled" $kafka.drain | fromJson }}
+{{- range $variable, $name := dict "KAFKA_CLUSTER" "cluster" "KAFKA_TOPIC" "topic" "KAFKA_GROUP_ID" "groupId" "KAFKA_OFFSET_RESET" "offsetReset" }}
+{{- if hasKey $.Values.enqueue.env $variable }}
+{{- fail (printf "`enqueue.env.%s` is given, past `enqueue.kafka.%s`, which is what rules and jobs look at: say it there" $variable $name) }}{{ end }}
+{{- end }}
 {{- if eq .Values.enqueue.mode "kafka" }}
 {{- range $name := list "cluster" "topic" }}
 {{- if not (get $kafka $name) }}{{ fail (printf "`enqueue.mode` is kafka, but `enqueue.kafka.%s` is empty: say what to consume" $name) }}{{ end }}
@@ -118,6 +122,22 @@
 {{- fail (printf "`enqueue.kafka.topic` is %s, which `bucketConfig.topics` does not declare, or not for certain: declare it, or say in `enqueue.kafka.fedBy` who feeds it" $kafka.topic) }}{{ end }}
 {{- if and $declared (not (hasPrefix "kafka://" $declared)) }}
 {{- fail (printf "`enqueue.kafka.topic` is %s, but `bucketConfig.topics.%s` announces to %s: give it a push-endpoint kafka://..." $kafka.topic $kafka.topic $declared) }}{{ end }}
+{{- if not $kafka.fedBy }}
+{{- $fed := false }}
+{{- range .Values.bucketConfig.buckets }}
+{{- $certain := not .unconfirmed }}
+{{- range .notifications }}
+{{- if and $certain (eq .topic $kafka.topic) (not .unconfirmed) }}{{ $fed = true }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if not $fed }}
+{{- fail (printf "`enqueue.kafka.topic` is %s, which none of `bucketConfig.buckets` announces to, or not for certain: give a bucket a notification of it, or say in `enqueue.kafka.fedBy` who feeds it" $kafka.topic) }}{{ end }}
+{{- $brokers := printf "%s,%s" $declared (dig $kafka.topic "attributes" "kafka-brokers" "" $topics) }}
+{{- $common := false }}
+{{- range splitList "," $kafka.cluster }}{{ if contains . $brokers }}{{ $common = true }}{{ end }}{{ end }}
+{{- if not $common }}
+{{- fail (printf "`enqueue.kafka.cluster` is %s, but `bucketConfig.topics.%s` announces to %s: give both the same brokers, or say in `enqueue.kafka.fedBy` how images get from one to the other" $kafka.cluster $kafka.topic $declared) }}{{ end }}
+{{- end }}
 {{- if and $drain (not $drain.topic) }}{{ fail (printf "`enqueue.kafka.drain.%s` is given, but `enqueue.kafka.drain.topic` is empty: name the topic to drain, or leave `drain` out" (keys $drain | first)) }}{{ end }}
 {{- if and (eq (toString $drain.topic) $kafka.topic) (eq ($drain.cluster | default $kafka.cluster) $kafka.cluster) }}
 {{- fail (printf "`enqueue.kafka.drain.topic` and `enqueue.kafka.topic` are both %s of the same brokers: drain the old topic, or leave `drain` out" $kafka.topic) }}{{ end }}
