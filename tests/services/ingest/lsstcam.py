@@ -76,7 +76,20 @@ DETECTORS_BY_NAME = {detector.name: detector for detector in DETECTORS}
 
 
 def register(butler: Butler) -> None:
-    """Register the camera in a writeable repository; what is registered already stays as it is.
+    """Register the camera and the dataset types; what is registered already stays as it is.
+
+    Args:
+        butler: A Butler opened with `writeable=True`.
+    """
+    register_camera(butler)
+    for name, storage_class in STORAGE_CLASSES.items():
+        butler.registry.registerDatasetType(
+            DatasetType(name, RAW_DIMENSIONS, storage_class, universe=butler.dimensions)
+        )
+
+
+def register_camera(butler: Butler) -> None:
+    """Register the camera, its detectors and filters, as `butler register-instrument` does.
 
     Args:
         butler: A Butler opened with `writeable=True`.
@@ -116,8 +129,4 @@ def register(butler: Butler) -> None:
                 for name, band in FILTERS.items()
             ),
             skip_existing=True,
-        )
-    for name, storage_class in STORAGE_CLASSES.items():
-        registry.registerDatasetType(
-            DatasetType(name, RAW_DIMENSIONS, storage_class, universe=butler.dimensions)
         )
