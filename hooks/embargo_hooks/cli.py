@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -56,6 +57,9 @@ def main(argv: Sequence[str] | None = None, world: jobs.World | None = None) -> 
     config: Config | None = None
     try:
         config = load(arguments.config)
+        if arguments.rollback:
+            # Its job is run again when it ends in the middle, and Helm waits no longer for two.
+            config = replace(config, deadline=config.deadline // 2)
         report.environment = config.environment
         _limit(config.deadline if arguments.limited else 0, report)
         until = time.monotonic() + max(config.deadline - RESERVE_SECONDS, 0)

@@ -68,7 +68,12 @@ spec:
 {{- $token := and (not .offline) (has .root.Values.vault.auth.method (list "kubernetes" "jwt")) -}}
 {{- $command := .command | default (list .name "apply") -}}
 # The program tries again what is worth it, inside a deadline of its own, and says what it waited for; this one is the last resort.
+{{- if eq (toString .suffix) "-rollback" }}
+# A rollback's job that is killed would leave the release pending, so it is run again, and has half the time for each run.
+backoffLimit: 2
+{{- else }}
 backoffLimit: 0
+{{- end }}
 activeDeadlineSeconds: {{ add $hooks.deadlineSeconds 30 }}
 {{- /* A wrapped token is spent by the first pod, so that a second one could not log in. */}}
 {{- if ne .root.Values.vault.auth.method "wrapped" }}

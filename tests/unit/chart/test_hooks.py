@@ -49,6 +49,7 @@ def test_jobs(summit: dict[str, Manifest], name: str, events: str, arguments: li
     pod = job["spec"]["template"]["spec"]
     assert job["spec"]["activeDeadlineSeconds"] > 240
     assert job["spec"]["activeDeadlineSeconds"] < 300, "Helm's own would strike first"
+    assert job["spec"]["backoffLimit"] == (2 if "rollback" in name else 0)
     assert pod["restartPolicy"] == "Never"
     assert pod["serviceAccountName"] == f"embargo-butler-{name.removesuffix('-rollback')}"
     container = pod["containers"][0]
