@@ -236,6 +236,9 @@
 {{- fail (printf "`bucketConfig.%s.%s.owner` is %s, which `bucketConfig.owners` does not have: it has %s" $kind $name $thing.owner (keys $config.owners | sortAlpha | join ", ")) }}{{ end }}
 {{- end }}
 {{- end }}
+{{- $bucket := splitList "@" $.Values.ingest.env.BUCKET | last }}
+{{- if and .buckets (not (hasKey .buckets $bucket)) }}
+{{- fail (printf "`ingest.env.BUCKET` is %s, but `bucketConfig.buckets` has only %s: ingest would wait for images that nobody announces, so correct the one or the other" $.Values.ingest.env.BUCKET (keys .buckets | sortAlpha | join ", ")) }}{{ end }}
 {{- range $bucket, $thing := .buckets }}
 {{- range $id, $notification := $thing.notifications }}
 {{- if not (hasKey ($config.topics | default dict) $notification.topic) }}{{ fail (printf "`bucketConfig.buckets.%s.notifications.%s.topic` is %s, which `bucketConfig.topics` does not have" $bucket $id $notification.topic) }}{{ end }}
