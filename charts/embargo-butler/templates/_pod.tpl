@@ -141,15 +141,11 @@ resources:
 {{- end }}
 {{- end }}
 
-{{- /* A container that serves HTTP by gunicorn: alive is what accepts connections. */}}
+{{- /* A container that serves HTTP by gunicorn: alive is what accepts connections. Its startup probe is its own. */}}
 {{- define "embargo-butler.http" -}}
 ports:
   - name: http
     containerPort: 8000
-startupProbe:
-  tcpSocket: {port: http}
-  periodSeconds: 1
-  failureThreshold: 60
 livenessProbe:
   tcpSocket: {port: http}
   periodSeconds: 10
