@@ -287,10 +287,19 @@ class _Planning:
             assert owned is not None
             wanted = replace(wanted, name=f"{spec.name}-{self.stamp}")
             owned = replace(owned, names=(*owned.names, wanted.name))
+        if owned and not any(entry.name in owned.names for entry in entries):
+            self._missed(bucket, name, self.topics.get(spec.topic), wanted.topic)
         why = "its topic changed" if same else "changed" if live else "new"
         self.notifications[key] = owned or Owned(bucket.owner, (name,), shared=shared)
         put = PutNotification(bucket.owner, bucket.name, wanted)
         self.changes.append(Change(put, f"{why}, to topic {wanted.topic}"))
+
+    def _missed(self, bucket: BucketSpec, name: str, owned: Owned | None, topic: str) -> None:
+        """Have a bucket looked through whose notification was taken away, nobody knows when."""
+        since = owned.made.get(topic, "") if owned else ""
+        if since != self.now.strftime(TIME):  # else the topic is new, and so is the notification
+            why = f"notification {name} was not there"
+            self.lookups.append(Lookup(bucket.name, why, since=since))
 
     def _policy(self, bucket: BucketSpec) -> None:
         if bucket.name in self.config.unconfirmed.policies or (

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from embargo_hooks import jobs
+from embargo_hooks.bucket_days import window
 from embargo_hooks.commands._running import CHANGES, DONE, Areas, Run, add, show
 from embargo_hooks.endpoints import silent
 from embargo_hooks.errors import Gathering, HooksError, Problems
+from embargo_hooks.left_out import left_out
 from embargo_hooks.plan import DeleteTopic, Plan, WriteInventory
 from embargo_hooks.resources import Topic
 
@@ -47,6 +51,11 @@ def _audit(run: Run) -> int:
     run.report.plan(found.plan)
     run.report.step("connecting to the endpoints of the topics")
     beside = [*found.undeclared, *silent(found.topics)]
+    gathering = Gathering()
+    if run.config.pipeline:
+        with gathering.catching():
+            beside += _last_night(run)
+    found.problems += gathering.found
     for sentence in beside:
         run.report.warn(sentence)
     drifted = [
@@ -65,6 +74,15 @@ def _audit(run: Run) -> int:
     what = f"{len(drifted)} changes to be made, {len(beside)} findings beside them"
     run.report.end("changes", f"{run.name}: drifted: {what}")
     return CHANGES
+
+
+def _last_night(run: Run) -> Sequence[str]:
+    """Show what enqueue did not take, and tell what is wrong for certain."""
+    config, now = jobs.pipeline(run.config), datetime.now(UTC)
+    run.report.step(f"bucket {config.bucket}: looking for what enqueue leaves out")
+    found = left_out(config, run.world.objects(), window("24h", "", now, timedelta()))
+    run.report.show("leftOut", dict(found.others), list(found.lines()))
+    return [f"bucket {config.bucket}: {each}" for each in found.findings()]
 
 
 def _look(run: Run) -> _Found:

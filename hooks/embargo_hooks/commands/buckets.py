@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 import yaml
 
 from embargo_hooks import jobs, lookups
+from embargo_hooks.apply import apply
 from embargo_hooks.bucket_import import imported
 from embargo_hooks.commands._running import DONE, Areas, Run, add, carry_out, show
+from embargo_hooks.withdrawal import withdrawal
 
 
 def add_to(areas: Areas) -> None:
@@ -23,6 +25,10 @@ def add_to(areas: Areas) -> None:
     add(into, "apply", _apply, "make it as declared", rollback=True).set_defaults(topic=())
     renewing = add(into, "renew", _apply, "give a topic a new generation: its queue is stuck")
     renewing.add_argument("topic", nargs="+", metavar="TOPIC", help="its declared name")
+    withdrawing = add(
+        into, "withdraw", _withdraw, "take our notifications away while nobody can be announced to"
+    )
+    withdrawing.add_argument("--apply", action="store_true", help="do it; by default only shown")
     importing = add(
         into, "import", _import, "print the bucketConfig of what is live in the declared buckets"
     )
@@ -48,6 +54,24 @@ def _apply(run: Run) -> int:
         return job
 
     return carry_out(run, plan)
+
+
+def _withdraw(run: Run) -> int:
+    """No Lease, which is in the cluster: each change is one call, and an apply mends it."""
+    job = withdrawal(run.config, run.world, run.report)
+    if not run.arguments.apply:
+        return show(run, job.plan)
+    run.report.plan(job.plan)
+    apply(job.plan, job.cluster, job.gateways, run.report)
+    if not job.plan.changes:
+        run.report.end("unchanged", f"{run.name}: there is no notification to withdraw")
+        return DONE
+    run.report.end(
+        "changed",
+        f"{run.name}: {len(job.plan.changes)} withdrawn; what is PUT from now on is announced to "
+        "nobody, until `buckets apply` puts them back and has it looked for",
+    )
+    return DONE
 
 
 def _import(run: Run) -> int:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from embargo_hooks.cli import main
 from embargo_hooks.resources import Topic
 from embargo_hooks.secret import Secret
-from tests.unit.hooks.conftest import Write
+from tests.unit.hooks.conftest import PIPELINE, Write
 from tests.unit.hooks.fakes import FakeWorld
 
 BUCKET = "rubin-summit"
@@ -126,3 +127,51 @@ def test_a_replaced_topic_that_is_left_is_no_drift(
     assert main(["buckets", "renew", BUCKET, "--config", str(config)], world) == 0
     assert len(world.store.topics) == 2
     assert audit(config, world) == 0
+
+
+class TestWhatEnqueueLeavesOut:
+    """The last night's keys that its expression does not take, or that it fails on."""
+
+    @pytest.fixture
+    def put(
+        self, config: Path, site: dict[str, Any], write: Write, world: FakeWorld
+    ) -> Callable[[str], None]:
+        """PUT an object into today's folder."""
+        write({**site, "pipeline": PIPELINE})
+
+        def one(name: str) -> None:
+            world.fake_objects.put[f"LSSTCam/{time.strftime('%Y%m%d')}/{name}"] = time.time() - 60
+
+        return one
+
+    def test_is_listed_by_kind_and_is_no_drift(
+        self, config: Path, world: FakeWorld, put: Callable[[str], None], capsys: Output
+    ) -> None:
+        for name in ("a.fits", "a.json", "b.txt", "c.fits.fz", "d.fits.fz"):
+            put(f"MC_O_{time.strftime('%Y%m%d')}_000001/{name}")
+        assert audit(config, world) == 0
+        lines = [each for each in capsys.readouterr().out.splitlines() if "not taken" in each]
+        assert [each.rpartition(": ")[0] for each in lines] == [
+            "not taken by DATASET_REGEXP: 2 LSSTCam/**.fits.fz",
+            "not taken by DATASET_REGEXP: 1 LSSTCam/**.txt",
+        ], "a.json is the sidecar of what is taken"
+
+    def test_what_enqueue_cannot_take_apart_is_drift(
+        self, config: Path, world: FakeWorld, put: Callable[[str], None], capsys: Output
+    ) -> None:
+        put("odd.fits")
+        assert audit(config, world, "--event", "embargo-butler-audit") == 2
+        assert "/odd.fits; narrow enqueue.env.DATASET_REGEXP" in capsys.readouterr().out
+        assert "500 for ever" in world.fake_cluster.events[0]
+
+    def test_a_night_of_which_nothing_is_taken_is_drift(
+        self, config: Path, world: FakeWorld, put: Callable[[str], None], capsys: Output
+    ) -> None:
+        put(f"MC_O_{time.strftime('%Y%m%d')}_000001/a.fits.fz")
+        assert audit(config, world) == 2
+        assert "DATASET_REGEXP takes none of 1 objects" in capsys.readouterr().out
+
+    def test_an_empty_night_is_none(
+        self, config: Path, world: FakeWorld, put: Callable[[str], None]
+    ) -> None:
+        assert audit(config, world) == 0

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from embargo_hooks.cli import main
+from embargo_hooks.errors import GatewayError
+from embargo_hooks.resources import Notification
+from tests.unit.hooks.conftest import Write
+from tests.unit.hooks.fakes import FakeGateway, FakeWorld
+
+BUCKET = "rubin-summit"
+THEIRS = Notification("theirs", "their-topic", frozenset({"s3:ObjectCreated:*"}))
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def file(site: dict[str, Any], write: Write, world: FakeWorld) -> Path:
+    """The site as declared, with a notification of somebody else beside."""
+    world.store.notifications[BUCKET] = [THEIRS]
+    path = write(site)
+    for area in ("secrets", "buckets"):
+        assert main([area, "apply", "--config", str(path)], world) == 0
+    world.store.calls.clear()
+    return path
+
+
+@pytest.fixture
+def run(file: Path, world: FakeWorld, capsys: pytest.CaptureFixture[str]) -> Run:
+    def ran(*words: str) -> dict[str, Any]:
+        capsys.readouterr()
+        code = main(["buckets", *words, "--output", "json", "--config", str(file)], world)
+        return {"code": code, **json.loads(capsys.readouterr().out)}
+
+    return ran
+
+
+def ids(world: FakeWorld) -> list[str]:
+    return [each.name for each in world.store.notifications[BUCKET]]
+
+
+def test_ours_goes_and_theirs_stays_and_apply_puts_it_back_and_has_it_looked_for(
+    world: FakeWorld, run: Run
+) -> None:
+    assert run("withdraw")["code"] == 2
+    assert ids(world) == ["theirs", "to-http"], "dry by default"
+    assert run("withdraw", "--apply")["code"] == 0
+    assert ids(world) == ["theirs"]
+    assert list(world.store.topics) == [BUCKET], "what waits there is delivered later"
+    assert run("withdraw", "--apply")["result"] == "unchanged"
+    done = run("apply")
+    assert ids(world) == ["theirs", "to-http"]
+    assert "notification to-http was not there" in str(done["backfill"])
+    noted = json.loads(world.fake_cluster.config_maps["embargo-butler-lookups"]["lookups.json"])
+    assert [each["bucket"] for each in noted] == [BUCKET]
+
+
+def test_a_later_generation_is_withdrawn_as_well(world: FakeWorld, run: Run) -> None:
+    run("renew", BUCKET)
+    [now] = set(ids(world)) - {"theirs"}
+    assert now != "to-http"
+    run("withdraw", "--apply")
+    assert ids(world) == ["theirs"]
+
+
+def test_the_cluster_may_be_away(world: FakeWorld, run: Run) -> None:
+    world.fake_cluster = None  # type: ignore[assignment]
+    assert run("withdraw", "--apply")["code"] == 0
+    assert ids(world) == ["theirs"]
+
+
+def test_without_persistence_nothing_waits(
+    site: dict[str, Any], write: Write, world: FakeWorld, run: Run
+) -> None:
+    site["bucketConfig"]["topics"][BUCKET]["attributes"]["persistent"] = False
+    assert main(["buckets", "apply", "--config", str(write(site))], world) == 0
+    before = ids(world)
+    assert run("withdraw", "--apply")["result"] == "unchanged"
+    assert ids(world) == before
+
+
+def test_a_shared_topic_is_left_to_its_other_consumers(
+    site: dict[str, Any], write: Write, world: FakeWorld, run: Run
+) -> None:
+    site["bucketConfig"]["topics"][BUCKET]["shared"] = ["Prompt Processing"]
+    write(site)
+    done = run("withdraw", "--apply")
+    assert done["result"] == "unchanged"
+    assert "is consumed by Prompt Processing too" in str(done["warnings"])
+
+
+def test_a_gateway_that_fails_is_told_and_nothing_is_written(
+    world: FakeWorld, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: FakeGateway, bucket: str) -> None:
+        raise GatewayError(f"bucket {bucket}: cannot be reached")
+
+    monkeypatch.setattr(FakeGateway, "notifications", fails)
+    done = run("withdraw", "--apply")
+    assert (done["code"], world.store.writes) == (1, [])
+    assert "cannot be reached" in done["summary"]
