@@ -157,7 +157,7 @@
 {{- if kindIs "string" $regexp }}
 {{- range $kind, $keys := .Values.enqueue.examples }}
 {{- range $keys }}
-{{- $path := printf "%s/%s" $.Values.ingest.env.BUCKET . }}
+{{- $path := printf "%s/%s" ($.Values.ingest.env.BUCKET | default "bucket") . }}
 {{- if ne (mustRegexMatch $regexp $path) (eq $kind "taken") }}
 {{- fail (printf "`enqueue.env.DATASET_REGEXP` is %q, which %s %s of `enqueue.examples.%s`: mend the one or the other" $regexp (ternary "does not take" "takes" (eq $kind "taken")) $path $kind) }}{{ end }}
 {{- end }}
