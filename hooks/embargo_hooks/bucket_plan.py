@@ -296,8 +296,8 @@ class _Planning:
 
     def _missed(self, bucket: BucketSpec, name: str, owned: Owned | None, topic: str) -> None:
         """Have a bucket looked through whose notification was taken away, nobody knows when."""
-        since = owned.made.get(topic, "") if owned else ""
-        if since != self.now.strftime(TIME):  # else the topic is new, and so is the notification
+        if topic in self.observed.topics:  # else both are new
+            since = owned.made.get(topic, "") if owned else ""
             why = f"notification {name} was not there"
             self.lookups.append(Lookup(bucket.name, why, since=since))
 
