@@ -158,11 +158,16 @@
 {{- range $kind, $keys := .Values.enqueue.examples }}
 {{- range $keys }}
 {{- $path := printf "%s/%s" ($.Values.ingest.env.BUCKET | default "bucket") . }}
-{{- if ne (mustRegexMatch $regexp $path) (eq $kind "taken") }}
+{{- if ne (eq (include "the regular expression `enqueue.env.DATASET_REGEXP`" (list $regexp $path)) "true") (eq $kind "taken") }}
 {{- fail (printf "`enqueue.env.DATASET_REGEXP` is %q, which %s %s of `enqueue.examples.%s`: mend the one or the other" $regexp (ternary "does not take" "takes" (eq $kind "taken")) $path $kind) }}{{ end }}
 {{- end }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{- /* What is no regular expression at all ends here, and Helm's message has no other sign of the value than this name. */}}
+{{- define "the regular expression `enqueue.env.DATASET_REGEXP`" -}}
+{{- mustRegexMatch (first .) (last .) -}}
 {{- end }}
 
 {{- define "embargo-butler.checkIngest" -}}
