@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down check test soak lint types unit chart docs requirements \
-    environments plan diff apply status rollback unlock pin promote
+    environments status trace trigger backfill report pause resume \
+    plan diff apply rollback unlock pin promote
 
 export EMBARGO_BUTLER_CACHE ?= $(HOME)/.cache/embargo-butler
 
@@ -16,10 +17,11 @@ export PYTHONDONTWRITEBYTECODE := 1
 export UV_CACHE_DIR := $(EMBARGO_BUTLER_CACHE)/uv
 export PIP_CACHE_DIR := $(EMBARGO_BUTLER_CACHE)/pip
 
-# What an operator may add to a verb: ENV=summit VALUES="more.yaml" YES=1 TAKE_OVER=1 REVISION=7 OUTPUT=json.
+# What an operator may add to a verb: ENV=summit VALUES="more.yaml" OUTPUT=json; YES=1 where a verb asks.
 OPERATOR = PYTHONPATH=hooks $(PYTHON) -m embargo_operator
-OPTIONS = $(addprefix --values ,$(VALUES)) $(if $(YES),--yes) $(if $(TAKE_OVER),--take-over) \
-    $(addprefix --revision ,$(REVISION)) $(addprefix --output ,$(OUTPUT))
+OPTIONS = $(addprefix --values ,$(VALUES)) $(addprefix --output ,$(OUTPUT))
+ASKING = $(if $(YES),--yes)
+CHANGING = $(ASKING) $(if $(TAKE_OVER),--take-over)
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -33,7 +35,31 @@ demo-down: $(READY) ## take that site away, without a trace but the cache
 environments: $(READY) ## list the environments: cluster, namespace, tags, replicas
 	@$(OPERATOR) environments $(OPTIONS)
 
+status: $(READY) ## ENV=... [WATCH=30]: an environment on one screen; fails when something is not well
+	@$(OPERATOR) status "$(ENV)" $(addprefix --watch ,$(WATCH)) $(if $(PIPELINE_ONLY),--pipeline-only) $(OPTIONS)
+
+trace: $(READY) ## ENV=... EXPOSURE=MC_O_... [ROWS=1]: how far its files have come, why no further, what mends it
+	@$(OPERATOR) trace "$(ENV)" $(EXPOSURE) $(if $(ROWS),--rows) $(if $(NO_BUTLER),--no-butler) $(OPTIONS)
+
+trigger: $(READY) ## ENV=... EXPOSURE="..." [THROUGH=webhook|kafka FORCE=1 UNLESS_IN_BUTLER=1 DRY_RUN=1]: announce by hand
+	@$(OPERATOR) trigger "$(ENV)" $(EXPOSURE) $(addprefix --through ,$(THROUGH)) $(addprefix --wait ,$(WAIT)) \
+	    $(if $(FORCE),--force) $(if $(UNLESS_IN_BUTLER),--unless-in-butler) $(if $(SHARED_TOPIC),--shared-topic) \
+	    $(if $(DRY_RUN),--dry-run) $(OPTIONS)
+
 # Exit status 2 says that there are changes, which is no failure here.
+backfill: $(READY) ## ENV=... SINCE=6h [IN_BUTLER=1 APPLY=1]: what was never announced, or given up; APPLY=1 queues it
+	@$(OPERATOR) backfill "$(ENV)" $(addprefix --since ,$(SINCE)) $(addprefix --until ,$(UNTIL)) $(addprefix --max ,$(MAX)) \
+	    $(if $(IN_BUTLER),--in-butler) $(if $(APPLY),--apply) $(OPTIONS) || [ $$? = 2 ]
+
+report: $(READY) ## ENV=... NIGHT=20260603 [FILE=...]: a night as one page
+	@$(OPERATOR) report "$(ENV)" $(addprefix --night ,$(NIGHT)) $(addprefix --file ,$(FILE)) $(OPTIONS)
+
+pause: $(READY) ## ENV=...: ingest to no pods, over releases too; what arrives waits in Redis
+	@$(OPERATOR) pause "$(ENV)" $(ASKING) $(OPTIONS)
+
+resume: $(READY) ## ENV=...: ingest back to what it was
+	@$(OPERATOR) resume "$(ENV)" $(OPTIONS)
+
 plan: $(READY) ## ENV=...: what an apply would change in Kubernetes, in Secrets and in buckets
 	@$(OPERATOR) plan "$(ENV)" $(OPTIONS) || [ $$? = 2 ]
 
@@ -41,16 +67,13 @@ diff: $(READY) ## ENV=...: what an apply would change in Kubernetes
 	@$(OPERATOR) diff "$(ENV)" $(OPTIONS) || [ $$? = 2 ]
 
 apply: $(READY) ## ENV=...: show the diff, ask, install or upgrade
-	@$(OPERATOR) apply "$(ENV)" $(OPTIONS)
-
-status: $(READY) ## ENV=...: the release and its pods; fails when something is not well
-	@$(OPERATOR) status "$(ENV)" $(OPTIONS)
+	@$(OPERATOR) apply "$(ENV)" $(CHANGING) $(OPTIONS)
 
 rollback: $(READY) ## ENV=... [REVISION=...]: show the diff, ask, go back to an earlier revision
-	@$(OPERATOR) rollback "$(ENV)" $(OPTIONS)
+	@$(OPERATOR) rollback "$(ENV)" $(addprefix --revision ,$(REVISION)) $(CHANGING) $(OPTIONS)
 
 unlock: $(READY) ## ENV=...: free a release that a killed Helm left pending
-	@$(OPERATOR) unlock "$(ENV)" $(OPTIONS)
+	@$(OPERATOR) unlock "$(ENV)" $(ASKING) $(OPTIONS)
 
 pin: $(READY) ## ENV=...: write what the image tags mean now, as digests, into the values file
 	@$(OPERATOR) pin "$(ENV)" $(OPTIONS)

@@ -33,6 +33,23 @@ class RedisConfig:
 
 
 @dataclass(frozen=True)
+class AnnouncedTo:
+    """How enqueue hears of an object.
+
+    Attributes:
+        deployment: Its Deployment's name.
+        secret: What a notification has to carry to the webhook.
+        topic: The Kafka topic that it reads, empty for a webhook.
+        readers: Who else reads that topic.
+    """
+
+    deployment: str
+    secret: SecretKey | None = None
+    topic: str = ""
+    readers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class IngestConfig:
     """What ingest is told.
 
@@ -58,6 +75,7 @@ class PipelineConfig:
         presence: The presence service's name, empty where there is none.
         automatic: Whether reconcile puts what it finds into the queue, or only reports it.
         maximum: How many objects it puts there at most.
+        enqueue: How enqueue hears; None in a configuration that is older than this.
     """
 
     bucket: str
@@ -68,6 +86,7 @@ class PipelineConfig:
     presence: str
     automatic: bool
     maximum: int
+    enqueue: AnnouncedTo | None = None
 
     @property
     def name(self) -> str:
@@ -82,7 +101,8 @@ def parse(node: Node) -> PipelineConfig:
         ConfigError: Something in it is not as it should be.
     """
     top = node.mapping(
-        ("bucket", "regexp", "mode", "redis", "ingest"), ("presence", "backfill", "maximum")
+        ("bucket", "regexp", "mode", "redis", "ingest"),
+        ("presence", "backfill", "maximum", "enqueue"),
     )
     redis = top["redis"].mapping(("service", "port", "password"), ())
     ingest = top["ingest"].mapping(("deployment", "env"), ())
@@ -107,6 +127,17 @@ def parse(node: Node) -> PipelineConfig:
         presence=top["presence"].text(empty=True) if "presence" in top else "",
         automatic="backfill" in top and top["backfill"].choice("auto", "report") == "auto",
         maximum=top["maximum"].whole(1) if "maximum" in top else 10_000,
+        enqueue=_announced_to(top["enqueue"]) if "enqueue" in top else None,
+    )
+
+
+def _announced_to(node: Node) -> AnnouncedTo:
+    top = node.mapping(("deployment",), ("secret", "topic", "readers"))
+    return AnnouncedTo(
+        deployment=top["deployment"].text(),
+        secret=_secret_key(top["secret"]) if "secret" in top else None,
+        topic=top["topic"].text() if "topic" in top else "",
+        readers=node.child("readers").texts(),
     )
 
 

@@ -29,7 +29,7 @@ from embargo_hooks.commands import (
     trace,
     trigger,
 )
-from embargo_hooks.commands._running import DONE, FAILED, Run, Verb, command
+from embargo_hooks.commands._running import DONE, FAILED, Caller, Run, Verb, command, plain
 from embargo_hooks.config import Config, load
 from embargo_hooks.errors import DeadlineReached, HooksError, Stop, Terminated
 from embargo_hooks.report import Report
@@ -38,17 +38,26 @@ from embargo_hooks.world import RESERVE_SECONDS, RealWorld
 _AREAS = (secrets, buckets, audit, status, trace, trigger, backfill, clean_up, night)
 
 
-def main(argv: Sequence[str] | None = None, world: jobs.World | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None,
+    world: jobs.World | None = None,
+    caller: Caller | None = None,
+) -> int:
     """Run a command.
 
     Args:
         argv: The arguments, those of the process by default.
         world: The outside world, the real one by default.
+        caller: The program that runs this, if it has the configuration at hand; a person's file
+            by default.
 
     Returns:
         The exit code.
     """
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if not (arguments.config or caller):
+        parser.error(f"{arguments.what}: --config FILE is missing")
     name = command(arguments)
     as_json = arguments.output == "json"
     # What is printed is to be read by a program.
@@ -56,7 +65,7 @@ def main(argv: Sequence[str] | None = None, world: jobs.World | None = None) -> 
     report = Report(name, sys.stdout, progress, as_json)
     config: Config | None = None
     try:
-        config = load(arguments.config)
+        config = caller.config if caller else load(arguments.config)
         if arguments.rollback:
             # Its job is run again when it ends in the middle, and Helm waits no longer for two.
             config = replace(config, deadline=config.deadline // 2)
@@ -65,7 +74,10 @@ def main(argv: Sequence[str] | None = None, world: jobs.World | None = None) -> 
         until = time.monotonic() + max(config.deadline - RESERVE_SECONDS, 0)
         verb: Verb = arguments.run
         with closing(RealWorld(config, arguments.what, report.step)) as real:
-            return verb(Run(arguments, config, world or real, report, until))
+            run = Run(arguments, config, world or real, report, until, plain(arguments.config))
+            if caller:
+                run = replace(run, spell=caller.spell, ahead=caller.ahead)
+            return verb(run)
     except HooksError as error:
         return _failed(error, arguments, config, world, report)
     except DeadlineReached as stop:

@@ -20,7 +20,16 @@ from embargo_hooks.config import Config, VaultPath
 from embargo_hooks.errors import ConfigError, Gathering, HooksError
 from embargo_hooks.inventory import KEY, Inventory, Ledger
 from embargo_hooks.plan import ApplySecret, Plan, plan_secrets
-from embargo_hooks.ports import Butler, Cluster, Gateway, Objects, Records, Vault
+from embargo_hooks.ports import (
+    Announcer,
+    Butler,
+    Cluster,
+    Gateway,
+    Logs,
+    Objects,
+    Records,
+    Vault,
+)
 from embargo_hooks.report import Report
 from embargo_hooks.resources import ObservedBucket, Topic
 
@@ -45,6 +54,12 @@ class World(Protocol):
 
     def butler(self) -> Butler:
         """Return the environment's Butler."""
+
+    def announcer(self) -> Announcer:
+        """Return the way by which the environment's enqueue hears of objects."""
+
+    def logs(self) -> Logs:
+        """Return the logs of the environment's pods."""
 
 
 @dataclass(frozen=True)

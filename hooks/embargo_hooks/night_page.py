@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import jinja2
@@ -13,8 +14,13 @@ SHOWN = 100
 """Outliers that are named one by one; more would not be read."""
 
 
-def page(night: Night) -> str:
-    """Return the night as HTML, complete in itself."""
+def page(night: Night, typed: Callable[[Sequence[str]], str]) -> str:
+    """Return the night as HTML, complete in itself.
+
+    Args:
+        night: The night.
+        typed: Spells the commands that the page names.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("embargo_hooks", "pages"),
         autoescape=True,
@@ -27,7 +33,8 @@ def page(night: Night) -> str:
     )
     environment.filters["seconds"] = _seconds
     template = environment.get_template("night.html")
-    return template.render(night=night, chart=_Chart(night), shown=SHOWN)
+    shown = {"night": night, "chart": _Chart(night), "shown": SHOWN}
+    return template.render(**shown, trace=lambda name: typed(("trace", name)))
 
 
 class _Chart:

@@ -136,6 +136,9 @@ class PutPolicy:
         return f"policy of bucket {self.bucket}"
 
 
+TIDYING = (DeleteTopic, WriteInventory)
+"""What the next apply does in its own time: a replaced topic that has drained is no drift."""
+
 Instruction = (
     ApplySecret
     | DeleteSecret

@@ -159,6 +159,9 @@ class Records(Protocol):
     def requeue(self, bucket: str, paths: Sequence[str], now: float) -> None:
         """Put paths into the queue behind what waits, with a clean record, all or none."""
 
+    def forget(self, paths: Sequence[str]) -> None:
+        """Drop what stands against announcing files again: failures, and enqueue's marks."""
+
     def note(self, name: str, numbers: Mapping[str, float]) -> None:
         """Write numbers down for the monitoring."""
 
@@ -206,6 +209,23 @@ class Butler(Protocol):
 
         A subject is instrument, observation day, and exposure, empty for all of the day.
         """
+
+
+class Announcer(Protocol):
+    """Tells enqueue of objects, as the object store does."""
+
+    def announce(self, keys: Sequence[str]) -> None:
+        """Send one notification about some objects."""
+
+
+class Logs(Protocol):
+    """What the release's pods have written lately."""
+
+    def mentions(self, component: str, names: Sequence[str]) -> Mapping[str, str]:
+        """Return of some files' names the last line of a component's pods that has it."""
+
+    def count(self, component: str, phrase: str) -> int:
+        """Return how many lines of a component's pods have a phrase."""
 
 
 class Gateway(Protocol):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
@@ -14,13 +15,20 @@ from embargo_hooks._pipeline_config import PipelineConfig
 from embargo_hooks.config import Config
 from embargo_hooks.errors import HooksError
 from embargo_hooks.inventory import TIME
+from embargo_hooks.plan import TIDYING, Change
 from embargo_hooks.ports import Objects, Records
 from embargo_hooks.report import Report
+from embargo_hooks.tables import lasting, table
 
 _WAITS_TOO_LONG = 900.0
+_ANNOUNCED_LATE = 600.0
 # Idle gives a list back after 11 to 21 s.
 _STANDS_STILL = 60
 _RECONCILE_LATE = timedelta(minutes=20)
+_OF_KEYS = {"changed": "older than Vault", "new": "missing", "removed": "no longer declared"}
+
+Typed = Callable[[Sequence[str]], str]
+"""Spells a command as a person types it."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +46,13 @@ class Section:
     name: str
     lines: tuple[str, ...] = ()
     document: Any = None
-    problems: tuple[str, ...] = field(default=())
+    problems: tuple[str, ...] = ()
     hidden: str = ""
 
 
-def status(config: Config, world: jobs.World, report: Report, declared: bool) -> Iterator[Section]:
+def status(
+    config: Config, world: jobs.World, report: Report, declared: bool, typed: Typed
+) -> Iterator[Section]:
     """Look at everything, a section after the other; writes nothing.
 
     Args:
@@ -50,22 +60,25 @@ def status(config: Config, world: jobs.World, report: Report, declared: bool) ->
         world: Makes the connections.
         report: Is told what is done.
         declared: Whether to compare with what is declared too, which takes a login to Vault.
+        typed: Spells the commands that are advised.
     """
     pipeline = jobs.pipeline(config)
-    yield _shown("queues", lambda: _queues(pipeline, world.records()))
-    yield _shown("images", lambda: _images(pipeline, world.records()))
-    yield _shown("newest", lambda: _newest(pipeline, world.objects(), world.records()))
-    yield _shown("reconcile", lambda: _reconcile(config, world))
+    yield shown("queues", lambda: _queues(pipeline, world.records()))
+    yield shown("images", lambda: _images(pipeline, world.records()))
+    yield shown("newest", lambda: _newest(pipeline, world.objects(), world.records(), typed))
+    yield shown("reconcile", lambda: _reconcile(config, world, typed))
     if declared and config.secrets:
-        yield _shown("secrets", lambda: _plan("secrets", jobs.secrets(config, world, report)))
+        yield shown("secrets", lambda: _secrets(jobs.secrets(config, world, report), typed))
     if declared and config.buckets:
         now = time.monotonic()
-        yield _shown(
-            "buckets", lambda: _plan("buckets", jobs.object_store(config, world, report, now))
+        yield shown(
+            "buckets",
+            lambda: _buckets(config, jobs.object_store(config, world, report, now), typed),
         )
 
 
-def _shown(name: str, look: Callable[[], Section]) -> Section:
+def shown(name: str, look: Callable[[], Section]) -> Section:
+    """Return a section, or why it cannot be shown."""
     try:
         return look()
     except HooksError as error:
@@ -97,28 +110,30 @@ def _queues(config: PipelineConfig, records: Records) -> Section:
             for worker in workers
         ],
     }
-    lines = [f"QUEUE:{config.bucket}: {length} waiting{_age(waits)}"]
+    rows = [("LIST", "FILES", "OLDEST", "LAST TOUCHED")]
+    rows.append((f"QUEUE:{config.bucket}", str(length), _span(waits), ""))
     problems = []
     if waits and waits > _WAITS_TOO_LONG:
-        problems.append(f"the next file waits since {waits:.0f} s: is ingest at work?")
+        problems.append(f"the next file waits since {lasting(waits)}: is ingest at work?")
     for worker in document["workers"]:
-        lines.append(
-            f"worker {worker['pod']}: {worker['files']} files{_age(worker['oldestSeconds'])}, "
-            f"last touched {worker['idleSeconds']} s ago"
-        )
-        if worker["idleSeconds"] > _STANDS_STILL:
+        idle = worker["idleSeconds"]
+        oldest = _span(worker["oldestSeconds"])
+        rows.append((worker["pod"], str(worker["files"]), oldest, f"{lasting(idle)} ago"))
+        if idle > _STANDS_STILL:
             problems.append(f"worker {worker['pod']} stands still: is the idle pod at work?")
-    return Section("queues", tuple(lines), document, tuple(problems))
+    return Section("queues", tuple(table(rows, "")), document, tuple(problems))
 
 
-def _age(seconds: float | None) -> str:
-    return "" if seconds is None else f", the oldest since {seconds:.0f} s"
+def _span(seconds: float | None) -> str:
+    return "" if seconds is None else lasting(seconds)
 
 
 def _images(config: PipelineConfig, records: Records) -> Section:
-    """Count what was received, ingested and failed on the two newest observation days."""
+    """Count what was received, ingested and failed today, and on the last day before it."""
     kinds = {"received": "RECINSTR", "ingested": "INGEST", "failed": "FAIL"}
     counts = {word: records.counters(kind, config.bucket) for word, kind in kinds.items()}
+    # An observation day begins at noon (UTC).
+    today = f"{datetime.now(UTC) - timedelta(hours=12):%Y%m%d}"
     days = sorted({day for each in counts.values() for of in each.values() for day in of})[-2:]
     instruments = sorted({name for each in counts.values() for name in each})
     rows = [
@@ -131,46 +146,67 @@ def _images(config: PipelineConfig, records: Records) -> Section:
         for name in instruments
     ]
     rows = [row for row in rows if any(row[word] for word in kinds)]
-    lines = [
-        f"{row['day']} {row['instrument']}: {row['received']} received, {row['ingested']} "
-        f"ingested, {row['failed']} failures"
-        for row in rows
-    ]
-    return Section("images", tuple(lines or ["no image was ever received"]), rows)
+    lines = [] if today in days else [f"nothing received today ({today})"]
+    if rows:
+        head = ("DAY", "INSTRUMENT", *(word.upper() for word in kinds))
+        cells = [
+            (
+                f"{row['day']}{' (today)' if row['day'] == today else ''}",
+                str(row["instrument"]),
+                *(str(row[word]) for word in kinds),
+            )
+            for row in rows
+        ]
+        lines += table([head, *cells], "")
+    return Section("images", tuple(lines), rows)
 
 
-def _newest(config: PipelineConfig, objects: Objects, records: Records) -> Section:
+def _newest(config: PipelineConfig, objects: Objects, records: Records, typed: Typed) -> Section:
     """Follow the newest exposure of each instrument that has taken one today or yesterday."""
     now = datetime.now(UTC)
     # An observation day begins at noon (UTC).
     days = [f"{now - timedelta(hours=12 + 24 * back):%Y%m%d}" for back in (-1, 0, 1)]
-    lines, document = [], []
+    document, problems = [], []
+    rows = [("EXPOSURE", "PUT", "FILES", "ANNOUNCED", "INGESTED")]
     for top in objects.folders(""):
         folder = next((each for day in days if (each := _last(objects, f"{top}{day}/"))), None)
         if folder is None:
             continue
         stored = [each for page in objects.listing(folder) for each in page]
         stored = [each for each in stored if config.regexp.search(f"{config.bucket}/{each.key}")]
+        if not stored:
+            continue
         notes = records.files([f"{config.bucket}/{each.key}" for each in stored])
         pairs = list(zip(stored, notes, strict=True))
         heard = [note.received - each.put for each, note in pairs if note.received]
         ingested = [note.ingested - each.put for each, note in pairs if note.ingested]
         name = folder.rstrip("/").rpartition("/")[2]
-        entry = {
-            "exposure": name,
-            "files": len(stored),
-            "announced": len(heard),
-            "ingested": len(ingested),
-            "putToAnnounced": max(median(heard), 0) if heard else None,
-            "putToIngested": max(median(ingested), 0) if ingested else None,
-        }
-        document.append(entry)
-        took = f", {median(ingested):.1f} s after its PUT" if ingested else ""
-        lines.append(
-            f"newest of {top.rstrip('/')}: {name}, {len(stored)} files, {len(heard)} announced, "
-            f"{len(ingested)} ingested{took}"
+        age = now.timestamp() - max(each.put for each in stored)
+        document.append(
+            {
+                "exposure": name,
+                "files": len(stored),
+                "ageSeconds": age,
+                "announced": len(heard),
+                "ingested": len(ingested),
+                "putToAnnounced": max(median(heard), 0) if heard else None,
+                "putToIngested": max(median(ingested), 0) if ingested else None,
+            }
         )
-    return Section("newest", tuple(lines or ["no exposure since yesterday"]), document)
+        cells = (name, f"{lasting(age)} ago", str(len(stored)), _delay(heard), _delay(ingested))
+        rows.append(cells)
+        if len(heard) < len(stored) and age > _ANNOUNCED_LATE:
+            missing = len(stored) - len(heard)
+            problems.append(
+                f"{missing} of {len(stored)} files of {name} were never announced: "
+                f"`{typed(('trace', name))}`"
+            )
+    lines = table(rows, "") if document else ["no exposure since yesterday"]
+    return Section("newest", tuple(lines), document, tuple(problems))
+
+
+def _delay(delays: Sequence[float]) -> str:
+    return f"{len(delays)}, after {max(median(delays), 0):.1f} s" if delays else "0"
 
 
 def _last(objects: Objects, folder: str) -> str | None:
@@ -179,7 +215,7 @@ def _last(objects: Objects, folder: str) -> str | None:
     return max(found, key=lambda each: each.rstrip("/").rpartition("_")[2], default=None)
 
 
-def _reconcile(config: Config, world: jobs.World) -> Section:
+def _reconcile(config: Config, world: jobs.World, typed: Typed) -> Section:
     cluster = world.cluster()
     found = dict(lookups.last(config, cluster))
     waiting = lookups.open_ones(config, cluster, jobs.pipeline(config).name)
@@ -188,11 +224,17 @@ def _reconcile(config: Config, world: jobs.World) -> Section:
         return Section("reconcile", ("has not run yet", *lines), None)
     found.pop("done", None)
     problems = []
-    if datetime.now(UTC) - _time(found["time"]) > _RECONCILE_LATE:
-        problems.append(f"the last reconcile was at {found['time']}: is its CronJob at work?")
+    age = datetime.now(UTC) - _time(found["time"])
+    if age > _RECONCILE_LATE:
+        problems.append(
+            f"the last reconcile was {lasting(age.total_seconds())} ago: is its CronJob at work?"
+        )
     if found["left"]:
-        problems.append(f"{found['left']} objects wait to be queued: `embargo-hooks backfill`")
-    line = f"{found['time']}: {found['found']} lost objects found, {found['queued']} queued"
+        problems.append(f"{found['left']} objects wait to be queued: `{typed(('backfill',))}`")
+    line = (
+        f"{lasting(age.total_seconds())} ago: {found['found']} lost objects found, "
+        f"{found['queued']} queued"
+    )
     return Section("reconcile", (line, *lines), found, tuple(problems))
 
 
@@ -200,9 +242,46 @@ def _time(text: str) -> datetime:
     return datetime.strptime(text, TIME).replace(tzinfo=UTC)
 
 
-def _plan(name: str, job: jobs.Job) -> Section:
+def _secrets(job: jobs.Job, typed: Typed) -> Section:
+    keys: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for each in job.keys:
+        keys[each.secret][each.state].append(each.key)
+    lines, problems = [], []
+    for secret, states in keys.items():
+        wrong = [f"{word}: {', '.join(states[s])}" for s, word in _OF_KEYS.items() if s in states]
+        if wrong:
+            problems.append(f"Secret {secret}: {'; '.join(wrong)}: `{typed(('plan',))}`")
+        else:
+            lines.append(secret)
+    lines = [f"as in Vault: {', '.join(lines)}"] if lines else []
+    return _planned("secrets", job, lines, problems)
+
+
+def _buckets(config: Config, job: jobs.Job, typed: Typed) -> Section:
+    """Tell of each declared notification whether it, its topic and its bucket's policy are well."""
+    wrong = [change.instruction.target for change in _drift(job)]
+    rows = [("BUCKET", "NOTIFICATION", "TOPIC", "")]
+    declared = jobs.bucket_config(config)
+    for name, bucket in declared.buckets.items():
+        for each in bucket.notifications.values():
+            about = (f"topic {each.topic}", f"notification {each.name}")
+            touched = any(target.startswith(about) for target in wrong)
+            rows.append((name, each.name, each.topic, "to be changed" if touched else "in order"))
+    lines = table(rows, "") if len(rows) > 1 else []
+    if job.plan.unconfirmed:
+        lines.append(f"left alone, as unconfirmed: {len(job.plan.unconfirmed)} declarations")
+    return _planned("buckets", job, lines, [f"{each}: `{typed(('plan',))}`" for each in wrong])
+
+
+def _planned(name: str, job: jobs.Job, lines: list[str], problems: list[str]) -> Section:
+    lines += [f"warning: {each}" for each in job.plan.warnings]
+    problems += map(str, job.problems)
     changes = [str(change) for change in job.plan.changes]
-    warnings = job.plan.warnings
-    lines = tuple(f"warning: {each}" for each in warnings) or ("as declared",) * (not changes)
-    document = {"changes": changes, "warnings": list(warnings)}
-    return Section(name, lines, document, tuple(f"to be changed: {each}" for each in changes))
+    if not problems:
+        lines.append("nothing to be changed")
+    document = {"changes": changes, "warnings": list(job.plan.warnings)}
+    return Section(name, tuple(lines), document, tuple(problems))
+
+
+def _drift(job: jobs.Job) -> list[Change]:
+    return [each for each in job.plan.changes if not isinstance(each.instruction, TIDYING)]

@@ -10,11 +10,13 @@ from embargo_hooks._pipeline_config import PipelineConfig
 from embargo_hooks.exposures import Subject
 from embargo_hooks.focal_plane import answers_presence, expected
 from embargo_hooks.pipeline import Places, Stage, parse, why_dropped
-from embargo_hooks.ports import Butler, FileRecord, Objects, Records
+from embargo_hooks.ports import Butler, FileRecord, Logs, Objects, Records
 
 _HEADER_BYTES = 28_800
 _CARD = 80
 _PRESENCE_SECONDS = 86_400.0
+_OTHER_SECRET = "Unrecognized secret"
+_IN_LOGS = (Stage.UNSEEN, Stage.DROPPED, Stage.UNSETTLED, Stage.WORKING)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class Row:
         in_butler: Whether the Butler has it; None if it was not asked.
         present: Whether presence knows it; None where it never does.
         why: Why it stopped, empty if all is well.
-        mend: The command that mends it, empty if there is none.
+        mend: The verb and its words that mend it, or a whole command of kubectl; empty if there is
+            none.
+        log: What a pod's log last says of it; empty if nobody looked, or it says nothing.
     """
 
     detector: str
@@ -45,7 +49,8 @@ class Row:
     in_butler: bool | None = None
     present: bool | None = None
     why: str = ""
-    mend: str = ""
+    mend: tuple[str, ...] = ()
+    log: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,28 +154,58 @@ def trace(
     return Trace(subject, tuple(sorted(rows, key=lambda row: row.detector)), visit)
 
 
+def with_logs(found: Trace, logs: Logs) -> Trace:
+    """Add what the pods' logs say of the files that have not arrived.
+
+    Raises:
+        HooksError: No log could be read.
+    """
+    sought = [row.key for row in found.rows if row.stage in _IN_LOGS]
+    names = {key: key.rpartition("/")[2] for key in sought}
+    said = {
+        component: logs.mentions(component, list(names.values()))
+        for component in ("enqueue", "ingest")
+        if names
+    }
+    unseen = any(row.stage is Stage.UNSEEN for row in found.rows)
+    # That line has the secret itself, so it is only counted.
+    dropped = logs.count("enqueue", _OTHER_SECRET) if unseen else 0
+    rows = []
+    for row in found.rows:
+        lines = [
+            f"{component}: {line}"
+            for component, mentions in said.items()
+            if (line := mentions.get(names.get(row.key, "")))
+        ]
+        if row.stage is Stage.UNSEEN and dropped and not lines:
+            lines = [f"enqueue: {dropped} notifications with another secret were dropped"]
+        rows.append(replace(row, log=lines[-1]) if lines else row)
+    return replace(found, rows=tuple(rows))
+
+
 def _explained(row: Row, record: FileRecord, subject: Subject, now: float) -> Row:
-    trigger = f"embargo-hooks trigger {subject.exposure}_{row.detector}"
-    why = mend = ""
+    named = f"{subject.exposure}_{row.detector}" if subject.exposure else row.key
+    trigger = ("trigger", named)
+    why, mend = "", tuple[str, ...]()
     settled = row.stage is Stage.UNSETTLED and row.in_butler
     if row.stage is Stage.DROPPED and not row.in_butler:
         why, mend = f"{row.stage}: {why_dropped(record)}", trigger
     elif row.stage is Stage.UNSEEN and not row.in_butler:
         why, mend = str(row.stage), trigger
     elif row.stage is Stage.UNSETTLED and not settled:
-        why, mend = str(row.stage), f"{trigger} --unless-in-butler"
+        why, mend = str(row.stage), (*trigger, "--unless-in-butler")
     elif row.stage is Stage.QUEUED:
-        why, mend = f"waits in the queue since {now - row.received:.0f} s", "embargo-hooks status"
+        why, mend = "waits in the queue", ("status",)
     elif row.stage is Stage.WORKING:
         why = f"in the hands of {row.worker}"
         why += f", which failed on it: {record.insert_error}" if record.insert_error else ""
-        mend = f"kubectl logs {row.worker} -c ingest"
+        mend = ("kubectl", "logs", row.worker, "-c", "ingest")
     elif row.stage is Stage.INGESTED and row.in_butler is False:
-        why, mend = "ingested, and no longer in the Butler: somebody removed it", trigger
-        mend += " --force"
+        why = "ingested, and no longer in the Butler: somebody removed it"
+        mend = (*trigger, "--force")
     elif row.present is False and now - (row.ingested or row.put) < _PRESENCE_SECONDS:
         why = "presence does not know it: no GROUPID, asked for with DELETE_SEEN, or Redis was lost"
-        mend = f"{trigger} --force"
+        mend = (*trigger, "--force")
     # Presence forgets after a day, as it should.
     present = None if row.present is False and not why else row.present
     return replace(row, why=why, mend=mend, present=present)

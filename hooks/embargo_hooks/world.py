@@ -12,8 +12,17 @@ from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks._pipeline_config import SecretKey
 from embargo_hooks.buckets import Keys
 from embargo_hooks.config import Config
-from embargo_hooks.errors import KubernetesError
-from embargo_hooks.ports import Butler, Cluster, Gateway, Objects, Records, Vault
+from embargo_hooks.errors import ConfigError, KubernetesError
+from embargo_hooks.ports import (
+    Announcer,
+    Butler,
+    Cluster,
+    Gateway,
+    Logs,
+    Objects,
+    Records,
+    Vault,
+)
 from embargo_hooks.secret import Secret
 
 RESERVE_SECONDS = 15
@@ -109,6 +118,39 @@ class RealWorld:
         from embargo_hooks.adapters.butler import PodButler
 
         return PodButler(self._config.namespace, jobs.pipeline(self._config).ingest.deployment)
+
+    def announcer(self) -> Announcer:
+        """Return the way by which the environment's enqueue hears of objects."""
+        from embargo_hooks.adapters.announcers import TopicAnnouncer, WebhookAnnouncer
+
+        pipeline, namespace = jobs.pipeline(self._config), self._config.namespace
+        to, service = pipeline.enqueue, self._config.enqueue
+        if to is None:
+            raise ConfigError(
+                "pipeline.enqueue: is missing; the release is older than this program: "
+                "put the objects straight into the queue"
+            )
+        if to.topic:
+            return TopicAnnouncer(namespace, to.deployment, pipeline.name)
+        if service is None or to.secret is None:
+            raise ConfigError("enqueue: is missing, and without its Service there is no webhook")
+        if "KUBERNETES_SERVICE_HOST" in os.environ:
+            host: str | None = f"{service.service}.{namespace}.svc"
+        else:
+            host = service.address or self.cluster().service(service.service).address
+        if host is None:
+            raise KubernetesError(
+                f"Service {service.service} of namespace {namespace}: has no address that can be "
+                "reached from here"
+            )
+        url = f"http://{host}:{service.port}/notify"
+        return WebhookAnnouncer(url, pipeline.name, self._secret(to.secret))
+
+    def logs(self) -> Logs:
+        """Return the logs of the environment's pods."""
+        from embargo_hooks.adapters.pod_logs import PodLogs
+
+        return PodLogs(self._config.namespace, self._config.environment)
 
     def close(self) -> None:
         """End what was opened."""

@@ -13,6 +13,7 @@ from embargo_operator.environments import CHART, Environment
 from embargo_operator.programs import Programs
 
 _JOBS_CONFIG = "templates/hooks/config.yaml"
+_VERBS_CONFIG = "templates/hooks/standing.yaml"
 
 
 @dataclass(frozen=True)
@@ -23,16 +24,19 @@ class Chart:
         project: The folder of the project.
         environment: The environment.
         more: Values files after the environment's own.
+        suspended: Whether ingest is paused, and stays so.
     """
 
     project: Path
     environment: Environment
     more: Sequence[str] = ()
+    suspended: bool = False
 
     def values(self) -> tuple[str, ...]:
-        """Return Helm's arguments that name the values files."""
+        """Return Helm's arguments that name the values."""
         files = [*(str(self.project / each) for each in self.environment.files), *self.more]
-        return tuple(word for file in files for word in ("--values", file))
+        words = [word for file in files for word in ("--values", file)]
+        return (*words, *(("--set", "ingest.suspend=true") if self.suspended else ()))
 
     def manifests(self, programs: Programs) -> str:
         """Render all that is no hook.
@@ -48,8 +52,19 @@ class Chart:
         Raises:
             ProgramError: Helm refused.
         """
+        return self._config(programs, _JOBS_CONFIG)
+
+    def verbs_config(self, programs: Programs) -> dict[str, Any] | None:
+        """Render what the operators' verbs are told.
+
+        Raises:
+            ProgramError: Helm refused.
+        """
+        return self._config(programs, _VERBS_CONFIG)
+
+    def _config(self, programs: Programs, template: str) -> dict[str, Any] | None:
         rendered = self._template(programs)
-        source = f"/{_JOBS_CONFIG}\n"
+        source = f"/{template}\n"
         for document in rendered.split("\n---\n"):
             if source in document:
                 return dict(yaml.safe_load(yaml.safe_load(document)["data"]["config.yaml"]))

@@ -1,7 +1,7 @@
 """The operators' command line: arguments, wiring, exit codes.
 
-Exit codes: 0 done, or nothing to do; 2 there would be changes (`plan`, `diff`); 1 an error, or (of
-`status`) something that is not well.
+Exit codes: 0 done, or nothing to do; 2 there would be changes (`plan`, `diff`, `backfill`); 1 an
+error, or (of `status` and `trace`) something that is not well.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from embargo_hooks.errors import HooksError
-from embargo_operator import environments, promotion, registry
+from embargo_operator import environments, pipeline_verbs, promotion, registry
 from embargo_operator.image_tags import ImageTags
 from embargo_operator.programs import Programs
 from embargo_operator.verbs import DONE, FAILED, MakePrograms, Options, Verbs
@@ -34,25 +34,33 @@ def main(
     Returns:
         The exit code.
     """
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments, words = parser.parse_known_args(argv)
+    verb = arguments.verb
+    if words and verb not in pipeline_verbs.NAMES:
+        parser.error(f"{verb}: does not know {' '.join(words)}")
     options = Options(
         project=arguments.project,
         values=arguments.values,
-        revision=arguments.revision,
-        yes=arguments.yes,
-        take_over=arguments.take_over,
+        revision=getattr(arguments, "revision", None),
+        yes=getattr(arguments, "yes", False),
+        take_over=getattr(arguments, "take_over", False),
         json=arguments.output == "json",
+        words=words,
     )
     try:
-        if arguments.verb == "environments":
+        if verb == "environments":
             return _environments(options)
-        if arguments.verb in ("pin", "promote"):
+        if verb in ("pin", "promote"):
             return _change_images(arguments, options)
         verbs = Verbs(arguments.environment, options, make, ask)
-        verb: Callable[[], int] = getattr(verbs, arguments.verb)
-        return verb()
+        run: Callable[[], int] = getattr(verbs, verb)
+        return run()
     except HooksError as error:
-        print(f"{arguments.verb}: {error}", file=sys.stderr)
+        print(f"{verb}: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print(f"{verb}: interrupted", file=sys.stderr)
         return FAILED
 
 
@@ -86,22 +94,51 @@ def _change_images(arguments: argparse.Namespace, options: Options) -> int:
     return DONE
 
 
+_VERBS = {
+    "environments": "list the environments",
+    "status": "show how an environment is, on one screen",
+    "trace": "follow the files of an exposure: EXPOSURE [--rows]",
+    "trigger": "announce objects by hand, and follow them: EXPOSURE|KEY...",
+    "backfill": "find what was never announced, or given up: --since TIME [--apply]",
+    "report": "write a night's page: --night YYYYMMDD",
+    "pause": "bring ingest to no pods; what arrives waits in Redis",
+    "resume": "bring ingest back to what it was",
+    "plan": "show what an apply would change in Kubernetes, in Secrets and in buckets",
+    "diff": "show what an apply would change in Kubernetes",
+    "apply": "show the diff, ask, install or upgrade",
+    "rollback": "show the diff, ask, go back to an earlier revision",
+    "unlock": "free a release that a killed Helm left pending",
+    "pin": "write what the image tags mean now, as digests, into the values file",
+    "promote": "give an environment the images of another, in its values file",
+}
+_ASKING = ("apply", "rollback", "unlock", "pause")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="embargo-operator", description=(__doc__ or "").split("\n")[0]
     )
-    parser.add_argument("verb", choices=_VERBS, help="what to do")
-    parser.add_argument("environment", nargs="?", default="", help="the environment's name")
-    parser.add_argument("--values", action="append", default=[], help="one more values file")
-    parser.add_argument("--from", dest="source", default="", help="whose images are promoted")
-    parser.add_argument("--revision", type=int, help="where a rollback goes back to")
-    parser.add_argument("--yes", action="store_true", help="go on without asking")
-    parser.add_argument(
-        "--take-over", action="store_true", help="make what others have made or changed ours"
-    )
-    parser.add_argument("--output", choices=("text", "json"), default="text")
-    parser.add_argument("--project", type=Path, default=Path(), help="the folder of the project")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, about in _VERBS.items():
+        # What a verb over the pipeline takes beside this is its own matter, help included.
+        adding = verbs.add_parser(name, help=about, description=about, allow_abbrev=False)
+        if name != "environments":
+            adding.add_argument("environment", nargs="?", default="", help="the environment's name")
+        adding.add_argument(
+            "--values", action="append", default=[], metavar="FILE", help="one more values file"
+        )
+        adding.add_argument("--output", choices=("text", "json"), default="text")
+        adding.add_argument("--project", type=Path, default=Path(), help="the project's folder")
+        if name in _ASKING:
+            adding.add_argument("--yes", action="store_true", help="go on without asking")
+        if name in ("apply", "rollback"):
+            adding.add_argument(
+                "--take-over",
+                action="store_true",
+                help="make what others have made or changed ours",
+            )
+        if name == "rollback":
+            adding.add_argument("--revision", type=int, help="where to go back to")
+        if name == "promote":
+            adding.add_argument("--from", dest="source", default="", help="whose images")
     return parser
-
-
-_VERBS = ("environments", "plan", "diff", "apply", "status", "rollback", "unlock", "pin", "promote")

@@ -170,11 +170,12 @@ def status(programs: Programs) -> Status:
         namespace=programs.namespace,
         revision=history[-1] if history else None,
         workloads=tuple(map(Workload.of, workloads)),
-        pods=tuple(Pod.of(each) for each in pods if not _of_a_job(each)),
+        pods=tuple(Pod.of(each) for each in pods if not is_of_a_job(each)),
     )
 
 
-def _of_a_job(pod: dict[str, Any]) -> bool:
+def is_of_a_job(pod: dict[str, Any]) -> bool:
+    """Whether a pod is a Job's, or nobody's."""
     # A finished Job's pod, and that of `helm test`, are not ready and need not be.
     owners = pod["metadata"].get("ownerReferences", [])
     return not owners or any(each["kind"] == "Job" for each in owners)

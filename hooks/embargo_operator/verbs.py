@@ -6,16 +6,27 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from embargo_hooks.errors import HooksError
-from embargo_operator import diff, environments, jobs_plan, unlock, upgrade, wrapped_tokens
+from embargo_hooks.status import Section
+from embargo_operator import (
+    diff,
+    environments,
+    jobs_plan,
+    pausing,
+    pipeline_verbs,
+    sections,
+    unlock,
+    upgrade,
+    wrapped_tokens,
+)
 from embargo_operator.chart import Chart
 from embargo_operator.difference import Difference
-from embargo_operator.programs import Programs
+from embargo_operator.programs import ProgramError, Programs
 from embargo_operator.release import Revision, last_deployed, revisions, target
 from embargo_operator.status import status
 
@@ -37,6 +48,7 @@ class Options:
         yes: Whether to go on without asking.
         take_over: Whether what others have made or changed becomes the release's.
         json: Whether a program reads what is told.
+        words: What else was typed, for a verb that takes more.
     """
 
     project: Path = Path()
@@ -45,6 +57,7 @@ class Options:
     yes: bool = False
     take_over: bool = False
     json: bool = False
+    words: Sequence[str] = ()
 
 
 class Verbs:
@@ -73,6 +86,7 @@ class Verbs:
 
     def diff(self) -> int:
         """Show what an apply would change in Kubernetes."""
+        self._keep_paused()
         found = self._differences(self._chart.manifests(self._programs))
         if self._options.json:
             _print_json({"version": 1, "objects": [each.document() for each in found]})
@@ -82,6 +96,7 @@ class Verbs:
 
     def plan(self) -> int:
         """Show that, and what the hook jobs would do."""
+        self._keep_paused()
         found = self._differences(self._chart.manifests(self._programs))
         config = self._chart.jobs_config(self._programs)
         output = "json" if self._options.json else "text"
@@ -111,6 +126,7 @@ class Verbs:
     def apply(self) -> int:
         """Show the diff, ask, install or upgrade."""
         self._refuse_pending()
+        self._keep_paused()
         found = self._differences(self._chart.manifests(self._programs))
         self._show(found)
         self._refuse_what_helm_would(found)
@@ -140,17 +156,62 @@ class Verbs:
         words = upgrade.rollback_words(aim.number, self._options.take_over, major)
         # As with an apply: what that revision's jobs log in with is not known from here.
         config = self._chart.jobs_config(self._programs)
+        before = pausing.find(self._programs, wanted)
         self._work(["rollback", self._environment.name, *words], config)
+        self._scale_as(before)
         return self._settled()
 
     def status(self) -> int:
-        """Tell how the release is."""
-        found = status(self._programs)
-        if self._options.json:
-            _print_json(found.document())
-        else:
-            _say(*found.text())
-        return FAILED if any(found.problems()) else DONE
+        """Tell how the environment is."""
+        with suppress(ProgramError):  # whoever may not see the release may still see the rest
+            if not revisions(self._programs):
+                name, namespace = self._environment.name, self._environment.namespace
+                raise HooksError(
+                    f"there is no release {name} in namespace {namespace}: `make apply ENV={name}`"
+                )
+        return self._pipeline("status", lambda: list(sections.look(self._programs, self._chart)))
+
+    def trace(self) -> int:
+        """Follow an exposure."""
+        return self._pipeline("trace")
+
+    def trigger(self) -> int:
+        """Announce objects by hand."""
+        return self._pipeline("trigger")
+
+    def backfill(self) -> int:
+        """Find what was never announced, or given up."""
+        return self._pipeline("backfill")
+
+    def report(self) -> int:
+        """Write a night's page."""
+        return self._pipeline("report")
+
+    def pause(self) -> int:
+        """Bring ingest to no pods, and keep it there over releases."""
+        ingest = self._ingest()
+        if paused := ingest.paused:
+            _say(f"{self._environment.name} is paused since {paused['since']} by {paused['by']}")
+            return DONE
+        self._confirm(f"pause ingest, {ingest.replicas} pods to none")
+        pausing.pause(self._programs, ingest, _note)
+        name = self._environment.name
+        _say(
+            f"{name}: ingest is paused; what arrives waits in Redis, and what the pods had in hand "
+            f"idle gives back to the queue within 21 s. `make resume ENV={name}` goes on with "
+            f"{ingest.replicas}."
+        )
+        return DONE
+
+    def resume(self) -> int:
+        """Bring ingest back to what it was before it was paused."""
+        ingest = self._ingest()
+        if ingest.paused is None:
+            _say(f"{self._environment.name} is not paused: ingest has {ingest.replicas} pods")
+            return DONE
+        replicas = pausing.resume(self._programs, ingest, _note)
+        _say(f"{self._environment.name}: ingest is at work again, {replicas} pods")
+        return DONE
 
     def unlock(self) -> int:
         """Free a release that a killed Helm left pending."""
@@ -167,9 +228,52 @@ class Verbs:
     def _settled(self) -> int:
         """Tell how the release is; what the last hook has restarted gets the time to come back."""
         until = time.monotonic() + _SETTLING_SECONDS
-        while any(status(self._programs).problems()) and time.monotonic() < until:
+        while any((found := status(self._programs)).problems()) and time.monotonic() < until:
             time.sleep(2)
-        return self.status()
+        if self._options.json:
+            _print_json(found.document())
+        else:
+            _say(*found.text())
+        return FAILED if any(found.problems()) else DONE
+
+    def _pipeline(self, verb: str, ahead: Callable[[], Sequence[Section]] = tuple) -> int:
+        output = ("--output", "json") if self._options.json else ()
+        words = [*self._options.words, *output]
+        return pipeline_verbs.run(verb, words, self._chart, self._programs, ahead)
+
+    def _ingest(self) -> pausing.Ingest:
+        deployed = last_deployed(revisions(self._programs))
+        found = pausing.find(self._programs, self._manifest(deployed) if deployed else "")
+        if found is None:
+            raise HooksError(
+                f"{self._environment.name}: there is no Deployment of ingest in namespace "
+                f"{self._environment.namespace}; `make status` tells what there is"
+            )
+        return found
+
+    def _keep_paused(self) -> None:
+        """Have what is rendered from now on leave a paused ingest at no pods."""
+        ingest = pausing.find(self._programs)
+        if ingest is None or ingest.paused is None:
+            return
+        _note(
+            f"ingest is paused since {ingest.paused['since']} and stays so: "
+            f"`make resume ENV={self._environment.name}`"
+        )
+        manifest = self._chart.manifests(self._programs)
+        # Where the chart leaves the number to people, what they have set lasts by itself.
+        if pausing.counts(manifest, ingest.name):
+            self._chart = replace(self._chart, suspended=True)
+
+    def _scale_as(self, before: pausing.Ingest | None) -> None:
+        """After a rollback: a pause stays a pause, and one of that time does not come back."""
+        now = pausing.find(self._programs, self._manifest(revisions(self._programs)[-1]))
+        if before is None or now is None:
+            return
+        if before.paused:
+            pausing.hold(self._programs, now)
+        elif before.replicas and not now.replicas:
+            pausing.scale(self._programs, now, before.replicas)
 
     def _differences(self, wanted: str) -> list[Difference]:
         deployed = last_deployed(revisions(self._programs))

@@ -95,13 +95,14 @@ def test_status(place: Place) -> None:
     assert said.status == 0, said.all
     found = json.loads(said.out)
     assert found["healthy"]
-    assert found["revision"]["status"] == "deployed"
-    assert {each["name"]: each["ready"] for each in found["workloads"]} == {
+    shown = {each["name"]: each for each in found["sections"]}
+    assert shown["release"]["document"]["status"] == "deployed"
+    assert {each["name"]: each["ready"] for each in shown["pods"]["document"]} == {
         "redis": 1,
         **dict.fromkeys((f"embargo-butler-{each}" for each in ("enqueue", "idle")), 1),
         **dict.fromkeys((f"embargo-butler-{each}" for each in ("ingest", "presence")), 1),
     }
-    images = {image for pod in found["pods"] for image in pod["images"]}
+    images = {image for each in shown["pods"]["document"] for image in each["images"]}
     assert "ghcr.io/lsst-dm/embargo-butler-ingest:1.2.1" in images
 
 
@@ -116,7 +117,7 @@ def test_status_fails_while_a_new_pod_is_not_ready_beside_the_old_one(place: Pla
     place.kubectl("rollout", "undo", IDLE)
     place.kubectl("rollout", "status", IDLE, "--timeout=50s")
     assert said.status == 1
-    assert "! Deployment embargo-butler-idle: 0 of 1 pods are ready\n" in said.out
+    assert "! embargo-butler-idle: 0 of 1 pods are ready: " in said.out
     assert "Pull" in said.out
 
 

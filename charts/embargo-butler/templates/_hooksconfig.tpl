@@ -60,6 +60,16 @@ pipeline:
   {{- $regexp := .Values.enqueue.env.DATASET_REGEXP }}
   regexp: {{ kindIs "invalid" $regexp | ternary "fits$" $regexp | toJson }}
   mode: {{ .Values.enqueue.mode }}
+  enqueue:
+    deployment: {{ include "embargo-butler.fullname" . }}-enqueue
+    {{- if eq .Values.enqueue.mode "kafka" }}
+    topic: {{ .Values.enqueue.kafka.topic }}
+    {{- /* Of a topic that is not declared here nobody knows who else reads it. */}}
+    {{- $topic := get (dig "topics" dict (.Values.bucketConfig | default dict)) .Values.enqueue.kafka.topic | default (dict "shared" (list "whoever else reads it")) }}
+    readers: {{ $topic.shared | default list | toJson }}
+    {{- else }}
+    secret: {{ toJson .Values.enqueue.notificationSecret }}
+    {{- end }}
   redis:
     service: redis
     port: {{ int64 .Values.redis.service.port }}

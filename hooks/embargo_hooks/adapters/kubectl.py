@@ -84,6 +84,29 @@ def run_in(
     return done.stdout
 
 
+def output(namespace: str, *words: str, takes: str) -> str:
+    """Run kubectl and return what it prints.
+
+    Args:
+        namespace: The namespace.
+        words: Its words.
+        takes: The rights that it takes, for the message.
+
+    Raises:
+        KubernetesError: It failed; with what kubectl says.
+    """
+    done = subprocess.run(
+        _command("-n", namespace, *words), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise KubernetesError(
+            f"kubectl {words[0]} in namespace {namespace}: "
+            f"{said[-1][:300] if said else 'failed without a word'} (it takes {takes})"
+        )
+    return done.stdout
+
+
 def _command(*words: str) -> list[str]:
     if shutil.which("kubectl") is None:
         raise KubernetesError("kubectl: is not on PATH, and from outside the cluster it is needed")

@@ -156,6 +156,16 @@ class RedisRecords:
         with self._telling(f"write QUEUE:{bucket}"):
             self._redis.eval(_REQUEUE, 1, f"QUEUE:{bucket}", now, FILE_RETENTION, *paths)
 
+    def forget(self, paths: Sequence[str]) -> None:
+        """Drop what stands against announcing files again: failures, and enqueue's marks."""
+        for batch in _batches(paths):
+            with self._telling("drop enqueue's marks and ingest's failures"):
+                pipe = self._redis.pipeline(transaction=False)
+                for path in batch:
+                    pipe.delete(f"ENQ:{path}")
+                    pipe.hdel(f"FILE:{path}", "ing_fail_count", "ing_fail_exc", "md_fail_exc")
+                pipe.execute()
+
     def note(self, name: str, numbers: Mapping[str, float]) -> None:
         """Write numbers down for the monitoring."""
         with self._telling(f"write {name}"):

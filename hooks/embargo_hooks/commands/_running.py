@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,38 @@ from embargo_hooks.jobs import Job, World
 from embargo_hooks.lease import Lease
 from embargo_hooks.plan import Plan
 from embargo_hooks.report import Report
+from embargo_hooks.status import Section
 
 DONE, FAILED, CHANGES = 0, 1, 2
+
+
+Spell: TypeAlias = "Callable[[Sequence[str]], str]"
+"""Spells a verb and its words as they are typed: by the program's name, or as a target of make."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Another program that runs a verb for a person who has typed something else.
+
+    Attributes:
+        config: The configuration.
+        spell: Spells what is advised as that person would type it.
+        ahead: What only that program can see of the environment; `status` shows it first.
+    """
+
+    config: Config
+    spell: Spell
+    ahead: Callable[[], Sequence[Section]]
+
+
+def plain(file: Path | None) -> Spell:
+    """Return the spelling of a command line with its configuration in a file."""
+
+    def spell(words: Sequence[str]) -> str:
+        verb, *others = words
+        return shlex.join(["embargo-hooks", verb, "--config", str(file or "FILE"), *others])
+
+    return spell
 
 
 @dataclass(frozen=True)
@@ -29,6 +60,8 @@ class Run:
         world: Makes the connections.
         report: Is told what is done.
         until: The monotonic time until which something may be waited for.
+        spell: Spells a command as whoever reads it would type it.
+        ahead: What `status` shows first.
     """
 
     arguments: argparse.Namespace
@@ -36,6 +69,14 @@ class Run:
     world: World
     report: Report
     until: float
+    spell: Spell
+    ahead: Callable[[], Sequence[Section]] = tuple
+
+    def typed(self, words: Sequence[str]) -> str:
+        """Spell a verb and its words, or kubectl and its, as a person types them; "" for none."""
+        if words and words[0] == "kubectl":
+            return shlex.join(["kubectl", "-n", self.config.namespace, *words[1:]])
+        return self.spell(words) if words else ""
 
     @property
     def name(self) -> str:
@@ -78,7 +119,7 @@ def add(
         rollback: Whether it can run in a rollback.
     """
     parser = verbs.add_parser(name, help=about)
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="what the ConfigMap holds")
     parser.add_argument("--output", choices=("text", "json"), default="text")
     parser.set_defaults(rollback=False, exit_zero=False, run=run, quiet=False, limited=True)
     if rollback:

@@ -13,11 +13,8 @@ from embargo_hooks.commands._running import CHANGES, DONE, Areas, Run, add, show
 from embargo_hooks.endpoints import silent
 from embargo_hooks.errors import Gathering, HooksError, Problems
 from embargo_hooks.left_out import left_out
-from embargo_hooks.plan import DeleteTopic, Plan, WriteInventory
+from embargo_hooks.plan import TIDYING, Plan
 from embargo_hooks.resources import Topic
-
-_TIDYING = (DeleteTopic, WriteInventory)
-"""What the next apply does in its own time: a replaced topic that has drained is no drift."""
 
 
 def add_to(areas: Areas) -> None:
@@ -61,7 +58,7 @@ def _audit(run: Run) -> int:
     drifted = [
         f"to be mended: {change}"
         for change in found.plan.changes
-        if not isinstance(change.instruction, _TIDYING)
+        if not isinstance(change.instruction, TIDYING)
     ]
     told = [*map(str, found.problems), *beside, *drifted]
     if told and run.arguments.event:

@@ -36,7 +36,7 @@ def _report(run: Run) -> int:
     night = Night(run.config.environment, day, datetime.now(UTC), found)
     file = run.arguments.file or Path(f"{run.config.environment}-{day}.html")
     try:
-        file.write_text(page(night), encoding="utf-8")
+        file.write_text(page(night, run.typed), encoding="utf-8")
     except OSError as error:
         raise HooksError(f"{file}: cannot be written: {error.strerror}") from None
     run.report.show("file", str(file))

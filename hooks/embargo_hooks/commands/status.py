@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import sys
 import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 from embargo_hooks.commands._running import DONE, FAILED, Areas, Run, add
 from embargo_hooks.report import Report
@@ -12,6 +14,17 @@ from embargo_hooks.status import Section, status
 
 # Reading a worker's list sets back the clock by which idle finds dead pods, on Redis before 7.2.
 _LEAST_SECONDS = 30
+_TITLES = {
+    "release": "release",
+    "pods": "pods",
+    "jobs": "jobs by the clock, and those of the last release",
+    "queues": "queues",
+    "images": "images by observation day",
+    "newest": "newest exposure of each instrument; announced and ingested: median after the PUT",
+    "reconcile": "last reconcile",
+    "secrets": "Secrets, compared with Vault now",
+    "buckets": "topics, notifications and policies, compared with the declared ones now",
+}
 
 
 def add_to(areas: Areas) -> None:
@@ -35,32 +48,39 @@ def add_to(areas: Areas) -> None:
 
 def _status(run: Run) -> int:
     if run.arguments.watch is None:
-        return _once(run)
+        return _once(run, "")
     pause, code = max(run.arguments.watch, _LEAST_SECONDS), DONE
+    clear = "\033[2J\033[H" if sys.stdout.isatty() else "\n"
     try:
         while True:
-            print("\033[2J\033[H", end="")
-            code = _once(run)
+            code = _once(run, clear)
             time.sleep(pause)
     except KeyboardInterrupt:
         return code
 
 
-def _once(run: Run) -> int:
+def _once(run: Run, before: str) -> int:
     compared = not run.arguments.pipeline_only
     # One screen: what the plans say on their way is not for it.
     muted = Report("status", io.StringIO(), io.StringIO(), as_json=False)
-    sections = list(status(run.config, run.world, muted, compared))
+    sections = [*run.ahead(), *status(run.config, run.world, muted, compared, run.typed)]
     problems = [f"{each.name}: {problem}" for each in sections for problem in each.problems]
     hidden = [each.name for each in sections if each.hidden]
     run.report.show("sections", [asdict(each) for each in sections])
     run.report.show("healthy", not problems)
+    run.report.show("unwell", problems)
     if run.arguments.output == "text":
+        config = run.config
+        now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        where = f"cluster {config.cluster}, namespace {config.namespace}"
+        print(f"{before}{config.environment}: {where}, {now}")
         for each in sections:
             print("\n".join(_text(each)))
+        print()
     unseen = f"; not to be seen: {', '.join(hidden)}" if hidden else ""
     if problems:
-        run.report.end("unhealthy", f"{run.name}: {len(problems)} problems{unseen}: {problems[0]}")
+        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+        run.report.end("unhealthy", f"{run.name}: {count}{unseen}: {problems[0]}")
         return FAILED
     run.report.end("healthy", f"{run.name}: well{unseen}")
     return DONE
@@ -71,4 +91,4 @@ def _text(section: Section) -> list[str]:
     lines += [f"  ! {problem}" for problem in section.problems]
     if section.hidden:
         lines = [f"  cannot be shown: {section.hidden}"]
-    return [section.name, *lines]
+    return ["", _TITLES.get(section.name, section.name), *lines]

@@ -73,6 +73,7 @@ PIPELINE: dict[str, Any] = {
     "bucket": "embargo@rubin-summit",
     "regexp": r"\.fits$",
     "mode": "webhook",
+    "enqueue": {"deployment": "embargo-butler-enqueue", "secret": {"secret": "n", "key": "s"}},
     "redis": {
         "service": "redis",
         "port": 6379,

@@ -214,6 +214,30 @@ class FakeButler:
         return set(self.paths), set(self.visits)
 
 
+class FakeLogs:
+    """What the pods wrote, by component."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, list[str]] = {}
+
+    def mentions(self, component: str, names: Sequence[str]) -> Mapping[str, str]:
+        lines = self.lines.get(component, [])
+        return {name: line for line in lines for name in names if name in line}
+
+    def count(self, component: str, phrase: str) -> int:
+        return sum(phrase in line for line in self.lines.get(component, []))
+
+
+class FakeAnnouncer:
+    """Notes what was announced."""
+
+    def __init__(self) -> None:
+        self.announced: list[list[str]] = []
+
+    def announce(self, keys: Sequence[str]) -> None:
+        self.announced.append(list(keys))
+
+
 class FakeWorld:
     """All of it."""
 
@@ -223,6 +247,8 @@ class FakeWorld:
         self.store = Store()
         self.fake_objects = FakeObjects()
         self.fake_butler = FakeButler()
+        self.fake_logs = FakeLogs()
+        self.fake_announcer = FakeAnnouncer()
         self.redis: RedisRecords | None = None
 
     def records(self) -> RedisRecords:
@@ -231,6 +257,12 @@ class FakeWorld:
 
     def objects(self) -> FakeObjects:
         return self.fake_objects
+
+    def logs(self) -> FakeLogs:
+        return self.fake_logs
+
+    def announcer(self) -> FakeAnnouncer:
+        return self.fake_announcer
 
     def butler(self) -> FakeButler:
         return self.fake_butler

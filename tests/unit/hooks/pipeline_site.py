@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from embargo_hooks.cli import main
 from embargo_hooks.focal_plane import expected
@@ -35,6 +37,12 @@ class Site:
     def run(self, *words: str) -> tuple[int, dict[str, Any]]:
         code = main([*words, "--output", "json", "--config", self.file], self.world)
         return code, json.loads(self.capsys.readouterr().out)
+
+    def hears(self, **enqueue: Any) -> None:
+        """Have enqueue hear by Kafka, as `pipeline.enqueue` says."""
+        document = yaml.safe_load(Path(self.file).read_text())
+        document["pipeline"] |= {"mode": "kafka", "enqueue": enqueue}
+        Path(self.file).write_text(yaml.safe_dump(document))
 
     def queue(self) -> list[str]:
         return [path.decode() for path in self.store.lrange(QUEUE, 0, -1)]

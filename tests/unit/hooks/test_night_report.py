@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from embargo_hooks.commands._running import plain
 from embargo_hooks.focal_plane import expected
 from embargo_hooks.night_page import page
 from embargo_hooks.night_report import Arrival, Night, Spread
@@ -79,7 +80,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    return page(night())
+    return page(night(), plain(None))
 
 
 def test_the_numbers_of_a_night(text: str) -> None:
@@ -130,17 +131,17 @@ def test_the_page_needs_nothing_from_elsewhere(text: str) -> None:
 def test_what_others_named_is_only_text() -> None:
     evil = "<script>alert(1)</script>"
     odd = Arrival(f"b/LSSTCam/{DAY}/{evil}/x", BEGIN, 0, Stage.DROPPED, evil)
-    assert "<script>" not in page(Night("summit", DAY, datetime.now(UTC), [odd]))
+    assert "<script>" not in page(Night("summit", DAY, datetime.now(UTC), [odd]), plain(None))
 
 
 def test_an_empty_night_says_so() -> None:
-    shown = page(Night("summit", DAY, datetime.now(UTC), []))
+    shown = page(Night("summit", DAY, datetime.now(UTC), []), plain(None))
     assert Reader(shown).ids["empty"] == "Nothing was PUT in this night."
 
 
 def test_delays_that_nobody_knows_are_no_zeros() -> None:
     lost = Arrival(key(1, "R22_S11"), BEGIN, 0, Stage.UNSEEN)
-    read = Reader(page(Night("summit", DAY, datetime.now(UTC), [lost])))
+    read = Reader(page(Night("summit", DAY, datetime.now(UTC), [lost]), plain(None)))
     assert "no-delays" in read.ids
     assert "median" not in read.ids
 

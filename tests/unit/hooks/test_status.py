@@ -9,6 +9,8 @@ import pytest
 from embargo_hooks.cli import main
 from embargo_hooks.errors import VaultError
 from embargo_hooks.inventory import TIME
+from embargo_hooks.resources import KubernetesSecret
+from embargo_hooks.secret import Secret
 from tests.unit.hooks.pipeline_site import BUCKET, QUEUE, Site
 
 
@@ -60,7 +62,41 @@ def test_a_stuck_queue_and_a_late_reconcile_are_problems(pipeline: Site) -> None
 def test_what_is_not_as_declared_is_a_problem(pipeline: Site) -> None:
     code, document = pipeline.run("status")
     assert code == 1
-    assert any("apply Secret redis" in each for each in section(document, "secrets")["problems"])
+    (_, problem) = sorted(section(document, "secrets")["problems"])
+    verb = f"`embargo-hooks plan --config {pipeline.file}`"
+    assert problem == f"Secret redis: missing: redis-password: {verb}"
+    maps = pipeline.world.fake_cluster
+    maps.secrets["redis"] = KubernetesSecret("redis", {"redis-password": Secret("older")}, True)
+    _, document = pipeline.run("status")
+    (_, problem) = sorted(section(document, "secrets")["problems"])
+    assert problem == f"Secret redis: older than Vault: redis-password: {verb}"
+
+
+def test_what_is_as_declared_is_said_to_be(pipeline: Site) -> None:
+    for area in ("secrets", "buckets"):
+        assert main([area, "apply", "--config", pipeline.file], pipeline.world) == 0
+    pipeline.capsys.readouterr()
+    assert main(["status", "--config", pipeline.file], pipeline.world) == 0
+    out = pipeline.capsys.readouterr().out
+    assert "  as in Vault: redis, notification\n" in out
+    assert "  rubin-summit  to-http       rubin-summit  in order\n" in out
+    store = pipeline.world.store
+    store.notifications.clear()
+    code, document = pipeline.run("status")
+    (problem,) = section(document, "buckets")["problems"]
+    assert code == 1
+    assert problem.startswith("notification to-http of bucket rubin-summit: ")
+    assert any("to be changed" in line for line in section(document, "buckets")["lines"])
+
+
+def test_an_exposure_that_was_not_announced_is_a_problem(pipeline: Site) -> None:
+    paths = pipeline.expose(258, age=1200)
+    pipeline.arrive(paths[3:])
+    code, document = pipeline.run("status", "--pipeline-only")
+    (problem,) = section(document, "newest")["problems"]
+    assert code == 1
+    assert problem.startswith(f"3 of 205 files of {paths[0].split('/')[3]} were never announced")
+    assert section(document, "newest")["document"][0]["ageSeconds"] == pytest.approx(1200, abs=5)
 
 
 def test_what_cannot_be_seen_is_said_and_the_rest_is_shown(pipeline: Site) -> None:
@@ -75,5 +111,5 @@ def test_what_cannot_be_seen_is_said_and_the_rest_is_shown(pipeline: Site) -> No
 def test_text_has_a_line_for_all(pipeline: Site) -> None:
     main(["status", "--pipeline-only", "--config", pipeline.file], pipeline.world)
     out = pipeline.capsys.readouterr().out
-    assert f"queues\n  QUEUE:{BUCKET}: 0 waiting\n" in out
-    assert "newest\n  no exposure since yesterday\n" in out
+    assert f"\n  QUEUE:{BUCKET}  0\n" in out
+    assert "  no exposure since yesterday\n" in out

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import re
+import time
+from collections.abc import Mapping
+from threading import Thread
 from typing import Any
 
 import pytest
 
+from embargo_hooks.adapters import kubectl
+from embargo_hooks.adapters.pod_logs import PodLogs
 from embargo_hooks.cli import main
 from embargo_hooks.errors import KubernetesError
 from embargo_hooks.focal_plane import answers_presence, expected
@@ -60,12 +66,16 @@ def test_each_gap_has_its_reason_and_what_mends_it(pipeline: Site) -> None:
     assert (code, document["result"]) == (1, "gaps")
     found = rows(document)
     part = {path: path.removesuffix(".fits")[-7:] for path in paths}
-    trigger = f"embargo-hooks trigger {exposure}_"
+    verb = f"embargo-hooks {{}} --config {pipeline.file}"
+    trigger = f"{verb.format('trigger')} {exposure}_"
     expected_words = {
         part[unseen]: ("never announced", f"{trigger}{part[unseen]}"),
         part[dropped]: ("no OBSID", f"{trigger}{part[dropped]}"),
-        part[queued]: ("waits in the queue since", "embargo-hooks status"),
-        part[working]: ("in the hands of ingest-abc", "kubectl logs ingest-abc -c ingest"),
+        part[queued]: ("waits in the queue", verb.format("status")),
+        part[working]: (
+            "in the hands of ingest-abc",
+            "kubectl -n summit logs ingest-abc -c ingest",
+        ),
         part[unsettled]: ("nothing noted since", f"{trigger}{part[unsettled]} --unless-in-butler"),
         part[silent]: ("presence does not know it", f"{trigger}{part[silent]} --force"),
         part[gone]: ("no longer in the Butler", f"{trigger}{part[gone]} --force"),
@@ -89,7 +99,7 @@ def test_files_of_the_same_fate_are_one_line_with_one_command(pipeline: Site) ->
     assert main(["trace", exposure, "--config", pipeline.file], pipeline.world) == 1
     out = pipeline.capsys.readouterr().out
     assert "! 205 in the bucket, never announced: R00_SG0_guider, " in out
-    assert f"\n      embargo-hooks trigger {exposure}\n" in out
+    assert f"\n      embargo-hooks trigger --config {pipeline.file} {exposure}\n" in out
     assert len(out.splitlines()) < 20
 
 
@@ -125,44 +135,156 @@ def test_what_is_no_exposure_is_said_so(pipeline: Site) -> None:
     assert "is neither an exposure" in document["summary"]
 
 
+def test_what_the_logs_say_stands_beside_the_reason(pipeline: Site) -> None:
+    paths = pipeline.expose(258)
+    pipeline.arrive(paths[2:])
+    unseen, unsettled = paths[:2]
+    pipeline.store.hset(f"FILE:{unsettled}", "recv_time", "1")
+    logs = pipeline.world.fake_logs.lines
+    logs["ingest"] = [f"ERROR ... Error while ingesting ['s3://{unsettled}']"]
+    logs["enqueue"] = ["INFO ... Unrecognized secret hunter2"] * 3
+    main(["trace", name(unseen), "--config", pipeline.file], pipeline.world)
+    out = pipeline.capsys.readouterr().out
+    assert "log of ingest: ERROR ... Error while ingesting" in out
+    assert "log of enqueue: 3 notifications with another secret were dropped" in out
+    assert "hunter2" not in out
+    _, document = pipeline.run("trace", name(unseen))
+    assert "Error while" in rows(document)[unsettled[-12:-5]]["log"]
+
+
+def test_a_line_for_each_file_when_asked(pipeline: Site) -> None:
+    paths = pipeline.expose(258)
+    pipeline.arrive(paths)
+    main(["trace", name(paths[0]), "--rows", "--config", pipeline.file], pipeline.world)
+    out = pipeline.capsys.readouterr().out
+    (line,) = (each for each in out.splitlines() if each.startswith("  R22_S11 "))
+    assert re.fullmatch(r"  R22_S11 +\d\d:\d\d:\d\d +\+1.0 s +\+10.0 s +yes +yes +ingested", line)
+
+
+def mentions(lines: str, names: list[str], monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    monkeypatch.setattr(kubectl, "output", lambda *_, takes: lines)
+    return PodLogs("summit", "summit").mentions("ingest", names)
+
+
+def test_a_line_of_a_batch_is_about_each_of_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = "ERROR ['s3://b/L/d/E/E_R22_S11.fits', 's3://b/L/d/E/E_R22_S12.fits']\nINFO other\n"
+    found = mentions(lines, ["E_R22_S11.fits", "E_R22_S12.fits", "E_R22_S1.fits"], monkeypatch)
+    assert set(found) == {"E_R22_S11.fits", "E_R22_S12.fits"}
+
+
 class TestTrigger:
     def test_queues_what_has_not_arrived(self, pipeline: Site) -> None:
         paths = pipeline.expose(258)
         pipeline.arrive(paths[2:])
         pipeline.store.lpush(QUEUE, paths[0])
-        code, document = pipeline.run("trigger", name(paths[0]))
+        code, document = pipeline.run("trigger", "--wait", "0.2", name(paths[0]))
         assert (code, document["result"]) == (0, "changed")
         assert sorted(pipeline.queue()) == sorted(paths[:2])
-        assert document["summary"] == "trigger: summit: 1 of 205 objects queued"
+        assert document["summary"] == "trigger: summit: 1 of 205 objects queued, 1 under way"
 
     def test_force_queues_all_the_same(self, pipeline: Site) -> None:
         paths = pipeline.expose(258)
         pipeline.arrive(paths)
-        assert pipeline.run("trigger", "--force", f"{name(paths[0])}_R22_S11")[0] == 0
+        assert (
+            pipeline.run("trigger", "--wait", "0.2", "--force", f"{name(paths[0])}_R22_S11")[0] == 0
+        )
         assert [path[-12:] for path in pipeline.queue()] == ["R22_S11.fits"]
 
     def test_unless_in_butler_leaves_out_what_it_has(self, pipeline: Site) -> None:
         paths = pipeline.expose(258)
         pipeline.world.fake_butler.paths = set(paths[1:])
-        pipeline.run("trigger", "--unless-in-butler", name(paths[0]))
+        pipeline.run("trigger", "--wait", "0.2", "--unless-in-butler", name(paths[0]))
         assert pipeline.queue() == paths[:1]
 
     def test_a_single_key(self, pipeline: Site) -> None:
         path = pipeline.expose(258)[0]
-        assert pipeline.run("trigger", path.removeprefix(f"{BUCKET}/"))[0] == 0
+        assert pipeline.run("trigger", "--wait", "0.2", path.removeprefix(f"{BUCKET}/"))[0] == 0
         assert pipeline.queue() == [path]
 
     def test_one_unknown_and_nothing_is_queued(self, pipeline: Site) -> None:
         path = pipeline.expose(258)[0]
         exposure = name(path)
-        code, document = pipeline.run("trigger", exposure, f"{exposure}_R99", "LSSTCam/x/y/z.fits")
+        code, document = pipeline.run(
+            "trigger", "--wait", "0.2", exposure, f"{exposure}_R99", "LSSTCam/x/y/z.fits"
+        )
         assert code == 1
         assert len(document["problems"]) == 2
         assert pipeline.queue() == []
 
+    def test_what_was_announced_is_followed_to_its_end(self, pipeline: Site) -> None:
+        paths = pipeline.expose(258)
+        pipeline.arrive(paths[3:])
+        torn, _slow, done = paths[:3]
+        later = str(time.time() + 60)
+
+        def ingest() -> None:
+            while not pipeline.queue():
+                time.sleep(0.01)
+            pipeline.store.hset(f"FILE:{torn}", "md_fail_exc", "no OBSID")
+            pipeline.store.hset(f"FILE:{done}", "ingest_time", later)
+            for path in (torn, done):
+                pipeline.store.lrem(QUEUE, 0, path)
+
+        thread = Thread(target=ingest)
+        thread.start()
+        words = ["trigger", "--wait", "1", name(torn), "--config", pipeline.file]
+        assert main(words, pipeline.world) == 1
+        thread.join()
+        lines = pipeline.capsys.readouterr().out.splitlines()
+        head, row = (each.split() for each in lines if each.startswith((name(torn), "EXPOSURE")))
+        assert head[:4] == ["EXPOSURE", "EXIST", "ANNOUNCED", "INGESTED"]
+        assert row == [name(torn), "205", "3", "1", "1", "1"]
+        assert "1 given up: its metadata cannot be read: no OBSID" in lines
+        assert f"look again: embargo-hooks trace --config {pipeline.file} {name(torn)}" in lines
+
+    def test_a_duplicate_is_said_to_be_there_already(self, pipeline: Site) -> None:
+        paths = pipeline.expose(258)
+        pipeline.arrive(paths)
+
+        def ingest() -> None:
+            while not pipeline.queue():
+                time.sleep(0.01)
+            pipeline.store.delete(QUEUE)
+
+        thread = Thread(target=ingest)
+        thread.start()
+        _, document = pipeline.run("trigger", "--wait", "1", "--force", name(paths[0]))
+        thread.join()
+        assert document["summary"].endswith("205 of 205 objects queued, 205 there already")
+
+    def test_announces_by_the_webhook_what_is_marked_as_seen(self, pipeline: Site) -> None:
+        path, *others = pipeline.expose(258)
+        pipeline.arrive(others)
+        pipeline.store.set(f"ENQ:{path}", "1")
+        pipeline.store.hset(f"FILE:{path}", "md_fail_exc", "torn")
+        words = ("trigger", "--wait", "0", "--through", "webhook", name(path))
+        code, document = pipeline.run(*words)
+        assert (code, document["result"]) == (0, "changed")
+        assert pipeline.world.fake_announcer.announced == [[path.removeprefix(f"{BUCKET}/")]]
+        assert pipeline.queue() == []
+        assert not pipeline.store.exists(f"ENQ:{path}")
+        assert not pipeline.store.hexists(f"FILE:{path}", "md_fail_exc")
+
+    def test_a_shared_topic_has_to_be_meant(self, pipeline: Site) -> None:
+        path = pipeline.expose(258)[0]
+        pipeline.hears(deployment="e", topic="rubin-summit-8", readers=["prompt-processing"])
+        words = ("trigger", "--wait", "0", "--through", "kafka", name(path))
+        code, document = pipeline.run(*words)
+        assert (code, document["problems"][0]["kind"]) == (1, "unsafe-plan")
+        assert "topic rubin-summit-8 is shared: prompt-processing would get" in document["summary"]
+        assert pipeline.world.fake_announcer.announced == []
+        assert pipeline.run(*words, "--shared-topic")[0] == 0
+        assert len(pipeline.world.fake_announcer.announced) == 1, "one record for each exposure"
+
+    def test_a_way_that_enqueue_does_not_hear_by(self, pipeline: Site) -> None:
+        exposure = name(pipeline.expose(258)[0])
+        code, document = pipeline.run("trigger", "--wait", "0", "--through", "kafka", exposure)
+        assert code == 1
+        assert "--through kafka: enqueue of summit hears by webhook" in document["summary"]
+
     def test_a_rehearsal_queues_nothing(self, pipeline: Site) -> None:
         exposure = name(pipeline.expose(258)[0])
-        code, document = pipeline.run("trigger", "--dry-run", exposure)
+        code, document = pipeline.run("trigger", "--wait", "0.2", "--dry-run", exposure)
         assert (code, document["result"]) == (0, "unchanged")
         assert "205 of 205 objects would be queued" in document["summary"]
         assert pipeline.queue() == []

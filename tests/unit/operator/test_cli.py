@@ -32,13 +32,6 @@ IMMUTABLE = 'The Service "redis" is invalid: spec.clusterIP: field is immutable\
 PENDING = ("deployed", "pending-upgrade")
 
 
-def workload(ready: int, old: int = 0) -> dict[str, Any]:
-    found = {"observedGeneration": 1, "readyReplicas": ready + old}
-    found |= {"replicas": 2 + old, "updatedReplicas": 2}
-    metadata = {"name": "embargo-butler-ingest", "generation": 1}
-    return {"kind": "Deployment", "metadata": metadata, "spec": {"replicas": 2}, "status": found}
-
-
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     """One Service is deployed, and an upgrade would leave it as it is."""
@@ -98,10 +91,12 @@ def test_an_unknown_environment(fake: Fake, name: str, said: str, capsys: Output
     assert fake.asked == []
 
 
-@pytest.mark.parametrize("verb", ["plan", "diff", "apply", "status", "rollback", "unlock"])
+@pytest.mark.parametrize(
+    "verb", ["plan", "diff", "apply", "status", "trace", "pause", "resume", "rollback", "unlock"]
+)
 def test_another_cluster_is_not_even_asked(verb: str, capsys: Output) -> None:
     fake = Fake(cluster="usdf-embargo-dmz-dev")
-    assert run(fake, verb, "summit", "--yes") == 1
+    assert run(fake, verb, "summit") == 1
     assert "the kube context usdf-embargo-dmz-dev leads to" in capsys.readouterr().err
     assert [command.split()[:2] for command, _ in fake.asked] == [["kubectl", "config"]]
 
@@ -287,26 +282,17 @@ def test_unlock_leaves_a_release_that_is_not_pending(
     assert writes(fake) == []
 
 
-@pytest.mark.parametrize(
-    ("statuses", "live", "problem"),
-    [
-        (("deployed",), workload(2), ""),
-        (("deployed",), workload(1), "Deployment embargo-butler-ingest: 1 of 2 pods are ready"),
-        (("deployed",), workload(1, old=1), "Deployment embargo-butler-ingest: 1 of 2 pods"),
-        (("deployed", "failed"), workload(2), "revision 2 is failed: Upgrade complete"),
-        (PENDING, workload(2), "`make unlock ENV=summit`"),
-        ((), workload(2), "there is no release summit in namespace summit"),
-    ],
-)
-def test_status_fails_when_something_is_not_well(
-    fake: Fake, statuses: tuple[str, ...], live: dict[str, Any], problem: str, capsys: Output
-) -> None:
-    fake.says("helm history", history(*statuses))
-    fake.says("kubectl get statefulsets,deployments", [live])
-    assert run(fake, "status", "summit", "--output", "json") == bool(problem)
-    found = json.loads(capsys.readouterr().out)
-    assert found["healthy"] == (not problem)
-    assert problem in "".join(found["problems"])
+def test_a_release_that_is_not_there(fake: Fake, capsys: Output) -> None:
+    fake.says("helm history", "", "Error: release: not found")
+    assert run(fake, "status", "summit") == 1
+    told = "there is no release summit in namespace summit: `make apply ENV=summit`"
+    assert told in capsys.readouterr().err
+
+
+def test_a_word_that_no_verb_knows(fake: Fake, capsys: Output) -> None:
+    with pytest.raises(SystemExit):
+        run(fake, "apply", "summit", "--tkae-over")
+    assert "apply: does not know --tkae-over" in capsys.readouterr().err
 
 
 def test_the_jobs_plans_are_made_with_the_operators_own_login() -> None:

@@ -1,0 +1,104 @@
+"""`status`, `trace`, `trigger`, `backfill` and `report` over an environment, from a checkout.
+
+They are `embargo-hooks`' own, told what the release is told, but with the operator's own login.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import yaml
+
+from embargo_hooks import cli
+from embargo_hooks import config as hooks_config
+from embargo_hooks._reader import Node
+from embargo_hooks.commands._running import Caller
+from embargo_hooks.config import Config
+from embargo_hooks.errors import ConfigError
+from embargo_hooks.status import Section
+from embargo_operator.chart import Chart
+from embargo_operator.jobs_plan import as_operator
+from embargo_operator.programs import Programs
+
+NAMES = ("status", "trace", "trigger", "backfill", "report")
+_COMPONENT = "app.kubernetes.io/component=config"
+_FLAGS = {
+    "--output": "OUTPUT",
+    "--since": "SINCE",
+    "--until": "UNTIL",
+    "--night": "NIGHT",
+    "--through": "THROUGH",
+    "--watch": "WATCH",
+}
+
+
+def run(
+    verb: str,
+    words: Sequence[str],
+    chart: Chart,
+    programs: Programs,
+    ahead: Callable[[], Sequence[Section]] = tuple,
+) -> int:
+    """Run one of them.
+
+    Args:
+        verb: Which.
+        words: What was typed after the environment.
+        chart: The environment's chart.
+        programs: helm and kubectl.
+        ahead: What `status` shows first.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        HooksError: There is neither a release nor a chart to tell what the verb has to know.
+    """
+    environment = chart.environment.name
+
+    def spell(command: Sequence[str]) -> str:
+        return spelled(environment, command)
+
+    return cli.main([verb, *words], caller=Caller(config(chart, programs), spell, ahead))
+
+
+def config(chart: Chart, programs: Programs) -> Config:
+    """Return what the release is told, as it stands in the cluster; else as the chart has it.
+
+    Raises:
+        ConfigError: Neither has it.
+        ProgramError: The cluster did not answer.
+    """
+    ours = f"app.kubernetes.io/instance={programs.release},{_COMPONENT}"
+    live = programs.objects("configmaps", "-l", ours)
+    document: dict[str, Any] | None
+    if live:
+        name = live[0]["metadata"]["name"]
+        where = f"ConfigMap {name} of namespace {programs.namespace}"
+        document = yaml.safe_load(live[0]["data"]["config.yaml"])
+    else:
+        where, document = f"the chart of {chart.environment.name}", chart.verbs_config(programs)
+    if document is None:
+        raise ConfigError(
+            f"{chart.environment.name}: there is no release in namespace {programs.namespace}, "
+            "and its chart declares nothing to look at"
+        )
+    return hooks_config.parse(Node(as_operator(document), where))
+
+
+def spelled(environment: str, command: Sequence[str]) -> str:
+    """Spell a verb and its words as a target of make."""
+    verb, *words = command
+    flags, rest = [], []
+    given = iter(words)
+    for word in given:
+        if word in _FLAGS:
+            flags.append(f"{_FLAGS[word]}={shlex.quote(next(given))}")
+        elif word.startswith("--"):
+            flags.append(f"{word[2:].replace('-', '_').upper()}=1")
+        else:
+            rest.append(word)
+    named = [f"EXPOSURE={shlex.quote(' '.join(rest))}"] if rest else []
+    return " ".join(["make", verb, f"ENV={environment}", *named, *flags])

@@ -1,0 +1,133 @@
+"""What status shows of a release, its pods and its jobs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from embargo_hooks.status import Section
+from embargo_operator import environments, pausing, sections
+from embargo_operator.chart import Chart
+from tests.rig.site import PROJECT
+from tests.unit.operator.fakes import Fake, history
+
+NAME = "embargo-butler-ingest"
+PENDING = ("deployed", "pending-upgrade")
+
+
+def workload(ready: int = 2, old: int = 0, image: str = "i:1", replicas: int = 2) -> dict[str, Any]:
+    found = {"observedGeneration": 1, "readyReplicas": ready + old}
+    found |= {"replicas": replicas + old, "updatedReplicas": replicas}
+    metadata = {"name": NAME, "generation": 1, "annotations": {}}
+    template = {"spec": {"containers": [{"name": "ingest", "image": image}]}}
+    spec = {"replicas": replicas, "template": template}
+    return {"kind": "Deployment", "metadata": metadata, "spec": spec, "status": found}
+
+
+def declared(**what: Any) -> str:
+    found = workload(**what)
+    del found["status"]
+    return yaml.safe_dump(found)
+
+
+@pytest.fixture
+def fake() -> Fake:
+    made = Fake()
+    made.says("helm history", history("superseded", "deployed"))
+    made.says("helm get manifest", declared())
+    made.says("helm template", declared())
+    made.says("kubectl get statefulsets,deployments", [workload()])
+    return made
+
+
+def look(fake: Fake) -> dict[str, Section]:
+    chart = Chart(PROJECT, environments.find(PROJECT, "summit"))
+    programs = fake.programs("summit", "summit")
+    return {each.name: each for each in sections.look(programs, chart)}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "live", "problem"),
+    [
+        (("deployed",), workload(), ""),
+        (("deployed",), workload(1), f"{NAME}: 1 of 2 pods are ready"),
+        (("deployed",), workload(1, old=1), f"{NAME}: 1 of 2 pods"),
+        (("deployed", "failed"), workload(), "revision 2 is failed: Upgrade complete"),
+        (PENDING, workload(), "`make unlock ENV=summit`"),
+        ((), workload(), "there is no release summit in namespace summit"),
+        (
+            ("deployed",),
+            workload(image="i:2"),
+            f"{NAME}: the release has i:1: `make diff ENV=summit`",
+        ),
+    ],
+)
+def test_what_is_not_well(
+    fake: Fake, statuses: tuple[str, ...], live: dict[str, Any], problem: str
+) -> None:
+    fake.says("helm history", history(*statuses))
+    fake.says("kubectl get statefulsets,deployments", [live])
+    found = [each for section in look(fake).values() for each in section.problems]
+    assert len(found) == bool(problem)
+    assert problem in "".join(found)
+
+
+def test_what_the_values_say_and_nobody_applied_is_a_note(fake: Fake) -> None:
+    fake.says("helm template", declared(image="i:2", replicas=8))
+    pods = look(fake)["pods"]
+    assert pods.problems == ()
+    assert f"{NAME}: your values have i:2: not applied yet" in pods.lines
+    assert f"{NAME}: 2 pods, your values have 8" in pods.lines
+
+
+def test_a_paused_ingest_is_told_with_the_way_back(fake: Fake) -> None:
+    noted = json.dumps({"replicas": 2, "since": "2026-11-24T00:00:00Z", "by": "ktl"})
+    live = workload(ready=0, replicas=0)
+    live["metadata"]["annotations"][pausing.ANNOTATION] = noted
+    fake.says("kubectl get statefulsets,deployments", [live])
+    fake.says("kubectl get deployments", [live])
+    pods = look(fake)["pods"]
+    (problem,) = pods.problems
+    assert problem.startswith("ingest is paused by ktl, ")
+    assert problem.endswith("`make resume ENV=summit`")
+    assert not any("0 pods" in line for line in pods.lines)
+
+
+def test_jobs(fake: Fake) -> None:
+    audit = {
+        "kind": "CronJob",
+        "metadata": {
+            "name": "embargo-butler-audit",
+            "creationTimestamp": "2026-11-20T00:00:00Z",
+            "labels": {"app.kubernetes.io/component": "audit"},
+        },
+        "status": {
+            "lastScheduleTime": "2026-11-24T01:00:00Z",
+            "lastSuccessfulTime": "2026-11-24T00:00:30Z",
+        },
+    }
+    failed = [{"type": "Failed", "status": "True", "lastTransitionTime": "2026-11-24T00:00:00Z"}]
+    done = [{"type": "Complete", "status": "True"}]
+    jobs = [
+        {"kind": "Job", "metadata": {"name": name}, "status": {"conditions": conditions}}
+        for name, conditions in (("embargo-butler-secrets", done), ("embargo-butler-b", failed))
+    ]
+    fake.says("kubectl get cronjobs", [audit])
+    fake.says("kubectl get jobs", jobs)
+    found = look(fake)["jobs"]
+    drifted, broken = found.problems
+    assert "embargo-butler-audit: its last run, " in drifted
+    assert "`kubectl logs -n summit -l app.kubernetes.io/component=audit --tail=50`" in drifted
+    assert broken.startswith("embargo-butler-b: failed ")
+    assert any(line.startswith("embargo-butler-secrets: succeeded") for line in found.lines)
+
+
+def test_without_the_right_to_see_the_release_the_pods_are_shown(fake: Fake) -> None:
+    fake.says("helm history", "", 'secrets is forbidden: cannot list resource "secrets"')
+    found = look(fake)
+    assert "cannot list resource" in found["release"].hidden
+    assert found["pods"].hidden == ""
+    assert NAME in "".join(found["pods"].lines)
