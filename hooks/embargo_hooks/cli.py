@@ -28,6 +28,7 @@ from embargo_hooks.commands import (
     status,
     trace,
     trigger,
+    visits,
 )
 from embargo_hooks.commands._running import DONE, FAILED, Caller, Run, Verb, command, plain
 from embargo_hooks.config import Config, load
@@ -35,7 +36,7 @@ from embargo_hooks.errors import DeadlineReached, HooksError, Stop, Terminated
 from embargo_hooks.report import Report
 from embargo_hooks.world import RESERVE_SECONDS, RealWorld
 
-_AREAS = (secrets, buckets, audit, status, trace, trigger, backfill, clean_up, night)
+_AREAS = (secrets, buckets, audit, status, trace, trigger, backfill, visits, clean_up, night)
 
 
 def main(

@@ -210,6 +210,12 @@ class Butler(Protocol):
         A subject is instrument, observation day, and exposure, empty for all of the day.
         """
 
+    def unvisited(self, days: Sequence[str], since: float, until: float) -> list[tuple[str, str]]:
+        """Return instrument and name of each science exposure of some days without a visit."""
+
+    def define_visits(self, instrument: str, exposures: Sequence[str]) -> None:
+        """Define the visits of exposures."""
+
 
 class Announcer(Protocol):
     """Tells enqueue of objects, as the object store does."""

@@ -92,6 +92,13 @@ class Ledger:
             raise RigError(f"Prompt Processing's topic or notification on {self.release.bucket}")
         return count
 
+    def missing(self, load: Load) -> set[str]:
+        """Return the paths of what is not in the Butler now."""
+        bucket = self.release.bucket
+        with connect.repository(self.release) as repository:
+            found = {each.uri for each in repository.datasets(load.exposures)}
+        return {f"{bucket}/{key}" for key in load.puts if f"s3://{bucket}/{key}" not in found}
+
     def _look(self, load: Load, repository: Repository) -> Count:
         queues = connect.queues(self.release)
         count = Count(len(load.puts))

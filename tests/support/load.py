@@ -23,6 +23,8 @@ _SINGLE_EVERY = 1.0
 _SINGLES = "C"
 """Single files are exposures of another controller, which counts by itself."""
 _AT_ONCE = 8
+_CALM = 5.0
+"""Seconds for which nothing may be under way: a gateway that was away announces again later."""
 
 
 class Load:
@@ -67,6 +69,24 @@ class Load:
         """Go on until so many more files were acknowledged: what follows is in mid-batch."""
         due = len(self.puts) + files
         self.wait(f"the camera has put {due} files", lambda: len(self.puts) >= due)
+
+    def rest(self, what: str, probe: Callable[[], object], timeout: float = 300) -> None:
+        """Wait, after the last image, until something is so and stays so for a while."""
+        since: list[float] = []
+
+        def calm() -> bool:
+            if not probe():
+                since.clear()
+            elif not since:
+                since.append(time.monotonic())
+            return bool(since) and time.monotonic() - since[0] > _CALM
+
+        wait_for(what, calm, timeout)
+
+    def go_on(self, seconds: float) -> None:
+        """Go on for so long."""
+        until = time.monotonic() + seconds
+        self.wait("the time is over", lambda: time.monotonic() > until, seconds + 10)
 
     @property
     def slowest(self) -> float:

@@ -7,7 +7,8 @@ that none of them has to be anywhere else, and the tables' layout is nobody's bu
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from embargo_hooks.adapters import kubectl
 from embargo_hooks.errors import KubernetesError
@@ -55,6 +56,31 @@ with Butler.from_config(os.environ["BUTLER_REPO"]) as butler:
 json.dump({"uris": uris, "visits": sorted(set(visits))}, sys.stdout)
 """
 
+_UNVISITED = r"""
+import json, os, sys
+from lsst.daf.butler import Butler
+
+asked = json.load(sys.stdin)
+with Butler.from_config(os.environ["BUTLER_REPO"]) as butler:
+    def records(element, where, bind):
+        return butler.query_dimension_records(
+            element, where=where, bind=bind, explain=False, limit=None)
+    found = []
+    for instrument in records("instrument", "", {}):
+        where = "instrument = :i AND day_obs IN (:days)"
+        bind = {"i": instrument.name, "days": asked["days"]}
+        visited = {r.exposure for r in records("visit_definition", where, bind)}
+        found += [
+            [r.instrument, r.obs_id] for r in records("exposure", where, bind)
+            if r.observation_type == "science" and r.id not in visited
+            and asked["since"] <= r.timespan.begin.unix and r.timespan.end.unix <= asked["until"]]
+json.dump({"unvisited": sorted(found)}, sys.stdout)
+"""
+_DEFINE = (
+    "if [ -e loadLSST.bash ]; then source loadLSST.bash > /dev/null; setup lsst_obs; fi; "
+    'exec butler define-visits "$BUTLER_REPO" "$0" --collections "$0/raw/all" --where "$1"'
+)
+
 
 class PodButler:
     """The repository of an environment's ingest."""
@@ -74,14 +100,39 @@ class PodButler:
         Returns:
             The paths of its datasets, and the exposures of which a visit is defined.
         """
-        command = ["bash", "-c", _SHELL, _PROGRAM]
-        asked = json.dumps({"subjects": sorted(set(subjects))})
-        text = kubectl.run_in(self._namespace, self._deployment, "ingest", command, asked)
+        answer = self._ask(_PROGRAM, "uris", {"subjects": sorted(set(subjects))})
+        paths = {str(uri).removeprefix("s3://") for uri in answer["uris"]}
+        return paths, set(answer["visits"])
+
+    def unvisited(self, days: Sequence[str], since: float, until: float) -> list[tuple[str, str]]:
+        """Return instrument and name of each science exposure that has no visit.
+
+        Args:
+            days: The observation days that are looked through, `YYYYMMDD`.
+            since: When the exposure began at the earliest, in seconds since 1970.
+            until: When it ended at the latest.
+        """
+        asked = {"days": [int(day) for day in days], "since": since, "until": until}
+        answer = self._ask(_UNVISITED, "unvisited", asked)
+        return [(str(instrument), str(name)) for instrument, name in answer["unvisited"]]
+
+    def define_visits(self, instrument: str, exposures: Sequence[str]) -> None:
+        """Define the visits of exposures, by the stack's own command."""
+        names = ", ".join(f"'{name}'" for name in exposures)
+        command = ["bash", "-c", _DEFINE, instrument, f"exposure.obs_id IN ({names})"]
+        kubectl.run_in(self._namespace, self._deployment, "ingest", command, "")
+
+    def _ask(self, program: str, first: str, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        command = ["bash", "-c", _SHELL, program]
+        text = kubectl.run_in(
+            self._namespace, self._deployment, "ingest", command, json.dumps(question)
+        )
         try:
-            answer = json.loads(text[text.index('{"uris"') :])
-            paths = {uri.removeprefix("s3://") for uri in answer["uris"]}
-            return paths, set(answer["visits"])
-        except (ValueError, KeyError, TypeError, AttributeError):
+            answer = json.loads(text[text.index(f'{{"{first}"') :])
+            assert isinstance(answer, dict)
+            assert all(isinstance(value, list) for value in answer.values())
+        except (ValueError, AssertionError):
             raise KubernetesError(
                 f"Deployment {self._deployment}: its Butler's answer cannot be read"
             ) from None
+        return answer

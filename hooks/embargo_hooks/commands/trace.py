@@ -82,9 +82,7 @@ def _text(found: Trace, run: Run, now: float) -> Iterator[str]:
     if found.problem:
         yield f"  not to be seen: {found.problem}"
     if found.visit is False:
-        yield "  ! no visit is defined; in a pod of ingest:"
-        yield f"      butler define-visits $BUTLER_REPO {subject.instrument} --where"
-        yield f"      \"exposure.obs_id = '{subject.exposure}'\""
+        yield "  ! no visit: embargo-hooks visits --config FILE --apply"
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in found.rows:
         if row.why:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 import pytest
 
@@ -14,12 +15,28 @@ from tests.support import faults
 from tests.support.count import Ledger, write_down
 from tests.support.load import Load
 
-Night = Callable[[], AbstractContextManager[Load]]
+
+class Night(Protocol):
+    """A night: the camera works as long as the context lasts, then every object is counted."""
+
+    def __call__(
+        self, mend: Mend | None = None, timeout: float = 300
+    ) -> AbstractContextManager[Load]:
+        """Begin it.
+
+        Args:
+            mend: The one command that brings back what did not come by itself.
+            timeout: Seconds until all that was taken has to be everywhere.
+        """
+
+
+Mend = Callable[[Ledger, Load], int]
+"""Brings back by a command what did not come by itself, and returns how much that was."""
 
 
 @pytest.fixture(scope="session")
-def release() -> Iterator[Release]:
-    """A release beside all others, so that workers do not see each other; the site has to be up.
+def release(site: None) -> Iterator[Release]:
+    """A release beside all others, so that workers do not see each other.
 
     Its name was never used before: Ceph 16 delivers nothing, or again and again, for a topic that
     was deleted and made again under one name.
@@ -36,18 +53,27 @@ def night(release: Release, request: pytest.FixtureRequest) -> Night:
     """The camera works as long as the context lasts; then every acknowledged object is counted."""
 
     @contextmanager
-    def take() -> Iterator[Load]:
+    def take(mend: Mend | None = None, timeout: float = 300) -> Iterator[Load]:
         try:
             faults.wait_until_ready(release, timeout=20)
         except Exception:  # what an earlier test has left is no reason to fail
             release.deploy(print)
-        ledger = Ledger(release)
-        with Load(release) as load:
-            load.wait_for_more()
+        with _counted(release, request.node.name, mend, timeout) as load:
             yield load
-            load.wait_for_more(20)
-        count = ledger.settle(load)
-        write_down(request.node.name, release.helm_version(), load, count)
-        assert count.problems() == {}, count
 
     return take
+
+
+@contextmanager
+def _counted(
+    release: Release, name: str, mend: Mend | None = None, timeout: float = 300
+) -> Iterator[Load]:
+    ledger = Ledger(release)
+    with Load(release) as load:
+        load.wait_for_more()
+        yield load
+        load.wait_for_more(20)
+    mended = mend(ledger, load) if mend else 0
+    count = ledger.settle(load, timeout)
+    write_down(name, release.helm_version(), load, count, backfill=bool(mended))
+    assert count.problems() == {}, count

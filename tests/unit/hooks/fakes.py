@@ -209,9 +209,18 @@ class FakeButler:
     def __init__(self) -> None:
         self.paths: set[str] = set()
         self.visits: set[str] = set()
+        self.exposures: list[tuple[str, str]] = []
+        self.refuses = False
 
     def known(self, subjects: Sequence[tuple[str, str, str]]) -> tuple[set[str], set[str]]:
         return set(self.paths), set(self.visits)
+
+    def unvisited(self, days: Sequence[str], since: float, until: float) -> list[tuple[str, str]]:
+        return [(i, n) for i, n in self.exposures if n not in self.visits]
+
+    def define_visits(self, instrument: str, exposures: Sequence[str]) -> None:
+        if not self.refuses:
+            self.visits |= set(exposures)
 
 
 class FakeLogs:

@@ -1,0 +1,42 @@
+"""More and fewer pods, pods that have to leave a node, and ingest stopped for planned work."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.nothing_lost.conftest import Night
+from tests.rig.release import Release
+from tests.support import connect, faults, site_faults
+from tests.support.namespace import FULLNAME, Namespace
+
+pytestmark = pytest.mark.soak
+
+INGEST = f"deployment/{FULLNAME}-ingest"
+
+
+def test_ingest_is_scaled_by_hand(release: Release, night: Night) -> None:
+    namespace = Namespace(release.namespace)
+    with night() as load:
+        for replicas in (1, 8, 0, 3):
+            namespace.kubectl("scale", INGEST, f"--replicas={replicas}")
+            namespace.kubectl("rollout", "status", INGEST, "--timeout=240s", timeout=250)
+            load.wait_for_more()
+    namespace.kubectl("scale", INGEST, "--replicas=1")
+
+
+def test_all_pods_are_evicted_as_by_the_drain_of_a_node(release: Release, night: Night) -> None:
+    with night() as load:
+        release.deploy(print, "--set", "ingest.replicas=3")
+        site_faults.evict(release)
+        load.wait_for_more()
+        faults.wait_until_ready(release)
+    release.deploy(print)
+
+
+def test_ingest_is_suspended_and_resumed(release: Release, night: Night) -> None:
+    with night() as load:
+        release.deploy(print, "--set", "ingest.suspend=true")
+        assert not faults.pods(release, "ingest")
+        load.wait("something waits in the queue", connect.queues(release).waiting)
+        load.wait_for_more()
+        release.deploy(print)

@@ -1,0 +1,63 @@
+"""The command line over a release, as an operator runs it from outside of the cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.rig import vault
+from tests.rig.cluster import CLIENT_ENVIRONMENT
+from tests.rig.release import Release
+from tests.rig.site import KUBECONFIG, PROJECT, STATE
+from tests.support.namespace import FULLNAME, Namespace
+
+
+def run(release: Release, *words: str) -> tuple[int, dict[str, Any]]:
+    """Run a verb with the configuration that the release has now.
+
+    Returns:
+        The exit code, and the document that it printed.
+    """
+    live = Namespace(release.namespace).get("configmap", f"{FULLNAME}-config")
+    config = STATE / "releases" / f"{release.name}-live.yaml"
+    config.write_text(live["data"]["config.yaml"])
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "embargo_hooks", *words),
+            *("--output", "json", "--config", str(config)),
+        ],
+        env={
+            **os.environ,
+            **CLIENT_ENVIRONMENT,
+            "KUBECONFIG": str(KUBECONFIG),
+            "PYTHONPATH": str(PROJECT / "hooks"),
+            "VAULT_TOKEN": vault.admin().token,
+        },
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return done.returncode, document
+
+
+def backfill(release: Release, since: str = "1h") -> list[str]:
+    """Queue again whatever is lost or given up, by the one command; return the paths."""
+    code, document = run(release, "backfill", "--since", since, "--until", "0s", "--apply")
+    assert code == 0, document["summary"]
+    return [each["path"] for each in document["survey"]["lost"]]
+
+
+def define_visits(release: Release, since: str = "1h") -> list[str]:
+    """Define the visits that are missing, by the one command; return the exposures."""
+    # An exposure begins when it is made and takes 30 s, so the last ones end in the future.
+    until = f"{datetime.now(UTC) + timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
+    code, document = run(release, "visits", "--since", since, "--until", until, "--apply")
+    assert code == 0, document["summary"]
+    return list(document["unvisited"])
