@@ -76,6 +76,7 @@ class PipelineConfig:
         automatic: Whether reconcile puts what it finds into the queue, or only reports it.
         maximum: How many objects it puts there at most.
         enqueue: How enqueue hears; None in a configuration that is older than this.
+        by_clock: Whether reconcile runs by the clock, or only when somebody has it run.
     """
 
     bucket: str
@@ -87,6 +88,7 @@ class PipelineConfig:
     automatic: bool
     maximum: int
     enqueue: AnnouncedTo | None = None
+    by_clock: bool = True
 
     @property
     def name(self) -> str:
@@ -102,7 +104,7 @@ def parse(node: Node) -> PipelineConfig:
     """
     top = node.mapping(
         ("bucket", "regexp", "mode", "redis", "ingest"),
-        ("presence", "backfill", "maximum", "enqueue"),
+        ("presence", "backfill", "maximum", "enqueue", "byClock"),
     )
     redis = top["redis"].mapping(("service", "port", "password"), ())
     ingest = top["ingest"].mapping(("deployment", "env"), ())
@@ -127,6 +129,7 @@ def parse(node: Node) -> PipelineConfig:
         presence=top["presence"].text(empty=True) if "presence" in top else "",
         automatic="backfill" in top and top["backfill"].choice("auto", "report") == "auto",
         maximum=top["maximum"].whole(1) if "maximum" in top else 10_000,
+        by_clock="byClock" not in top or top["byClock"].flag(),
         enqueue=_announced_to(top["enqueue"]) if "enqueue" in top else None,
     )
 

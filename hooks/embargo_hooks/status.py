@@ -225,7 +225,7 @@ def _reconcile(config: Config, world: jobs.World, typed: Typed) -> Section:
     found.pop("done", None)
     problems = []
     age = datetime.now(UTC) - _time(found["time"])
-    if age > _RECONCILE_LATE:
+    if age > _RECONCILE_LATE and jobs.pipeline(config).by_clock:
         problems.append(
             f"the last reconcile was {lasting(age.total_seconds())} ago: is its CronJob at work?"
         )

@@ -82,4 +82,5 @@ pipeline:
   presence: {{ .Values.presence.enabled | ternary (printf "%s-presence" (include "embargo-butler.fullname" .)) "" | quote }}
   backfill: {{ .Values.hooks.backfill }}
   maximum: {{ int64 .Values.hooks.reconcile.maximum }}
+  byClock: {{ and .Values.hooks.reconcile.enabled (not (empty (include "embargo-butler.announced" .))) }}
 {{- end }}

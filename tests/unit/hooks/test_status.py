@@ -11,6 +11,7 @@ from embargo_hooks.errors import VaultError
 from embargo_hooks.inventory import TIME
 from embargo_hooks.resources import KubernetesSecret
 from embargo_hooks.secret import Secret
+from tests.unit.hooks.conftest import PIPELINE, Write
 from tests.unit.hooks.pipeline_site import BUCKET, QUEUE, Site
 
 
@@ -57,6 +58,16 @@ def test_a_stuck_queue_and_a_late_reconcile_are_problems(pipeline: Site) -> None
     assert "3 objects wait" in problems[1]
     (worker,) = section(document, "queues")["document"]["workers"]
     assert (worker["pod"], worker["files"]) == ("pod", 1)
+
+
+def test_a_reconcile_that_waits_for_somebody_is_never_late(
+    pipeline: Site, site: dict[str, Any], write: Write
+) -> None:
+    pipeline.file = str(write({**site, "pipeline": {**PIPELINE, "byClock": False}}))
+    old = json.dumps({"time": "2026-06-03T00:00:00Z", "found": 0, "queued": 0, "left": 0})
+    pipeline.world.fake_cluster.config_maps["embargo-butler-reconcile"] = {"last.json": old}
+    _, document = pipeline.run("status", "--pipeline-only")
+    assert section(document, "reconcile")["problems"] == []
 
 
 def test_what_is_not_as_declared_is_a_problem(pipeline: Site) -> None:
