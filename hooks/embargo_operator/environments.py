@@ -26,7 +26,8 @@ class Environment:
         cluster: The virtual cluster that it lives in.
         namespace: Its namespace there.
         images: The tag (or digest) of each component that it has.
-        replicas: The number of ingest's pods; None where the manifest leaves it to others.
+        replicas: The number of ingest's pods, 0 while it is suspended; None where the manifest
+            leaves it to others.
         files: Its values files, in the order in which Helm is given them.
     """
 
@@ -104,7 +105,7 @@ def _read(project: Path, name: str, defaults: Mapping[str, Any]) -> Environment:
                 for each, component in components.items()
                 if component.get("enabled", True)
             },
-            replicas=components["ingest"]["replicas"],
+            replicas=0 if components["ingest"]["suspend"] else components["ingest"]["replicas"],
             files=tuple(file for file in files if (project / file).exists()),
         )
     except (KeyError, TypeError, AttributeError) as error:

@@ -261,6 +261,7 @@ def test_services(environment: str) -> None:
         assert spec["selector"] == selector
         assert [(one["port"], one["targetPort"]) for one in spec["ports"]] == [(port, target)]
         assert spec.get("allocateLoadBalancerNodePorts") == (False if balancer else None)
+        assert spec.get("internalTrafficPolicy") == ("Cluster" if which == "redis" else None)
         expected = {}
         if balancer:
             expected["metallb.io/address-pool"] = balancer.pool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,6 +76,22 @@ def test_environments(capsys: Output) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["ENVIRONMENT", "CLUSTER", "NAMESPACE"]
     assert "tts          usdf-embargo-dmz      tts" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"), [("suspend: true", "0"), ("replicas: null", "as scaled")]
+)
+def test_environments_with_as_many_pods_as_there_are(
+    line: str, shown: str, tmp_path: Path, capsys: Output
+) -> None:
+    (tmp_path / "charts").symlink_to(PROJECT / "charts")
+    (tmp_path / "values").mkdir()
+    text = (PROJECT / "values/pp-dev.yaml").read_text()
+    changed = text.replace("replicas: 2", line)
+    assert changed != text
+    (tmp_path / "values/pp-dev.yaml").write_text(changed)
+    assert main(["environments", "--project", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"  {shown}")
 
 
 @pytest.mark.parametrize(
