@@ -20,11 +20,12 @@ from embargo_hooks.ports import Objects, Records, Stored
 
 LOCK_SECONDS = 600
 _BATCH = 500
+_RECORDS = 10_000
 # A file that ingest gives up again and again is tried after 5, 10, 20 minutes and so on.
 _FIRST_PAUSE = 300.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Lost:
     """An object that nobody works on.
 
@@ -90,7 +91,7 @@ def survey(config: PipelineConfig, objects: Objects, records: Records, within: W
         HooksError: The bucket, or Redis, could not be read.
     """
     found = Survey()
-    open_: dict[str, Stored] = {}
+    open_: dict[str, float] = {}
     lock = threading.Lock()
 
     def look(page: list[Stored]) -> None:
@@ -98,7 +99,7 @@ def survey(config: PipelineConfig, objects: Objects, records: Records, within: W
         wanted = {path: each for path, each in wanted.items() if config.regexp.search(path)}
         odd = [path for path in wanted if parse(path) is None]
         paths = [path for path in wanted if path not in set(odd)]
-        undone = {path: wanted[path] for path in records.not_ingested(paths)}
+        undone = {path: wanted[path].put for path in records.not_ingested(paths)}
         with lock:
             found.matched += len(paths)
             found.newest = max([found.newest, *(wanted[path].put for path in paths)])
@@ -112,19 +113,22 @@ def survey(config: PipelineConfig, objects: Objects, records: Records, within: W
 
 
 def _sort(
-    config: PipelineConfig, records: Records, undone: dict[str, Stored], found: Survey
+    config: PipelineConfig, records: Records, undone: dict[str, float], found: Survey
 ) -> None:
     places = Places.read(records, config.bucket)
     here = undone.keys() - places.queued - places.working.keys()
-    paths = sorted(here, key=lambda path: undone[path].put)
-    for path, record in zip(paths, records.files(paths), strict=True):
-        stage = places.stage(path, record)
-        why = why_dropped(record) or str(stage)
-        lost = Lost(path, undone[path].put, stage, why, record.requeued, record.received)
-        if stage in (Stage.UNSEEN, Stage.DROPPED):
-            found.lost.append(lost)
-        elif stage is Stage.UNSETTLED:
-            found.unsettled.append(lost)
+    paths = sorted(here, key=undone.__getitem__)
+    # In parts: after the loss of Redis' volume it is all of the night, in a small pod.
+    for start in range(0, len(paths), _RECORDS):
+        part = paths[start : start + _RECORDS]
+        for path, record in zip(part, records.files(part), strict=True):
+            stage = places.stage(path, record)
+            why = why_dropped(record) or stage.value
+            lost = Lost(path, undone[path], stage, why, record.requeued, record.received)
+            if stage in (Stage.UNSEEN, Stage.DROPPED):
+                found.lost.append(lost)
+            elif stage is Stage.UNSETTLED:
+                found.unsettled.append(lost)
 
 
 def queue_again(

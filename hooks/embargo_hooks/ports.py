@@ -93,7 +93,7 @@ class Cluster(Protocol):
         """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileRecord:
     """What the services noted of one file; times are seconds since 1970, 0 for never.
 
@@ -172,7 +172,7 @@ class Records(Protocol):
         """Give up a lock that was taken."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stored:
     """An object of the bucket.
 

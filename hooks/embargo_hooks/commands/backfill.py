@@ -146,7 +146,8 @@ def _show(run: Run, config: PipelineConfig, within: Window, found: Survey) -> No
         "unparsable": found.unparsable,
         "unsettled": len(found.unsettled),
         "inButler": found.in_butler,
-        "lost": [asdict(each) for each in found.lost],
+        # A program wants each; for people it would be made for nothing, and may be a whole night.
+        "lost": [asdict(each) for each in found.lost] if run.arguments.output == "json" else [],
     }
     lines = [f"{found.listed} objects listed, {found.matched} of that time are for ingest"]
     lines += _groups(found.lost)
