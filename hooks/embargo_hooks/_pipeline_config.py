@@ -117,12 +117,12 @@ def parse(node: Node) -> PipelineConfig:
         regexp=regexp,
         mode=top["mode"].choice("webhook", "kafka"),
         redis=RedisConfig(
-            redis["service"].text(), redis["port"].whole(1), _secret_key(redis["password"])
+            redis["service"].text(), redis["port"].whole(1), secret_key(redis["password"])
         ),
         ingest=IngestConfig(
             ingest["deployment"].text(),
             {
-                name: _secret_key(value) if isinstance(value.value, Mapping) else value.text()
+                name: secret_key(value) if isinstance(value.value, Mapping) else value.text()
                 for name, value in ingest["env"].mapping().items()
             },
         ),
@@ -138,12 +138,13 @@ def _announced_to(node: Node) -> AnnouncedTo:
     top = node.mapping(("deployment",), ("secret", "topic", "readers"))
     return AnnouncedTo(
         deployment=top["deployment"].text(),
-        secret=_secret_key(top["secret"]) if "secret" in top else None,
+        secret=secret_key(top["secret"]) if "secret" in top else None,
         topic=top["topic"].text() if "topic" in top else "",
         readers=node.child("readers").texts(),
     )
 
 
-def _secret_key(node: Node) -> SecretKey:
+def secret_key(node: Node) -> SecretKey:
+    """Read which key of which Secret is meant."""
     entries = node.mapping(("secret", "key"), ())
     return SecretKey(entries["secret"].text(), entries["key"].text())

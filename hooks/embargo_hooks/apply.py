@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 
 from embargo_hooks import inventory, policy
-from embargo_hooks.errors import GatewayError
+from embargo_hooks.errors import GatewayError, KubernetesError
 from embargo_hooks.plan import (
+    AdmitPassword,
     ApplySecret,
+    AwaitRestart,
     DeleteNotification,
     DeleteRight,
     DeleteSecret,
     DeleteTopic,
+    DismissPassword,
     Instruction,
     Plan,
     PutNotification,
     PutPolicy,
     PutTopic,
+    Restart,
     WriteInventory,
 )
-from embargo_hooks.ports import Cluster, Gateway
+from embargo_hooks.ports import Cluster, Gateway, Passwords
 from embargo_hooks.report import Report
 from embargo_hooks.resources import same_notification
+from embargo_hooks.stale import stale
+
+SEEN_SECONDS = 2.0
+"""Within which a node gives a starting container what a Secret holds now, clocks included."""
+_LOOK_SECONDS = 1.0
 
 
 def apply(
@@ -30,6 +41,8 @@ def apply(
     gateways: Mapping[str, Gateway],
     report: Report,
     check: Callable[[], None] = lambda: None,
+    passwords: Callable[[], Passwords] | None = None,
+    until: float = 0.0,
 ) -> None:
     """Make a plan's changes in their order.
 
@@ -39,25 +52,50 @@ def apply(
         gateways: The object store, by owner.
         report: Is told what is done.
         check: Called before each change; raises if this run may not write any more.
+        passwords: Tells whom Redis lets in; needed where a password changes.
+        until: The monotonic time until which a restart is waited for.
 
     Raises:
         HooksError: A change failed, or is not there when read back; what follows it was not begun.
     """
+    seen = 0.0
     for change in plan.changes:
         check()
         report.begin(change)
-        _perform(change.instruction, cluster, gateways)
+        match change.instruction:
+            case ApplySecret(secret=secret, live=live):
+                now = datetime.now(UTC)
+                cluster.apply_secret(secret.dated(live, now, now + timedelta(seconds=SEEN_SECONDS)))
+                seen = time.monotonic() + SEEN_SECONDS if live else seen
+            case Restart(owner=owner):
+                # What starts before the value is that old would count as stale for ever.
+                _sleep_until(seen)
+                cluster.restart(owner, datetime.now(UTC))
+            case AdmitPassword(digest=digest, by=by):
+                assert passwords
+                passwords().admit(by, digest)
+            case DismissPassword(digest=digest, by=by):
+                assert passwords
+                passwords().dismiss(by, digest)
+            case AwaitRestart():
+                _await(change.instruction, cluster, until, check)
+            case _:
+                _perform(change.instruction, cluster, gateways)
         report.did(change)
+    # So that the pods of a release that goes on from here are younger than the values.
+    _sleep_until(seen)
+
+
+def _sleep_until(moment: float) -> None:
+    time.sleep(max(0.0, moment - time.monotonic()))
 
 
 def _perform(instruction: Instruction, cluster: Cluster, gateways: Mapping[str, Gateway]) -> None:
     match instruction:
-        case ApplySecret(secret=secret):
-            cluster.apply_secret(secret)
         case DeleteSecret(name=name):
             cluster.delete_secret(name)
-        case DeleteRight(name=name):
-            cluster.delete_right(name)
+        case DeleteRight(right=right):
+            cluster.delete_right(right)
         case WriteInventory(name=name, text=text):
             cluster.apply_config_map(name, {inventory.KEY: text})
         case PutTopic():
@@ -74,6 +112,25 @@ def _perform(instruction: Instruction, cluster: Cluster, gateways: Mapping[str, 
             gateways[owner].put_policy(bucket, statements)
             if not policy.same(gateways[owner].policy(bucket), statements):
                 raise _not_kept(instruction, "reads back differently")
+
+
+def _await(
+    instruction: AwaitRestart, cluster: Cluster, until: float, check: Callable[[], None]
+) -> None:
+    owner, at = instruction.owner, (instruction.secret, instruction.key)
+    while True:
+        live = cluster.secret(instruction.secret)
+        rollout = cluster.rollout(owner)
+        older = stale(cluster.pods(), {instruction.secret: live} if live else {}, {})
+        if rollout is None or (rollout.settled and at not in older.get(owner, {})):
+            return
+        if time.monotonic() >= until:
+            raise KubernetesError(
+                f"{owner}: its pods are not replaced yet, so what announces to it stays as it is; "
+                "look at them (kubectl get pods), then run again"
+            )
+        check()
+        time.sleep(_LOOK_SECONDS)
 
 
 def _put_topic(put: PutTopic, gateway: Gateway) -> None:

@@ -14,7 +14,7 @@ from embargo_hooks.errors import ConfigError, GatewayError, Gathering, Kubernete
 from embargo_hooks.inventory import Inventory
 from embargo_hooks.ports import Cluster, Gateway
 from embargo_hooks.report import Report
-from embargo_hooks.resources import ObservedBucket, Topic
+from embargo_hooks.resources import KubernetesSecret, ObservedBucket, Topic
 from embargo_hooks.secret import Secret
 from embargo_hooks.secret_sync import Documents, field_of
 from embargo_hooks.templates import TemplateError, references, render
@@ -104,14 +104,18 @@ def keys(
 
 
 def attributes(
-    config: Config, buckets: BucketConfig, cluster: Cluster, address: str, gathering: Gathering
+    config: Config,
+    buckets: BucketConfig,
+    secret_of: Callable[[str], KubernetesSecret | None],
+    address: str,
+    gathering: Gathering,
 ) -> Attributes:
-    """Fill in the topics' attributes from the live Secrets and the address."""
+    """Fill in the topics' attributes from the Secrets and the address."""
     asked = {path for template in _templates(buckets) for path in references(template)}
     live: dict[str, dict[str, str]] = {}
     for name in sorted({path[1] for path in asked if path[0] == "secrets"}):
         with gathering.catching():
-            secret = cluster.secret(name)
+            secret = secret_of(name)
             if secret is None:
                 raise KubernetesError(
                     f"Secret {name} of namespace {config.namespace}: is not there, but a topic "

@@ -11,7 +11,7 @@ from embargo_hooks.config import Config
 from embargo_hooks.errors import Gathering
 from embargo_hooks.inventory import Inventory
 from embargo_hooks.jobs import Job, World, gateways_of, ledger_of
-from embargo_hooks.plan import Change, DeleteSecret, Plan
+from embargo_hooks.plan import Change, DeleteRight, DeleteSecret, Plan
 from embargo_hooks.ports import Cluster
 from embargo_hooks.report import Report
 
@@ -89,8 +89,10 @@ def _only(bucket: str, owner: str, retired: tuple[str, ...]) -> BucketSpec:
 
 def _secrets(config: Config, cluster: Cluster) -> Plan:
     gathering = Gathering()
-    changes, warnings = [], []
-    for name in config.secrets:
+    changes, warnings = list[Change](), list[str]()
+    rights = cluster.rights()
+    earlier = {name for right in rights for name in right.secrets} - config.secrets.keys()
+    for name in (*config.secrets, *sorted(earlier)):
         with gathering.catching():
             live = cluster.secret(name)
             if live and live.ours:
@@ -98,4 +100,5 @@ def _secrets(config: Config, cluster: Cluster) -> Plan:
             elif live:
                 warnings.append(f"Secret {name} stays: it was not made by embargo-hooks")
     gathering.check()
+    changes += [Change(DeleteRight(right), "uninstalled") for right in rights]
     return Plan(tuple(changes), tuple(warnings))

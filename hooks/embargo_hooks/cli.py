@@ -25,6 +25,7 @@ from embargo_hooks.commands import (
     clean_up,
     night,
     secrets,
+    settle,
     status,
     trace,
     trigger,
@@ -32,11 +33,13 @@ from embargo_hooks.commands import (
 )
 from embargo_hooks.commands._running import DONE, FAILED, Caller, Run, Verb, command, plain
 from embargo_hooks.config import Config, load
-from embargo_hooks.errors import DeadlineReached, HooksError, Stop, Terminated
+from embargo_hooks.errors import DeadlineReached, HooksError, Outage, Stop, Terminated
 from embargo_hooks.report import Report
 from embargo_hooks.world import RESERVE_SECONDS, RealWorld
 
-_AREAS = (secrets, buckets, audit, status, trace, trigger, backfill, visits, clean_up, night)
+_AREAS = (
+    *(secrets, settle, buckets, audit, status, trace, trigger, backfill, visits, clean_up, night),
+)
 
 
 def main(
@@ -111,7 +114,7 @@ def _failed(
     A failing rollback hook leaves the release where Helm refuses upgrades and rollbacks alike.
     """
     signal.setitimer(signal.ITIMER_REAL, 0)
-    passed_over = arguments.rollback and not report.wrote
+    passed_over = (arguments.rollback or isinstance(error, Outage)) and not report.wrote
     found = report.problem(error, "warning" if passed_over else "error")
     count = f"{len(found)} problem{'s' if len(found) > 1 else ''}"
     name = command(arguments)
@@ -126,7 +129,8 @@ def _failed(
             cluster.warn(job, "PassedOver", "; ".join(found))
         except Exception as error:
             report.warn(f"no Event could be left ({type(error).__name__})")
-    report.end("passed-over", f"{name}: rollback goes on without it, {count}: {found[0]}")
+    what = "rollback" if arguments.rollback else "release"
+    report.end("passed-over", f"{name}: {what} goes on without it, {count}: {found[0]}")
     return DONE
 
 

@@ -11,10 +11,11 @@ import yaml
 
 from embargo_hooks import _buckets_parser, _pipeline_config, _vault_config, _yaml
 from embargo_hooks._buckets_config import BucketConfig
-from embargo_hooks._pipeline_config import PipelineConfig
+from embargo_hooks._pipeline_config import PipelineConfig, SecretKey
 from embargo_hooks._reader import Node
 from embargo_hooks._vault_config import VaultConfig
 from embargo_hooks.errors import ConfigError
+from embargo_hooks.templates import references
 
 
 @dataclass(frozen=True, order=True)
@@ -72,11 +73,26 @@ class EnqueueConfig:
         service: Its name.
         port: Its port.
         address: The fixed address that it should have; None for whatever it gets.
+        secret: What a notification must carry, where the buckets job sees to it that it does.
     """
 
     service: str
     port: int
     address: str | None = None
+    secret: SecretKey | None = None
+
+
+@dataclass(frozen=True)
+class RestartConfig:
+    """What becomes of pods that hold an older secret.
+
+    Attributes:
+        automatic: Whether they are restarted, or only told of.
+        workloads: What may be restarted, as kind and name (`Deployment x`).
+    """
+
+    automatic: bool
+    workloads: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -85,6 +101,7 @@ class Config:
 
     Attributes:
         cron_jobs: The jobs that run between releases, which log in to Vault as well.
+        keeps: Whether a Vault that is away stops nothing while the live Secrets are complete.
     """
 
     file: str
@@ -101,6 +118,22 @@ class Config:
     cron_jobs: tuple[str, ...] = ()
     buckets: BucketConfig | None = field(default=None)
     pipeline: PipelineConfig | None = None
+    restart: RestartConfig = RestartConfig(False, ())
+    keeps: bool = False
+
+    @property
+    def redis_password(self) -> SecretKey | None:
+        """Where Redis' password is, if it is ours to change."""
+        at = self.pipeline.redis.password if self.pipeline else None
+        return at if at and at.key in self.secrets.get(at.secret, {}) else None
+
+    @property
+    def notification_secret(self) -> SecretKey | None:
+        """What changes in one go with enqueue and the topics, if there is such a thing."""
+        at = self.enqueue.secret if self.enqueue else None
+        if not at or not self.buckets or at.key not in self.secrets.get(at.secret, {}):
+            return None
+        return at if with_secret(self.buckets, at) else None
 
     @property
     def inventory_name(self) -> str:
@@ -111,6 +144,16 @@ class Config:
     def lease_name(self) -> str:
         """The Lease that whoever writes holds."""
         return f"{self.fullname}-hooks"
+
+
+def with_secret(buckets: BucketConfig, at: SecretKey) -> list[str]:
+    """Return the names of the topics that carry a Secret's key."""
+    wanted = ("secrets", at.secret, at.key)
+    return [
+        topic.name
+        for topic in buckets.topics.values()
+        if any(wanted in references(text) for text in topic.attributes.values())
+    ]
 
 
 def load(path: Path) -> Config:
@@ -145,12 +188,15 @@ def parse(root: Node) -> Config:
     )
     hooks = root.child("hooks")
     entries = (
-        {} if hooks.value is None else hooks.mapping((), ("deadlineSeconds", "secrets", "cronJobs"))
+        {}
+        if hooks.value is None
+        else hooks.mapping((), ("deadlineSeconds", "secrets", "cronJobs", "restart"))
     )
     deadline = entries["deadlineSeconds"].whole(1) if "deadlineSeconds" in entries else 240
     take_over = hooks.child("secrets").child("takeOver")
+    outage = hooks.child("secrets").child("onOutage")
     if "secrets" in entries:
-        entries["secrets"].mapping((), ("takeOver", "retired"))
+        entries["secrets"].mapping((), ("takeOver", "retired", "onOutage"))
     retired = hooks.child("secrets").child("retired")
     secrets = {name: _keys(name, node) for name, node in top["secrets"].mapping().items()}
     for node in take_over.items() if take_over.value is not None else ():
@@ -178,7 +224,14 @@ def parse(root: Node) -> Config:
         if buckets.value is None
         else _buckets_parser.parse(buckets, has_enqueue, secrets),
         pipeline=_pipeline_config.parse(top["pipeline"]) if "pipeline" in top else None,
+        restart=_restart(entries["restart"]) if "restart" in entries else RestartConfig(False, ()),
+        keeps=outage.value is not None and outage.choice("fail", "keep") == "keep",
     )
+
+
+def _restart(node: Node) -> RestartConfig:
+    top = node.mapping(("mode", "workloads"), ())
+    return RestartConfig(top["mode"].choice("apply", "report") == "apply", top["workloads"].texts())
 
 
 def _keys(name: str, node: Node) -> dict[str, Source]:
@@ -219,10 +272,11 @@ def _path(node: Node) -> VaultPath:
 
 
 def _enqueue(node: Node) -> EnqueueConfig:
-    top = node.mapping(("service", "port"), ("address",))
+    top = node.mapping(("service", "port"), ("address", "secret"))
     address = node.child("address")
     return EnqueueConfig(
         service=top["service"].text(),
         port=top["port"].whole(1),
         address=None if address.value is None else address.text(),
+        secret=_pipeline_config.secret_key(top["secret"]) if "secret" in top else None,
     )

@@ -9,6 +9,7 @@ HooksError                 a sentence for a person; never a traceback
 ├── OwnershipError         something of that name is there already, and not ours
 ├── UnsafePlanError        a plan that would take away too much
 └── Problems               several of the above, found before anything was written
+    └── Outage             Vault is away, and `hooks.secrets.onOutage` says to go on without it
 Stop                       not an error of ours, so that no library's handler swallows it
 ├── DeadlineReached        the time that the configuration gives was used up
 └── Terminated             the pod was told to end
@@ -40,6 +41,9 @@ VaultKind = Literal[
     "template",
 ]
 """What can be wrong with Vault and what is read from it; `vault` is anything else."""
+
+_AWAY: frozenset[str] = frozenset({"unreachable", "sealed", "rate-limited", "server-error"})
+"""What ends by itself, or by the hands of those who run Vault."""
 
 
 class HooksError(Exception):
@@ -106,6 +110,10 @@ class Problems(HooksError):
         self.found = tuple(found)
 
 
+class Outage(Problems):
+    """Vault is away, and there is all that is needed to go on without it."""
+
+
 class Stop(BaseException):
     """The run has to end now."""
 
@@ -134,6 +142,11 @@ class Gathering:
             self.found.extend(problems.found)
         except HooksError as problem:
             self.found.append(problem)
+
+    @property
+    def away(self) -> bool:
+        """Whether there is nothing else wrong than that Vault is away."""
+        return bool(self.found) and all(problem.kind in _AWAY for problem in self.found)
 
     def check(self) -> None:
         """Raise what was found, if anything was.

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from embargo_hooks import bucket_plan, buckets, secret_removal, secret_sync
+from embargo_hooks import (
+    bucket_plan,
+    buckets,
+    notification_secret,
+    redis_password,
+    secret_sync,
+    settling,
+)
 from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks._pipeline_config import PipelineConfig
 from embargo_hooks._safety import refuse_most
@@ -17,9 +24,9 @@ from embargo_hooks.bucket_import import Live
 from embargo_hooks.buckets import Keys
 from embargo_hooks.comparison import KeyState, compare
 from embargo_hooks.config import Config, VaultPath
-from embargo_hooks.errors import ConfigError, Gathering, HooksError
+from embargo_hooks.errors import ConfigError, Gathering, HooksError, Outage, VaultError
 from embargo_hooks.inventory import KEY, Inventory, Ledger
-from embargo_hooks.plan import ApplySecret, Plan, plan_secrets
+from embargo_hooks.plan import AdmitPassword, ApplySecret, Plan, plan_secrets
 from embargo_hooks.ports import (
     Announcer,
     Butler,
@@ -27,11 +34,12 @@ from embargo_hooks.ports import (
     Gateway,
     Logs,
     Objects,
+    Passwords,
     Records,
     Vault,
 )
 from embargo_hooks.report import Report
-from embargo_hooks.resources import ObservedBucket, Topic
+from embargo_hooks.resources import KubernetesSecret, ObservedBucket, Topic
 
 
 class World(Protocol):
@@ -60,6 +68,9 @@ class World(Protocol):
 
     def logs(self) -> Logs:
         """Return the logs of the environment's pods."""
+
+    def passwords(self) -> Passwords:
+        """Return whom the environment's Redis lets in."""
 
 
 @dataclass(frozen=True)
@@ -104,27 +115,83 @@ def secrets(config: Config, world: World, report: Report, rehearse: bool = False
     live = secret_sync.observe(config, cluster, report, gathering)
     # Without a login nothing is known of any path, and whose the Secrets are is still looked at.
     wanted = secret_sync.desired(config, documents or dict.fromkeys(paths), gathering)
+    written = list(notification_secret.held_back(config, wanted, live))
+    written = redis_password.carried(config.redis_password, written, live)
     plan = Plan()
     with gathering.catching():
-        plan = plan_secrets(wanted, live, config.take_over_secrets)
+        plan = plan_secrets(written, live, config.take_over_secrets)
+        plan = redis_password.overlapping(config.redis_password, plan, live)
+    if config.keeps and gathering.away:
+        lacking = secret_sync.missing(config, live)
+        if not lacking:
+            raise Outage(gathering.found)
+        gathering.found.append(
+            VaultError(
+                "hooks.secrets.onOutage is keep, but these are not there yet: "
+                + ", ".join(lacking),
+                "unreachable",
+            )
+        )
     gathering.check()
     for change in plan.changes if rehearse else ():
-        if isinstance(change.instruction, ApplySecret):
-            with gathering.catching():
-                cluster.apply_secret(change.instruction.secret, rehearse=True)
+        with gathering.catching():
+            match change.instruction:
+                case ApplySecret(secret=secret):
+                    cluster.apply_secret(secret, rehearse=True)
+                case AdmitPassword(by=by):
+                    report.step("asking Redis whom it lets in")
+                    world.passwords().admitted(by)
     gathering.check()
-    salt = os.urandom(16)
-    return Job(plan, cluster, keys=tuple(compare(config, wanted, live, salt)))
+    states = tuple(compare(config, wanted, live, os.urandom(16)))
+    held = [each for each in states if each.state == "changed" and _is(config, each)]
+    later = tuple(
+        f"Secret {each.secret}, key {each.key}: changes with enqueue and its topics, in one go, "
+        "by the buckets job"
+        for each in held
+    )
+    return Job(replace(plan, warnings=(*plan.warnings, *later)), cluster, keys=states)
 
 
-def removal(config: Config, world: World, report: Report) -> Job:
-    """Plan the removal of Secrets that are no longer declared.
+def _is(config: Config, state: KeyState) -> bool:
+    at = config.notification_secret
+    return at is not None and (state.secret, state.key) == (at.secret, at.key)
+
+
+def settle(config: Config, world: World, report: Report, until: float, patient: bool) -> Job:
+    """Plan the restart of what holds an older secret.
+
+    Args:
+        config: The configuration.
+        world: Makes the connections.
+        report: Is told what is done.
+        until: The monotonic time until which rollouts that are under way are waited for.
+        patient: Whether they are waited for, and Redis is asked.
 
     Raises:
-        HooksError: It cannot be planned; nothing was written.
+        Problems: It cannot be looked at; nothing was written.
+    """
+    gathering = Gathering()
+    cluster = world.cluster()
+    live = secret_sync.observe(config, cluster, report, gathering)
+    gathering.check()
+    if not patient:
+        held = settling.look(config, cluster, live)
+        return Job(settling.restarts(config, cluster, held), cluster)
+    held = settling.calm(config, cluster, live, report, until)
+    plan = settling.restarts(config, cluster, held)
+    if plan.changes:
+        settling.check_redis(config, live, world.passwords)
+    return Job(plan, cluster)
+
+
+def rest(config: Config, world: World, report: Report, until: float) -> Job:
+    """Plan what comes after the restarts: what is old goes.
+
+    Raises:
+        Problems: It cannot be looked at.
     """
     cluster = world.cluster()
-    return Job(secret_removal.plan_removal(config, cluster, report), cluster)
+    return Job(settling.finish(config, cluster, world.passwords, report, until), cluster)
 
 
 def bucket_config(config: Config) -> BucketConfig:
@@ -184,7 +251,17 @@ def object_store(
     cluster = world.cluster()
     ledger = ledger_of(config, cluster, report)
     inventory = ledger.of(declared.endpoint)
-    gateways = gateways_of(declared, inventory, world, report, gathering)
+    live, renewing = _live_notification(config, cluster, gathering), None
+    paths = buckets.owners(declared, inventory, gathering)
+    documents = _read(
+        list(dict.fromkeys([*paths.values(), *notification_secret.paths(config)])),
+        world,
+        report,
+        gathering,
+    )
+    gateways = _gateways(declared, paths, documents, world, gathering)
+    if documents:
+        renewing = notification_secret.renewal(config, documents, live, gathering)
     address = ""
     if config.enqueue and buckets.needs_address(declared):
         report.step(f"waiting for the address of Service {config.enqueue.service}")
@@ -192,7 +269,14 @@ def object_store(
             # With a problem already found the run fails anyway: one look, no waiting.
             patience = time.monotonic() if gathering.found else until
             address = buckets.address_of(config.enqueue, cluster, patience)
-    attributes = buckets.attributes(config, declared, cluster, address, gathering)
+    put_off = renewing if not config.restart.automatic else None
+    renewing = renewing if config.restart.automatic else None
+    overlay = {renewing.at.secret: renewing.wanted} if renewing else {}
+    if config.keeps and gathering.away:
+        raise Outage(gathering.found)
+    attributes = buckets.attributes(
+        config, declared, lambda name: overlay.get(name) or cluster.secret(name), address, gathering
+    )
     observed = buckets.observe(declared, inventory, gateways, report, gathering)
     gathering.check()
     plan, now = Plan(), now or datetime.now(UTC)
@@ -204,6 +288,12 @@ def object_store(
         refuse_most(declared, inventory)
     gathering.check()
     missing = buckets.missing_foreign(declared, observed)
+    looked = notification_secret.dropped(config, attributes, observed, inventory, live, now)
+    if put_off:
+        plan = replace(plan, warnings=(*plan.warnings, put_off.put_off))
+    if renewing or looked:
+        first = notification_secret.enqueue_first(config, cluster.pods(), renewing)
+        plan = first + replace(plan, lookups=(*plan.lookups, *looked))
     return Job(
         plan,
         cluster,
@@ -231,8 +321,27 @@ def gateways_of(
     """Return the object store by owner; where keys are not found, that is noted."""
     paths = buckets.owners(declared, inventory, gathering)
     documents = _read(list(paths.values()), world, report, gathering)
-    keys = buckets.keys(declared, paths, documents or {}, gathering) if documents else {}
+    return _gateways(declared, paths, documents, world, gathering)
+
+
+def _gateways(
+    declared: BucketConfig,
+    paths: Mapping[str, VaultPath],
+    documents: secret_sync.Documents | None,
+    world: World,
+    gathering: Gathering,
+) -> dict[str, Gateway]:
+    keys = buckets.keys(declared, paths, documents, gathering) if documents else {}
     return {owner: world.gateway(declared, owner, keys[owner]) for owner in keys}
+
+
+def _live_notification(
+    config: Config, cluster: Cluster, gathering: Gathering
+) -> KubernetesSecret | None:
+    if at := config.notification_secret:
+        with gathering.catching():
+            return cluster.secret(at.secret)
+    return None
 
 
 def live_buckets(config: Config, world: World, report: Report) -> Live:

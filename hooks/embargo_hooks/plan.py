@@ -7,20 +7,96 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from embargo_hooks.errors import Gathering, OwnershipError
+from embargo_hooks.ports import Right
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
+from embargo_hooks.secret import Secret
 
 
 @dataclass(frozen=True)
 class ApplySecret:
-    """Make or change a Kubernetes Secret."""
+    """Make or change a Kubernetes Secret.
+
+    Attributes:
+        secret: What it is to be.
+        live: What it is, None where there is none.
+    """
 
     secret: KubernetesSecret
+    live: KubernetesSecret | None = None
     verb = "apply"
 
     @property
     def target(self) -> str:
         """What it is done to."""
         return f"Secret {self.secret.name}"
+
+
+@dataclass(frozen=True)
+class AdmitPassword:
+    """Have the running Redis let one more password in.
+
+    Attributes:
+        digest: What stands for it.
+        by: Passwords to log in with, one after the other.
+    """
+
+    digest: str
+    by: tuple[Secret, ...]
+    verb = "admit"
+    target = "a password of Redis"
+
+
+@dataclass(frozen=True)
+class DismissPassword:
+    """Have the running Redis let a password in no longer.
+
+    Attributes:
+        digest: What stands for it.
+        by: Passwords to log in with, one after the other.
+    """
+
+    digest: str
+    by: tuple[Secret, ...]
+    verb = "dismiss"
+    target = "a password of Redis"
+
+
+@dataclass(frozen=True)
+class Restart:
+    """Have a workload replace its pods, which hold an older secret.
+
+    Attributes:
+        owner: The workload, as kind and name.
+    """
+
+    owner: str
+    verb = "restart"
+
+    @property
+    def target(self) -> str:
+        """What it is done to."""
+        return self.owner
+
+
+@dataclass(frozen=True)
+class AwaitRestart:
+    """Go on only when no pod of a workload has an older value of a Secret's key.
+
+    Attributes:
+        owner: The workload, as kind and name.
+        secret: The Secret.
+        key: The key.
+    """
+
+    owner: str
+    secret: str
+    key: str
+    verb = "await"
+
+    @property
+    def target(self) -> str:
+        """What it is done to."""
+        return self.owner
 
 
 @dataclass(frozen=True)
@@ -38,15 +114,15 @@ class DeleteSecret:
 
 @dataclass(frozen=True)
 class DeleteRight:
-    """Give up the right over a Secret."""
+    """Give up a right to take Secrets away."""
 
-    name: str
+    right: Right
     verb = "delete"
 
     @property
     def target(self) -> str:
         """What it is done to."""
-        return f"Role {self.name}"
+        return f"Role {self.right.name}"
 
 
 @dataclass(frozen=True)
@@ -141,6 +217,10 @@ TIDYING = (DeleteTopic, WriteInventory)
 
 Instruction = (
     ApplySecret
+    | AdmitPassword
+    | DismissPassword
+    | Restart
+    | AwaitRestart
     | DeleteSecret
     | DeleteRight
     | WriteInventory
@@ -234,6 +314,6 @@ def plan_secrets(
                 )
         reasons = secret.changed(live) + (["taken over"] if foreign else [])
         if reasons:
-            changes.append(Change(ApplySecret(secret), ", ".join(reasons)))
+            changes.append(Change(ApplySecret(secret, live), ", ".join(reasons)))
     gathering.check()
     return Plan(tuple(changes))

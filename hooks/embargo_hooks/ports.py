@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
@@ -48,6 +49,68 @@ class LeaseState:
     version: str
 
 
+@dataclass(frozen=True)
+class Use:
+    """A Secret's key that a pod has read.
+
+    Attributes:
+        secret: The Secret.
+        key: The key; empty for all of them.
+        began: When what read it started: the container for an environment variable, the pod for a
+            file that an init container copies. None: it has not started, and will read what is
+            there then.
+    """
+
+    secret: str
+    key: str
+    began: datetime | None
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod that has not ended.
+
+    Attributes:
+        name: Its name.
+        owner: What replaces it, as kind and name (`Deployment x`); empty for nothing.
+        uses: What it has read.
+        ending: Whether it is being deleted.
+    """
+
+    name: str
+    owner: str
+    uses: tuple[Use, ...] = ()
+    ending: bool = False
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """How far a Deployment, or a StatefulSet, is with the replacement of its pods.
+
+    Attributes:
+        settled: Whether all of its pods are of its present template, and ready.
+        restarted: When we last had them replaced (UTC).
+    """
+
+    settled: bool
+    restarted: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Right:
+    """A right to take Secrets away: a Role, and the RoleBinding of the same name.
+
+    Attributes:
+        name: Their name.
+        uid: The Role's identity.
+        secrets: The Secrets.
+    """
+
+    name: str
+    uid: str
+    secrets: frozenset[str]
+
+
 class Cluster(Protocol):
     """The namespace of the environment."""
 
@@ -60,11 +123,23 @@ class Cluster(Protocol):
     def delete_secret(self, name: str) -> None:
         """Take away a Secret of ours; none there is fine, one that is not ours stays."""
 
-    def secret_rights(self) -> Mapping[str, str]:
-        """Return the rights over single Secrets that are kept here, as Secret by name of Role."""
+    def rights(self) -> Sequence[Right]:
+        """Return the rights to take Secrets away that are kept here."""
 
-    def delete_right(self, role: str) -> None:
-        """Give up a right over a Secret."""
+    def delete_right(self, right: Right) -> None:
+        """Give up a right to take Secrets away."""
+
+    def pods(self) -> Sequence[Pod]:
+        """Return the pods that have not ended."""
+
+    def running(self, pod: str) -> bool:
+        """Whether a pod is there and all of its containers run."""
+
+    def rollout(self, owner: str) -> Rollout | None:
+        """Return how far a workload (`Deployment x`) is, None where there is none."""
+
+    def restart(self, owner: str, now: datetime) -> None:
+        """Have a workload replace all of its pods, in its own way."""
 
     def service(self, name: str) -> ServiceState:
         """Return the state of a Service."""
@@ -170,6 +245,22 @@ class Records(Protocol):
 
     def unlock(self, name: str) -> None:
         """Give up a lock that was taken."""
+
+
+class Passwords(Protocol):
+    """Whom Redis lets in: its default user's passwords, told by their SHA-256 in hexadecimal.
+
+    Each method logs in by the first of some passwords that Redis takes.
+    """
+
+    def admitted(self, by: Sequence[Secret]) -> frozenset[str] | None:
+        """Return what it lets in; None where it does not run, and reads its Secret later."""
+
+    def admit(self, by: Sequence[Secret], digest: str) -> None:
+        """Let one more password in."""
+
+    def dismiss(self, by: Sequence[Secret], digest: str) -> None:
+        """Let a password in no longer; who is connected stays."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from embargo_hooks.secret import Secret
@@ -33,12 +34,36 @@ class KubernetesSecret:
         data: Its keys and values.
         ours: Whether it carries our label.
         applied: The keys that we were the last to apply.
+        since: From when on (UTC) whoever starts has a key's value, by key; unknown for a key that
+            never changed under our hands.
     """
 
     name: str
     data: Mapping[str, Secret]
     ours: bool = True
     applied: frozenset[str] = frozenset()
+    since: Mapping[str, datetime] = field(default_factory=dict)
+
+    def dated(
+        self, live: KubernetesSecret | None, now: datetime, seen: datetime
+    ) -> KubernetesSecret:
+        """Return it as it is to be written, with the age of its values.
+
+        Args:
+            live: What is there.
+            now: Whoever starts from now on has a key that is new.
+            seen: Whoever starts from then on has a value that has changed.
+        """
+        there, since = (live.data, live.since) if live else ({}, {})
+        times = dict[str, datetime]()
+        for key, value in self.data.items():
+            if key not in there:
+                times[key] = now.replace(microsecond=0)
+            elif there[key] != value:
+                times[key] = seen.replace(microsecond=0)
+            elif key in since:
+                times[key] = since[key]
+        return replace(self, since=times)
 
     def states(self, live: KubernetesSecret | None) -> dict[str, str]:
         """Compare with the live one, key by key: same, changed, new, removed, foreign."""

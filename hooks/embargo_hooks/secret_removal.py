@@ -1,17 +1,20 @@
 """Secrets that are no longer declared: taken away after the upgrade, and only ours.
 
-A job may touch a Secret only by its name, and a release knows no names but its own. So for each
-declared Secret the chart keeps a Role over that name alone, which outlives the declaration; those
-Roles are also the list of what we made. When the Secret is gone, its Role goes.
+A job may touch a Secret only by its name, and a release knows no names but its own. So each release
+leaves a Role over the Secrets that it declares; those Roles are also the list of what we made. When
+the Secrets of one that are no longer declared are gone, the Role goes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from embargo_hooks.config import Config
 from embargo_hooks.errors import Gathering, UnsafePlanError
 from embargo_hooks.plan import Change, DeleteRight, DeleteSecret, Plan
-from embargo_hooks.ports import Cluster
+from embargo_hooks.ports import Cluster, Pod
 from embargo_hooks.report import Report
+from embargo_hooks.stale import users
 
 
 def plan_removal(config: Config, cluster: Cluster, report: Report) -> Plan:
@@ -21,24 +24,40 @@ def plan_removal(config: Config, cluster: Cluster, report: Report) -> Plan:
         Problems: It cannot be looked at.
         UnsafePlanError: It is more than what stays, and was not asked for by name.
     """
-    report.step("reading the Roles over single Secrets")
-    gathering = Gathering()
-    rights = cluster.secret_rights()
-    changes, going = [], set[str]()
-    for right, name in sorted(rights.items()):
-        if name in config.secrets:
-            continue
+    report.step("reading the Roles over Secrets of earlier releases")
+    declared = config.secrets.keys()
+    earlier = [right for right in cluster.rights() if right.secrets != declared]
+    dropped = sorted({name for right in earlier for name in right.secrets} - declared)
+    gathering, going = Gathering(), []
+    for name in dropped:
         with gathering.catching():
             live = cluster.secret(name)
             if live and live.ours:
-                going.add(name)
-                changes.append(Change(DeleteSecret(name), "no longer declared"))
-            changes.append(Change(DeleteRight(right), f"Secret {name} is no longer declared"))
+                going.append(name)
     gathering.check()
-    unasked = going - config.retired_secrets
-    if unasked and len(going) > len(config.secrets):
+    unasked = set(going) - config.retired_secrets
+    if unasked and len(going) > len(declared):
         raise UnsafePlanError(
-            f"{config.file}: would remove {len(going)} Secrets and keep {len(config.secrets)}; "
+            f"{config.file}: would remove {len(going)} Secrets and keep {len(declared)}; "
             "if that is meant, name under hooks.secrets.retired: " + ", ".join(sorted(unasked))
         )
-    return Plan(tuple(changes))
+    used = _used(going, cluster.pods() if going else ())
+    changes = [
+        Change(DeleteSecret(name), "no longer declared") for name in going if name not in used
+    ]
+    changes += [
+        Change(DeleteRight(right), "what it was for is done")
+        for right in earlier
+        if right.secrets.isdisjoint(used)
+    ]
+    return Plan(tuple(changes), tuple(used.values()))
+
+
+def _used(names: Iterable[str], pods: Iterable[Pod]) -> dict[str, str]:
+    """Return what to say of the Secrets that pods still read, by name."""
+    pods = list(pods)
+    return {
+        name: f"Secret {name}: is no longer declared, and stays while {', '.join(by)} has it"
+        for name in names
+        if (by := users(pods, name))
+    }

@@ -33,7 +33,7 @@ def paths(config: Config) -> list[VaultPath]:
     needed: dict[VaultPath, None] = {}
     for keys in config.secrets.values():
         for source in keys.values():
-            needed.update(dict.fromkeys(_paths(source)))
+            needed.update(dict.fromkeys(paths_of(source)))
     return list(needed)
 
 
@@ -60,7 +60,7 @@ def desired(config: Config, documents: Documents, gathering: Gathering) -> list[
         data = {}
         for key, source in keys.items():
             with gathering.catching():
-                value = _value(f"Secret {name}, key {key}", source, documents)
+                value = value_of(f"Secret {name}, key {key}", source, documents)
                 if value is not None:
                     data[key] = value
         size = sum(len(value.reveal()) for value in data.values())
@@ -74,6 +74,17 @@ def desired(config: Config, documents: Documents, gathering: Gathering) -> list[
     return made
 
 
+def missing(config: Config, live: Mapping[str, KubernetesSecret]) -> list[str]:
+    """Name the declared keys that are not there, but for optional ones."""
+    return [
+        f"Secret {name}, key {key}"
+        for name, keys in config.secrets.items()
+        for key, source in keys.items()
+        if isinstance(source, LiteralSource) or not source.optional
+        if name not in live or not live[name].ours or key not in live[name].data
+    ]
+
+
 def observe(
     config: Config, cluster: Cluster, report: Report, gathering: Gathering
 ) -> dict[str, KubernetesSecret]:
@@ -85,6 +96,36 @@ def observe(
             if found := cluster.secret(name):
                 live[name] = found
     return live
+
+
+def paths_of(source: Source) -> list[VaultPath]:
+    """Return the paths that a source needs."""
+    match source:
+        case FieldSource(at=at):
+            return [at]
+        case TemplateSource(sources=sources):
+            return list(sources.values())
+        case LiteralSource():
+            return []
+
+
+def value_of(what: str, source: Source, documents: Documents) -> Secret | None:
+    """Return a source's value; None where it is optional and missing, or was not read.
+
+    Raises:
+        VaultError: It is not as it should be.
+    """
+    match source:
+        case LiteralSource(value=value):
+            return Secret(value)
+        case FieldSource(at=at, field=name, optional=optional, binary=binary):
+            document = documents[at]
+            if document is None or (optional and name not in document):
+                return None
+            found = field_of(what, at, name, document)
+            return _decoded(what, at, name, found) if binary else found
+        case TemplateSource():
+            return _filled(what, source, documents)
 
 
 def field_of(what: str, at: VaultPath, name: str, document: Mapping[str, Secret]) -> Secret:
@@ -105,30 +146,6 @@ def field_of(what: str, at: VaultPath, name: str, document: Mapping[str, Secret]
             "value-empty",
         )
     return document[name]
-
-
-def _paths(source: Source) -> list[VaultPath]:
-    match source:
-        case FieldSource(at=at):
-            return [at]
-        case TemplateSource(sources=sources):
-            return list(sources.values())
-        case LiteralSource():
-            return []
-
-
-def _value(what: str, source: Source, documents: Documents) -> Secret | None:
-    match source:
-        case LiteralSource(value=value):
-            return Secret(value)
-        case FieldSource(at=at, field=name, optional=optional, binary=binary):
-            document = documents[at]
-            if document is None or (optional and name not in document):
-                return None
-            found = field_of(what, at, name, document)
-            return _decoded(what, at, name, found) if binary else found
-        case TemplateSource():
-            return _filled(what, source, documents)
 
 
 def _decoded(what: str, at: VaultPath, name: str, value: Secret) -> Secret:

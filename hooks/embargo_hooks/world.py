@@ -20,6 +20,7 @@ from embargo_hooks.ports import (
     Gateway,
     Logs,
     Objects,
+    Passwords,
     Records,
     Vault,
 )
@@ -27,6 +28,9 @@ from embargo_hooks.secret import Secret
 
 RESERVE_SECONDS = 15
 """Left of the deadline once something was waited for in vain: to say so, and to do the rest."""
+
+_REDIS_SECONDS = 60
+"""For which a Redis that runs and does not answer is asked again: it may be loading its data."""
 
 
 class RealWorld:
@@ -48,6 +52,7 @@ class RealWorld:
         self._until = time.monotonic() + config.deadline - RESERVE_SECONDS
         self._cluster: Cluster | None = None
         self._records: Records | None = None
+        self._redis: tuple[str, int] | None = None
         self._open = ExitStack()
 
     def vault(self) -> Vault:
@@ -88,20 +93,36 @@ class RealWorld:
     def _connected(self) -> Records:
         from embargo_hooks.adapters.redis import RedisRecords
 
+        password = self._secret(jobs.pipeline(self._config).redis.password)
+        found = RedisRecords(*self._redis_address(), password, self._redis_name)
+        self._open.callback(found.close)
+        return found
+
+    def passwords(self) -> Passwords:
+        """Return whom Redis lets in; nothing is connected to yet."""
+        from embargo_hooks.adapters.redis_passwords import RedisPasswords
+
+        pod = f"{jobs.pipeline(self._config).redis.service}-0"
+        until = min(self._until, time.monotonic() + _REDIS_SECONDS)
+        return RedisPasswords(
+            self._redis_address, self._redis_name, lambda: self.cluster().running(pod), until
+        )
+
+    @property
+    def _redis_name(self) -> str:
+        by = "" if _in_cluster() else " (by kubectl port-forward)"
+        return f"Redis of namespace {self._config.namespace}{by}"
+
+    def _redis_address(self) -> tuple[str, int]:
         config = jobs.pipeline(self._config).redis
-        password = self._secret(config.password)
-        where = f"Redis of namespace {self._config.namespace}"
-        if "KUBERNETES_SERVICE_HOST" in os.environ:
-            host, port = f"{config.service}.{self._config.namespace}.svc", config.port
-        else:
+        if _in_cluster():
+            return f"{config.service}.{self._config.namespace}.svc", config.port
+        if self._redis is None:
             from embargo_hooks.adapters.kubectl import forwarded
 
             through = forwarded(self._config.namespace, config.service, config.port)
-            host, port = "127.0.0.1", self._open.enter_context(through)
-            where += " (by kubectl port-forward)"
-        found = RedisRecords(host, port, password, where)
-        self._open.callback(found.close)
-        return found
+            self._redis = "127.0.0.1", self._open.enter_context(through)
+        return self._redis
 
     def objects(self) -> Objects:
         """Return the bucket, with what ingest reads it with."""
@@ -134,7 +155,7 @@ class RealWorld:
             return TopicAnnouncer(namespace, to.deployment, pipeline.name)
         if service is None or to.secret is None:
             raise ConfigError("enqueue: is missing, and without its Service there is no webhook")
-        if "KUBERNETES_SERVICE_HOST" in os.environ:
+        if _in_cluster():
             host: str | None = f"{service.service}.{namespace}.svc"
         else:
             host = service.address or self.cluster().service(service.service).address
@@ -168,3 +189,7 @@ class RealWorld:
     def _stored(self, name: str) -> Mapping[str, Secret] | None:
         found = self.cluster().secret(name)
         return found.data if found else None
+
+
+def _in_cluster() -> bool:
+    return "KUBERNETES_SERVICE_HOST" in os.environ

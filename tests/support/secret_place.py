@@ -6,6 +6,8 @@ import base64
 import json
 import secrets
 from collections.abc import Mapping
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +187,24 @@ class Place:
         """Return a Secret's data."""
         found = json.loads(self.kubectl("get", "secret", name, "-o", "json"))
         return {key: base64.b64decode(value) for key, value in found.get("data", {}).items()}
+
+    def store(self, name: str, **values: str) -> None:
+        """Put a Secret that is not the job's to make, over standard input."""
+        data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data}
+        self.apply(secret)
+
+    def problems(self) -> list[str]:
+        """Apply, and return the problems' kinds; no Secret may have changed."""
+        before = self.versions()
+        out = StringIO()
+        with redirect_stdout(out):
+            assert self.run("secrets", "apply", "--output", "json") == 1
+        assert self.versions() == before
+        document = json.loads(out.getvalue())
+        for problem in document["problems"]:
+            print(problem["message"])
+        return [problem["kind"] for problem in document["problems"]]
 
     def versions(self) -> dict[str, str]:
         """Return the resource version of every Secret: what tells that one was written."""

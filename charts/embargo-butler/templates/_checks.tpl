@@ -47,6 +47,9 @@
 {{- range $name := .Values.hooks.secrets.takeOver }}
 {{- if not (hasKey $secrets $name) }}{{ fail (printf "`hooks.secrets.takeOver` has %s, which `secrets` does not declare: declare it, or leave it out" $name) }}{{ end }}
 {{- end }}
+{{- with .Values.redis.password }}
+{{- if hasKey (get $secrets .secret | default dict) (printf "%s.admitted" .key) }}{{ fail (printf "`secrets.%s` declares the key %s.admitted, in which the jobs keep what Redis lets in while its password changes: take another name" .secret .key) }}{{ end }}
+{{- end }}
 {{- range $name := .Values.hooks.secrets.retired }}
 {{- if hasKey $secrets $name }}{{ fail (printf "`hooks.secrets.retired` has %s, which `secrets` declares: leave one of both out" $name) }}{{ end }}
 {{- end }}
@@ -69,6 +72,8 @@
 {{- if or (hasKey $.values.podLabels $label) (hasKey $.root.Values.pods.podLabels $label) }}
 {{- fail (printf "`podLabels` of %s or of `pods` has %s, which the selector of %s is made of: take another name" $name $label $name) }}{{ end }}
 {{- end }}
+{{- if hasKey (merge (dict) .values.podAnnotations $.root.Values.pods.podAnnotations) "embargo-butler/restarted-at" }}
+{{- fail (printf "`podAnnotations` of %s or of `pods` has embargo-butler/restarted-at, which the jobs set when they restart something, so every upgrade would restart it again: leave it out" $name) }}{{ end }}
 {{- if and .values.serviceAccount.annotations (not .values.serviceAccount.create) }}
 {{- fail (printf "`%s.serviceAccount.annotations` is given, but `%s.serviceAccount.create` is false: set it to true, or annotate the account where it is made" $name $name) }}{{ end }}
 {{- $volumes := merge (include "embargo-butler.given" .values.volumes | fromJson) (.values.claims | default dict) }}

@@ -6,17 +6,20 @@
 {{- end }}
 
 {{- /* Metadata of a hook's object. Takes the hook with `weight`; for Jobs with `suffix` (to the name) and `job` (a failed or finished
-       one stays until the next, unless `passing`). Equal weights are made in the order of their names, so each kind has one of its own. */}}
+       one stays until the next, unless `passing`), for what outlives its events `lasting`. Equal weights are made in the order of their names, so each kind has one of its own. */}}
 {{- define "embargo-butler.hookMetadata" -}}
 name: {{ include "embargo-butler.hookName" . }}{{ .suffix }}
 namespace: {{ .root.Release.Namespace }}
 labels:
   {{- include "embargo-butler.objectLabels" . | nindent 2 }}
+  {{- if .lasting }}
+  embargo-butler/secret-right: delete
+  {{- end }}
 {{- if .events }}
 annotations:
   helm.sh/hook: {{ .events }}
   helm.sh/hook-weight: {{ .weight | quote }}
-  helm.sh/hook-delete-policy: before-hook-creation{{ if or .passing (not .job) }},hook-succeeded{{ end }}
+  helm.sh/hook-delete-policy: before-hook-creation{{ if or .passing (not (or .job .lasting)) }},hook-succeeded{{ end }}
   {{- if .job }}
   helm.sh/hook-output-log-policy: hook-failed,hook-succeeded
   {{- end }}
@@ -93,6 +96,8 @@ template:
     containers:
       - name: {{ .name }}
         {{- include "embargo-butler.container" (dict "values" $hooks "tag" .root.Chart.AppVersion) | nindent 8 }}
+        # A failure's last lines are in the pod's own description as well.
+        terminationMessagePolicy: FallbackToLogsOnError
         args: [{{ join ", " $command }}, --config, /etc/embargo-hooks/config.yaml{{ range .arguments }}, {{ . }}{{ end }}]
         volumeMounts:
           - name: config
@@ -186,4 +191,94 @@ template:
 {{- $over := ternary (dict "onUninstall" "keep") dict (eq .Values.hooks.buckets "plan") }}
 {{- merge $over .Values.bucketConfig | toJson }}
 {{- end }}
+{{- end }}
+
+{{- /* What holds Secrets and may be restarted for it, as a YAML list of kinds and names. */}}
+{{- define "embargo-butler.workloads" -}}
+- StatefulSet redis
+{{- range include "embargo-butler.deployments" . | fromYamlArray }}
+- Deployment {{ . }}
+{{- end }}
+{{- end }}
+
+{{- define "embargo-butler.deployments" -}}
+{{- $names := list "enqueue" .Values.ingest.name "idle" }}
+{{- if and (eq .Values.enqueue.mode "kafka") .Values.enqueue.kafka.drain.topic }}{{ $names = append $names "enqueue-drain" }}{{ end }}
+{{- if .Values.presence.enabled }}{{ $names = append $names "presence" }}{{ end }}
+{{- if .Values.monitoring.exporter.enabled }}{{ $names = append $names "exporter" }}{{ end }}
+{{- range $names }}
+- {{ include "embargo-butler.fullname" $ }}-{{ . }}
+{{- end }}
+{{- end }}
+
+{{- /* Whether something is to be settled after a release, and by which job: the buckets job where there is one that writes. */}}
+{{- define "embargo-butler.settles" -}}
+{{- $buckets := include "embargo-butler.buckets" . }}
+{{- if and $buckets (eq .Values.hooks.buckets "apply") }}buckets{{ else if include "embargo-butler.given" .Values.secrets | fromJson }}settle{{ end }}
+{{- end }}
+
+{{- /* Rules to see who holds an older secret. */}}
+{{- define "embargo-butler.staleRules" -}}
+{{- with include "embargo-butler.given" .Values.secrets | fromJson }}
+# The age of the values, and who has read them.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames:
+    {{- toYaml (keys . | sortAlpha) | nindent 4 }}
+  verbs: [get]
+{{- end }}
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
+- apiGroups: [apps]
+  resources: [deployments]
+  resourceNames:
+    {{- include "embargo-butler.deployments" . | nindent 4 }}
+  verbs: [get]
+- apiGroups: [apps]
+  resources: [statefulsets]
+  resourceNames: [redis]
+  verbs: [get]
+{{- end }}
+
+{{- /* Rules to restart them, to have Redis forget the password before, and to take away what is no longer declared: for the
+       latter, each release leaves a Role over its Secrets, and the next one looks for it. */}}
+{{- define "embargo-butler.settleRules" -}}
+{{- include "embargo-butler.staleRules" . }}
+{{- if eq .Values.hooks.restart "apply" }}
+- apiGroups: [apps]
+  resources: [deployments]
+  resourceNames:
+    {{- include "embargo-butler.deployments" . | nindent 4 }}
+  verbs: [patch]
+- apiGroups: [apps]
+  resources: [statefulsets]
+  resourceNames: [redis]
+  verbs: [patch]
+{{- end }}
+{{- $secrets := include "embargo-butler.given" .Values.secrets | fromJson }}
+{{- $written := list }}
+{{- range list .Values.redis.password.secret .Values.enqueue.notificationSecret.secret }}
+{{- if hasKey $secrets . }}{{ $written = append $written . }}{{ end }}
+{{- end }}
+{{- with $written | uniq | sortAlpha }}
+# Redis' password that was is taken out; enqueue's secret changes with its topics.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames:
+    {{- toYaml . | nindent 4 }}
+  verbs: [patch]
+{{- end }}
+{{- include "embargo-butler.redisRule" . }}
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [roles]
+  verbs: [list]
+{{- end }}
+
+{{- /* A rule to see whether Redis runs, and so has to be told of a password. */}}
+{{- define "embargo-butler.redisRule" }}
+- apiGroups: [""]
+  resources: [pods]
+  resourceNames: [redis-0]
+  verbs: [get]
 {{- end }}

@@ -35,12 +35,19 @@ enqueue:
   service: {{ $fullname }}-enqueue
   port: {{ int64 .Values.enqueue.service.port }}
   address: {{ .Values.enqueue.service.address | default "null" }}
+  {{- if eq .Values.hooks.buckets "apply" }}
+  secret: {{ toJson .Values.enqueue.notificationSecret }}
+  {{- end }}
 {{- end }}
 hooks:
   deadlineSeconds: {{ int64 .Values.hooks.deadlineSeconds }}
   {{- if .Values.hooks.audit.enabled }}
   cronJobs: [audit]
   {{- end }}
+  restart:
+    mode: {{ .Values.hooks.restart }}
+    workloads:
+      {{- include "embargo-butler.workloads" . | nindent 6 }}
   {{- with include "embargo-butler.filled" .Values.hooks.secrets | fromJson }}
   secrets:
     {{- toYaml . | nindent 4 }}

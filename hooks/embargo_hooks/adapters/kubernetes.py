@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -16,21 +16,27 @@ from lightkube.core.exceptions import ConfigError as LightkubeConfigError
 from lightkube.models.coordination_v1 import LeaseSpec
 from lightkube.models.core_v1 import EventSource, ObjectReference
 from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.models.rbac_v1 import PolicyRule
+from lightkube.resources.apps_v1 import Deployment, StatefulSet
 from lightkube.resources.coordination_v1 import Lease
 from lightkube.resources.core_v1 import ConfigMap, Event, Service
+from lightkube.resources.core_v1 import Pod as PodResource
 from lightkube.resources.core_v1 import Secret as SecretResource
 from lightkube.resources.discovery_v1 import EndpointSlice
 from lightkube.resources.rbac_authorization_v1 import Role, RoleBinding
 
+from embargo_hooks.adapters import _workloads
 from embargo_hooks.adapters._why import why
 from embargo_hooks.errors import KubernetesError
-from embargo_hooks.ports import LeaseState, ServiceState
+from embargo_hooks.ports import LeaseState, Pod, Right, Rollout, ServiceState
 from embargo_hooks.resources import KubernetesSecret
 from embargo_hooks.secret import Secret
 
 MANAGER = "embargo-hooks"
 _MANAGED_BY = "app.kubernetes.io/managed-by"
 _RIGHT = "embargo-butler/secret-right"
+_SINCE = "embargo-butler/since"
+_KINDS: dict[str, Any] = {"Deployment": Deployment, "StatefulSet": StatefulSet}
 _TIMEOUT_SECONDS = 15
 _BUSY = (429, 500, 502, 503, 504)
 _PAUSES = (0.2, 0.5, 1.0)
@@ -78,7 +84,8 @@ class Namespace:
             return None
         data = {key: Secret(base64.b64decode(value)) for key, value in (live.data or {}).items()}
         applied = frozenset(_applied(live.metadata))
-        return KubernetesSecret(name, data, _ours(live.metadata), applied)
+        since = _since(live.metadata)
+        return KubernetesSecret(name, data, _ours(live.metadata), applied, since)
 
     def apply_secret(self, secret: KubernetesSecret, rehearse: bool = False) -> None:
         """Make or change a Secret; keys that others put there stay.
@@ -91,6 +98,9 @@ class Namespace:
             key: base64.b64encode(value.reveal()).decode() for key, value in secret.data.items()
         }
         made = SecretResource(metadata=self._metadata(secret.name), data=data)
+        if secret.since and made.metadata:
+            times = {key: each.isoformat() for key, each in sorted(secret.since.items())}
+            made.metadata.annotations = {_SINCE: json.dumps(times)}
         apply = partial(self._client.apply, force=True, dry_run=rehearse)
         self._ask(f"Secret {secret.name}", lambda: apply(made))
 
@@ -100,24 +110,46 @@ class Namespace:
         if live is not None and _ours(live.metadata):
             self._get(f"Secret {name}", lambda: self._client.delete(SecretResource, name))
 
-    def secret_rights(self) -> Mapping[str, str]:
-        """Return the rights over single Secrets that are kept here, as Secret by name of Role."""
+    def rights(self) -> list[Right]:
+        """Return the rights to take Secrets away that are kept here."""
         labels: dict[str, Any] = {_RIGHT: "delete"}
         roles = self._ask("Roles", lambda: list(self._client.list(Role, labels=labels)))
-        return {
-            role.metadata.name: name
-            for role in roles
-            if role.metadata and role.metadata.name
-            for rule in role.rules or ()
-            if "secrets" in (rule.resources or ())
-            for name in (rule.resourceNames or ())
-        }
+        return [_right(role.metadata, role.rules or ()) for role in roles if role.metadata]
 
-    def delete_right(self, role: str) -> None:
-        """Give up a right over a Secret: its RoleBinding, then the Role of the same name."""
-        # In this order: the Role says what is left to do until everything is done.
-        self._get(f"RoleBinding {role}", lambda: self._client.delete(RoleBinding, role))
-        self._get(f"Role {role}", lambda: self._client.delete(Role, role))
+    def delete_right(self, right: Right) -> None:
+        """Give up a right to take Secrets away.
+
+        The right to do so is its own, so it goes in one piece: the binding belongs to the Role, and
+        the cluster takes it away with it.
+        """
+        owner = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}
+        owners = [{**owner, "name": right.name, "uid": right.uid}]
+        patch = {"metadata": {"ownerReferences": owners}}
+        what = f"RoleBinding {right.name}"
+        self._get(what, lambda: self._client.patch(RoleBinding, right.name, patch))
+        self._get(f"Role {right.name}", lambda: self._client.delete(Role, right.name))
+
+    def pods(self) -> list[Pod]:
+        """Return the pods that have not ended."""
+        found = self._ask("Pods", lambda: list(self._client.list(PodResource)))
+        return [_workloads.pod(each) for each in found if not _workloads.ended(each)]
+
+    def running(self, pod: str) -> bool:
+        """Whether a pod is there and all of its containers run."""
+        live = self._get(f"Pod {pod}", lambda: self._client.get(PodResource, pod))
+        return live is not None and _workloads.running(live)
+
+    def rollout(self, owner: str) -> Rollout | None:
+        """Return how far a workload (`Deployment x`) is, None where there is none."""
+        kind, _, name = owner.partition(" ")
+        live = self._get(owner, lambda: self._client.get(_KINDS[kind], name))
+        return None if live is None else _workloads.rollout(live)
+
+    def restart(self, owner: str, now: datetime) -> None:
+        """Have a workload replace all of its pods, in its own way; none there is fine."""
+        kind, _, name = owner.partition(" ")
+        patch = _workloads.restarted(now)
+        self._get(owner, lambda: self._client.patch(_KINDS[kind], name, patch))
 
     def service(self, name: str) -> ServiceState:
         """Return the state of a Service."""
@@ -250,6 +282,21 @@ class _Passing(KubernetesError):
 
 def _ours(metadata: ObjectMeta | None) -> bool:
     return ((metadata and metadata.labels) or {}).get(_MANAGED_BY) == MANAGER
+
+
+def _right(metadata: ObjectMeta, rules: Sequence[PolicyRule]) -> Right:
+    over = [rule.resourceNames or () for rule in rules if "secrets" in (rule.resources or ())]
+    names = frozenset(name for each in over for name in each)
+    return Right(metadata.name or "", metadata.uid or "", names)
+
+
+def _since(metadata: ObjectMeta | None) -> dict[str, datetime]:
+    """Return what is noted of the values' age; what cannot be read is not known."""
+    try:
+        noted = json.loads(((metadata and metadata.annotations) or {}).get(_SINCE, "{}"))
+        return {str(key): datetime.fromisoformat(each) for key, each in noted.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
 
 
 def _lease(live: Lease) -> LeaseState:

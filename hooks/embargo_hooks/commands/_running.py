@@ -146,17 +146,35 @@ def show(run: Run, plan: Plan, problems: Sequence[HooksError] = ()) -> int:
     return DONE if run.arguments.exit_zero else CHANGES
 
 
-def carry_out(run: Run, plan: Callable[[], Job]) -> int:
-    """Plan, show the plan, and do what it says; nobody else writes meanwhile."""
+def carry_out(run: Run, *plans: Callable[[], Job]) -> int:
+    """Plan, show the plan, and do what it says, one plan after the other; nobody else writes."""
+    count = 0
     with run.lease() as lease:
-        job = plan()
-        run.report.plan(job.plan)
-        if job.problems:
-            raise Problems(job.problems)
-        apply(job.plan, job.cluster, job.gateways, run.report, lease.check)
-    if not job.plan.changes:
+        for number, plan in enumerate(plans):
+            try:
+                job = plan()
+            except HooksError as error:
+                if not (number and run.arguments.rollback):
+                    raise
+                # What went before is whole; a rollback that fails here would be stuck.
+                run.report.problem(error, "warning")
+                continue
+            run.report.plan(job.plan)
+            if job.problems:
+                raise Problems(job.problems)
+            apply(
+                job.plan,
+                job.cluster,
+                job.gateways,
+                run.report,
+                lease.check,
+                run.world.passwords,
+                run.until,
+            )
+            count += len(job.plan.changes)
+    if not count:
         return _unchanged(run)
-    run.report.end("changed", f"{run.name}: {len(job.plan.changes)} changes made")
+    run.report.end("changed", f"{run.name}: {count} changes made")
     return DONE
 
 

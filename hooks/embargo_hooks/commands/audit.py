@@ -95,5 +95,9 @@ def _look(run: Run) -> _Found:
             found.plan += job.plan
             found.undeclared, found.topics = job.undeclared, job.topics
             gathering.found.extend(job.problems)
+    if run.config.restart.workloads:
+        with gathering.catching():
+            now = time.monotonic()
+            found.plan += jobs.settle(run.config, run.world, run.report, now, patient=False).plan
     found.problems = gathering.found
     return found

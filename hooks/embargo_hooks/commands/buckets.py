@@ -11,6 +11,7 @@ from embargo_hooks import jobs, lookups
 from embargo_hooks.apply import apply
 from embargo_hooks.bucket_import import imported
 from embargo_hooks.commands._running import DONE, Areas, Run, add, carry_out, show
+from embargo_hooks.commands.settle import after
 from embargo_hooks.withdrawal import withdrawal
 
 
@@ -41,7 +42,10 @@ def _plan(run: Run) -> int:
     job = jobs.object_store(run.config, run.world, run.report, until)
     for sentence in job.undeclared:
         run.report.warn(sentence)
-    return show(run, job.plan, job.problems)
+    plan = job.plan
+    if run.config.restart.workloads and not run.arguments.exit_zero:
+        plan += jobs.settle(run.config, run.world, run.report, until, patient=False).plan
+    return show(run, plan, job.problems)
 
 
 def _apply(run: Run) -> int:
@@ -53,7 +57,7 @@ def _apply(run: Run) -> int:
         lookups.note(run.config, job.cluster, job.plan.lookups, datetime.now(UTC))
         return job
 
-    return carry_out(run, plan)
+    return carry_out(run, plan, *after(run))
 
 
 def _withdraw(run: Run) -> int:

@@ -15,7 +15,6 @@ def add_to(areas: Areas) -> None:
     into = verbs.add_subparsers(dest="verb", required=True)
     add(into, "plan", _plan, "show what apply would do; writes nothing")
     add(into, "apply", _apply, "make it as declared", rollback=True)
-    add(into, "prune", _prune, "remove ours that are no longer declared", rollback=True)
     policy = add(areas, "vault-policy", _policy, "print the least Vault policy and role")
     policy.set_defaults(verb="")
 
@@ -33,10 +32,6 @@ def _apply(run: Run) -> int:
         return job
 
     return carry_out(run, plan)
-
-
-def _prune(run: Run) -> int:
-    return carry_out(run, lambda: jobs.removal(run.config, run.world, run.report))
 
 
 def _policy(run: Run) -> int:

@@ -193,7 +193,10 @@ def test_redis(environment: str) -> None:
     who = {key: pod["securityContext"][key] for key in ("runAsUser", "runAsGroup", "fsGroup")}
     assert who == {"runAsUser": 999, "runAsGroup": 999, "fsGroup": 999}
     assert {"name": "data", "mountPath": "/data"} in container(environment, "redis")["volumeMounts"]
-    assert env(environment, "redis") == {"REDIS_PASSWORD": ("redis", "redis-password")}
+    assert env(environment, "redis") == {
+        "REDIS_PASSWORD": ("redis", "redis-password"),
+        "REDIS_ADMITTED": ("redis", "redis-password.admitted"),
+    }
 
 
 def test_environment_variables(environment: str) -> None:
@@ -315,6 +318,7 @@ def test_config_of_the_jobs(environment: str) -> None:
             "service": f"{facts.prefix}-enqueue",
             "port": 8080,
             "address": facts.enqueue_service.address,
+            "secret": {"secret": "notification", "key": "secret"},
         }
     else:
         assert "enqueue" not in found

@@ -105,19 +105,37 @@ LEASE = {
 }
 
 
+NAMES = ("redis", "notification", "db-auth", "db-env", "s3")
+DEPLOYMENTS = {f"{PREFIX}-{name}" for name in ("enqueue", "ingest", "idle", "presence")}
+STALE = {
+    *(("secrets", "get", name) for name in NAMES),
+    ("pods", "list", "*"),
+    *(("deployments", "get", name) for name in DEPLOYMENTS),
+    ("statefulsets", "get", "redis"),
+}
+SETTLE = {
+    *STALE,
+    *(("deployments", "patch", name) for name in DEPLOYMENTS),
+    ("statefulsets", "patch", "redis"),
+    *(("secrets", "patch", name) for name in ("redis", "notification")),
+    ("pods", "get", "redis-0"),
+    ("roles", "list", "*"),
+}
+
+
 def test_rights_of_the_secrets_job(summit: dict[str, Manifest]) -> None:
-    names = ("redis", "notification", "db-auth", "db-env", "s3")
     assert rights(summit["Role/embargo-butler-secrets"]) == {
+        ("pods", "get", "redis-0"),
         ("secrets", "create", "*"),
         ("events", "create", "*"),
         *LEASE,
-        *(("secrets", verb, name) for verb in ("get", "patch") for name in names),
+        *(("secrets", verb, name) for verb in ("get", "patch") for name in NAMES),
     }
 
 
 def test_rights_of_the_buckets_job(summit: dict[str, Manifest]) -> None:
     assert rights(summit["Role/embargo-butler-buckets"]) == {
-        ("secrets", "get", "notification"),
+        *SETTLE,
         ("services", "get", "embargo-butler-enqueue"),
         ("endpointslices", "list", "*"),
         ("configmaps", "create", "*"),
@@ -131,10 +149,85 @@ def test_rights_of_the_buckets_job(summit: dict[str, Manifest]) -> None:
     }
 
 
+def test_where_nothing_may_be_restarted_there_is_no_right_to() -> None:
+    found = render("summit", {"hooks": {"restart": "report"}})
+    assert not {
+        (resource, verb)
+        for resource, verb, _ in rights(found["Role/embargo-butler-buckets"])
+        if resource in ("deployments", "statefulsets") and verb != "get"
+    }
+
+
+@pytest.mark.parametrize("values", [{"bucketConfig": None}, {"hooks": {"buckets": "plan"}}])
+def test_without_a_buckets_job_that_writes_another_one_settles(values: dict[str, Any]) -> None:
+    found = render("summit", values)
+    assert rights(found["Role/embargo-butler-settle"]) == {
+        *SETTLE,
+        ("events", "create", "*"),
+        *LEASE,
+    }
+    for name, events in (("settle", POST), ("settle-rollback", "post-rollback")):
+        job = found[f"Job/embargo-butler-{name}"]
+        assert hook_annotations(job)["hook"] == events
+        pod = job["spec"]["template"]["spec"]
+        assert pod["containers"][0]["args"][:2] == ["settle", "apply"]
+        assert [volume["name"] for volume in pod["volumes"]] == ["config"], "no login to Vault"
+
+
+def test_what_a_release_declares_the_next_one_may_take_away(summit: dict[str, Manifest]) -> None:
+    (name,) = (
+        key.partition("/")[2] for key in summit if key.startswith("Role/") and "-ours-" in key
+    )
+    role, binding = summit[f"Role/{name}"], summit[f"RoleBinding/{name}"]
+    assert rights(role) == {
+        *(("secrets", verb, secret) for verb in ("get", "delete") for secret in NAMES),
+        ("roles", "delete", name),
+        ("rolebindings", "patch", name),
+        ("rolebindings", "delete", name),
+    }
+    accounts = [f"{PREFIX}-{job}" for job in ("buckets", "settle", "clean-up")]
+    assert [subject["name"] for subject in binding["subjects"]] == accounts
+    for each in (role, binding):
+        assert hook_annotations(each)["hook-delete-policy"] == "before-hook-creation"
+        assert each["metadata"]["labels"]["embargo-butler/secret-right"] == "delete"
+    other = render("summit", {"secrets": {"db-env": None}})
+    assert name not in {key.partition("/")[2] for key in other}
+    assert name in {
+        key.partition("/")[2] for key in render("summit", {"hooks": {"buckets": "off"}})
+    }
+
+
+def test_the_jobs_know_what_may_be_restarted() -> None:
+    found = config_of({"monitoring": {"exporter": {"enabled": True}}}).restart
+    assert found.automatic
+    assert set(found.workloads) == {
+        "StatefulSet redis",
+        *(f"Deployment {name}" for name in DEPLOYMENTS),
+        f"Deployment {PREFIX}-exporter",
+    }
+    rendered = render("summit", {"monitoring": {"exporter": {"enabled": True}}})
+    kinds = ("Deployment/", "StatefulSet/")
+    workloads = {key.replace("/", " ") for key in rendered if key.startswith(kinds)}
+    assert set(found.workloads) == workloads
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"secrets": {"redis": {"redis-password.admitted": {"value": "x"}}}}, "another name"),
+        ({"pods": {"podAnnotations": {"embargo-butler/restarted-at": "x"}}}, "leave it out"),
+        ({"idle": {"podAnnotations": {"embargo-butler/restarted-at": "x"}}}, "leave it out"),
+    ],
+)
+def test_what_the_jobs_keep_is_nobody_elses(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(HelmError, match=message):
+        render("summit", values)
+
+
 def test_rights_of_the_clean_up(summit: dict[str, Manifest]) -> None:
-    names = ("redis", "notification", "db-auth", "db-env", "s3")
     assert rights(summit["Role/embargo-butler-clean-up"]) == {
-        *(("secrets", verb, name) for verb in ("get", "delete") for name in names),
+        *(("secrets", verb, name) for verb in ("get", "delete") for name in NAMES),
+        ("roles", "list", "*"),
         ("configmaps", "create", "*"),
         ("configmaps", "get", "embargo-butler-inventory"),
         ("configmaps", "patch", "embargo-butler-inventory"),
@@ -145,10 +238,7 @@ def test_rights_of_the_clean_up(summit: dict[str, Manifest]) -> None:
 def test_the_audit_may_look_at_what_it_audits_and_outlives_the_hooks() -> None:
     found = render("summit", {"hooks": {"audit": {"enabled": True}}})
     assert rights(found["Role/embargo-butler-audit"]) == {
-        *(
-            ("secrets", "get", name)
-            for name in ("redis", "notification", "db-auth", "db-env", "s3")
-        ),
+        *STALE,
         ("services", "get", "embargo-butler-enqueue"),
         ("endpointslices", "list", "*"),
         ("configmaps", "get", "embargo-butler-inventory"),
@@ -174,19 +264,33 @@ def test_the_audit_may_look_at_what_it_audits_and_outlives_the_hooks() -> None:
 )
 def test_templated_secrets_may_be_read_however_they_are_named(text: str) -> None:
     topic = {"attributes": {"OpaqueData": text}}
-    found = render("summit", {"bucketConfig": {"topics": {"rubin-summit": topic}}})
-    assert {
+    # Those that the release declares may be read anyway.
+    found = render(
+        "summit",
+        {
+            "secrets": {"db-env": None},
+            "existingSecrets": {"db-env": True},
+            "bucketConfig": {"topics": {"rubin-summit": topic}},
+        },
+    )
+    assert ("secrets", "get", "db-env") in rights(found["Role/embargo-butler-buckets"])
+
+
+def test_no_templated_secret_no_right_to_others() -> None:
+    topic = {"attributes": {"OpaqueData": "secrets"}}
+    found = render(
+        "summit",
+        {
+            "existingSecrets": {"of-others": True},
+            "bucketConfig": {"topics": {"rubin-summit": topic}},
+        },
+    )
+    names = {
         name
         for resource, _, name in rights(found["Role/embargo-butler-buckets"])
         if resource == "secrets"
-    } == {"db-env"}
-
-
-def test_no_templated_secret_no_right_to_any() -> None:
-    topic = {"attributes": {"OpaqueData": "secrets"}}
-    found = render("summit", {"bucketConfig": {"topics": {"rubin-summit": topic}}})
-    resources = {resource for resource, _, _ in rights(found["Role/embargo-butler-buckets"])}
-    assert "secrets" not in resources
+    }
+    assert names == set(NAMES)
 
 
 def test_the_jobs_understand_their_config(summit: dict[str, Manifest]) -> None:
@@ -209,7 +313,7 @@ def test_what_is_not_said_of_vault_is_left_to_the_jobs(summit: dict[str, Manifes
     config = yaml.safe_load(text)
     assert set(config["vault"]) == {"address", "mount", "auth"}
     assert set(config["vault"]["auth"]) == {"method", "mount", "role", "audience"}
-    assert set(config["hooks"]) == {"deadlineSeconds"}
+    assert set(config["hooks"]) == {"deadlineSeconds", "restart", "secrets"}
 
 
 def test_the_jobs_understand_what_is_said_of_vault() -> None:
@@ -289,7 +393,7 @@ def test_nothing_declared_no_job(values: dict[str, Any], gone: str) -> None:
     hooks = {name: one for name, one in found.items() if "annotations" in one["metadata"]}
     assert not [name for name in hooks if f"-{gone}" in name]
     events = hook_annotations(found["ConfigMap/embargo-butler-hooks"])["hook"]
-    assert ("post-install" if gone == "buckets" else "pre-install") not in events.split(",")
+    assert gone == "buckets" or "pre-install" not in events.split(",")
 
 
 def test_kafka_mode_needs_no_service() -> None:

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
+from redis.exceptions import NoPermissionError
+from redis.exceptions import RedisError as RedisClientError
 
+from embargo_hooks.adapters.redis_passwords import RedisPasswords
+from embargo_hooks.errors import RedisError
+from embargo_hooks.redis_password import digest
+from embargo_hooks.secret import Secret
+from tests.rig.command import wait_for
 from tests.unit.chart.helm import render
 
 PASSWORD = "a b\"c\\d$(e)`f#'g%s\\x41\n"
@@ -25,16 +33,15 @@ def container() -> dict[str, Any]:
 
 
 def start(
-    container: dict[str, Any], folder: Path, port: int, password: str
+    container: dict[str, Any], folder: Path, port: int, password: str, admitted: str = ""
 ) -> subprocess.Popen[str]:
     *shell, script = container["command"]
     script = script.replace("dir /data", f"dir {folder}\nport {port}\nbind 127.0.0.1")
+    env = {"PATH": os.environ["PATH"], "REDIS_PASSWORD": password, "REDIS_ADMITTED": admitted}
+    if not admitted:
+        del env["REDIS_ADMITTED"]
     return subprocess.Popen(
-        [*shell, script],
-        env={"PATH": os.environ["PATH"], "REDIS_PASSWORD": password},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
+        [*shell, script], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
 
 
@@ -49,7 +56,7 @@ def port() -> int:
 def probe(container: dict[str, Any], port: int) -> Probe:
     def run(name: str, password: str) -> bool:
         *shell, script = container[name]["exec"]["command"]
-        script = script.replace("redis-cli ping", f"redis-cli -p {port} ping")
+        script = script.replace("redis-cli", f"redis-cli -p {port}")
         return not subprocess.run(
             [*shell, script],
             env={"PATH": os.environ["PATH"], "REDIS_PASSWORD": password},
@@ -93,10 +100,68 @@ def test_password_is_on_no_command_line(redis: subprocess.Popen[str]) -> None:
     assert line.startswith(b"redis-server"), "the shell is still there"
 
 
-def test_ready_with_the_password_only(redis: subprocess.Popen[str], probe: Probe) -> None:
+def test_lets_in_who_knows_the_password(redis: subprocess.Popen[str], port: int) -> None:
+    assert knocks(port, PASSWORD)
+    for other in ("another", "", PASSWORD.rstrip()):
+        assert not knocks(port, other)
+
+
+def test_ready_whatever_the_password_of_now(redis: subprocess.Popen[str], probe: Probe) -> None:
     assert probe("readinessProbe", PASSWORD)
-    assert not probe("readinessProbe", "another")
-    assert not probe("readinessProbe", "")
+    assert probe("readinessProbe", "another")
+
+
+def test_the_user_of_the_probe_may_do_nothing_else(redis: subprocess.Popen[str], port: int) -> None:
+    client: Any = Redis(port=port, username="probe", password="any")
+    assert client.ping()
+    refused = ["GET x", "ACL LIST", "CONFIG GET *", "PUBLISH a b", "KEYS *", "SHUTDOWN"]
+    for each in refused:
+        with pytest.raises(NoPermissionError):
+            client.execute_command(*each.split())
+    client.close()
+
+
+def test_lets_in_what_is_admitted_beside_the_password(
+    container: dict[str, Any], tmp_path: Path
+) -> None:
+    others = ["old $one", "older"]
+    digests = " ".join(digest(Secret(each)) for each in others)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    process = start(container, tmp_path, port, PASSWORD, digests)
+    try:
+        wait_for("Redis answers", lambda: knocks(port, PASSWORD), timeout=10)
+        assert [knocks(port, each) for each in (*others, "another")] == [True, True, False]
+        passwords = RedisPasswords(lambda: ("127.0.0.1", port), "Redis", lambda: True, 0.0)
+        by = [Secret("next"), Secret(PASSWORD)]
+        assert passwords.admitted(by) == frozenset(
+            digest(Secret(each)) for each in (PASSWORD, *others)
+        )
+        passwords.admit(by, digest(Secret("next")))
+        assert knocks(port, "next")
+        for _ in range(2):
+            passwords.dismiss(by, digest(Secret(PASSWORD)))
+        assert not knocks(port, PASSWORD)
+        with pytest.raises(RedisError, match="was started with another one"):
+            passwords.admitted([Secret(PASSWORD)])
+    finally:
+        process.kill()
+        process.communicate(timeout=10)
+    with pytest.raises(RedisError, match="it runs and does not answer"):
+        passwords.admitted(by)
+    gone = RedisPasswords(lambda: ("127.0.0.1", port), "Redis", lambda: False, 0.0)
+    assert gone.admitted(by) is None
+
+
+def knocks(port: int, password: str) -> bool:
+    client: Any = Redis(port=port, password=password)
+    try:
+        return bool(client.ping())
+    except RedisClientError:
+        return False
+    finally:
+        client.close()
 
 
 def test_alive_whatever_the_password(redis: subprocess.Popen[str], probe: Probe) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from embargo_hooks import apply
 from embargo_hooks.adapters.redis import RedisRecords
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.fakes import FakeWorld
@@ -92,6 +93,12 @@ DOCUMENTS = {
     },
 }
 Write = Callable[[dict[str, Any]], Path]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody starts while a Secret is written."""
+    monkeypatch.setattr(apply, "SEEN_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks.adapters.redis import RedisRecords
 from embargo_hooks.buckets import Keys
-from embargo_hooks.errors import HooksError, KubernetesError, VaultError
-from embargo_hooks.ports import LeaseState, ServiceState, Stored
+from embargo_hooks.errors import HooksError, KubernetesError, RedisError, VaultError
+from embargo_hooks.ports import LeaseState, Pod, Right, Rollout, ServiceState, Stored
+from embargo_hooks.redis_password import digest
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
 from embargo_hooks.secret import Secret
 
@@ -48,7 +50,10 @@ class FakeCluster:
 
     def __init__(self) -> None:
         self.secrets: dict[str, KubernetesSecret] = {}
-        self.rights: dict[str, str] = {}
+        self.kept_rights: list[Right] = []
+        self.live_pods: list[Pod] = []
+        self.rollouts: dict[str, Rollout] = {}
+        self.restarted: list[str] = []
         self.refused: set[str] = set()
         self.config_maps: dict[str, dict[str, str]] = {}
         self.states = [ServiceState("198.19.200.1", True)]
@@ -70,7 +75,7 @@ class FakeCluster:
         foreign = {k: v for k, v in live.data.items() if k not in live.applied} if live else {}
         data = {**foreign, **secret.data}
         self.secrets[secret.name] = KubernetesSecret(
-            secret.name, data, True, frozenset(secret.data)
+            secret.name, data, True, frozenset(secret.data), dict(secret.since)
         )
 
     def delete_secret(self, name: str) -> None:
@@ -78,12 +83,24 @@ class FakeCluster:
         if name in self.secrets and self.secrets[name].ours:
             del self.secrets[name]
 
-    def secret_rights(self) -> Mapping[str, str]:
-        return dict(self.rights)
+    def rights(self) -> Sequence[Right]:
+        return list(self.kept_rights)
 
-    def delete_right(self, role: str) -> None:
-        self.writes.append(f"delete {role}")
-        del self.rights[role]
+    def delete_right(self, right: Right) -> None:
+        self.writes.append(f"delete {right.name}")
+        self.kept_rights.remove(right)
+
+    def pods(self) -> Sequence[Pod]:
+        return list(self.live_pods)
+
+    def running(self, pod: str) -> bool:
+        return any(each.name == pod for each in self.live_pods)
+
+    def rollout(self, owner: str) -> Rollout | None:
+        return self.rollouts.get(owner)
+
+    def restart(self, owner: str, now: datetime) -> None:
+        self.restarted.append(owner)
 
     def service(self, name: str) -> ServiceState:
         return self.states.pop(0) if len(self.states) > 1 else self.states[0]
@@ -247,6 +264,30 @@ class FakeAnnouncer:
         self.announced.append(list(keys))
 
 
+class FakePasswords:
+    """Redis, as far as it lets somebody in."""
+
+    def __init__(self) -> None:
+        self.runs = True
+        self.let_in: set[str] = set()
+
+    def admitted(self, by: Sequence[Secret]) -> frozenset[str] | None:
+        return frozenset(self.let_in) if self._enter(by) else None
+
+    def admit(self, by: Sequence[Secret], digest: str) -> None:
+        if self._enter(by):
+            self.let_in.add(digest)
+
+    def dismiss(self, by: Sequence[Secret], digest: str) -> None:
+        if self._enter(by):
+            self.let_in.discard(digest)
+
+    def _enter(self, by: Sequence[Secret]) -> bool:
+        if self.runs and not self.let_in & {digest(each) for each in by}:
+            raise RedisError("Redis refuses the password")
+        return self.runs
+
+
 class FakeWorld:
     """All of it."""
 
@@ -259,10 +300,14 @@ class FakeWorld:
         self.fake_logs = FakeLogs()
         self.fake_announcer = FakeAnnouncer()
         self.redis: RedisRecords | None = None
+        self.fake_passwords = FakePasswords()
 
     def records(self) -> RedisRecords:
         assert self.redis is not None, "this test needs a Redis"
         return self.redis
+
+    def passwords(self) -> FakePasswords:
+        return self.fake_passwords
 
     def objects(self) -> FakeObjects:
         return self.fake_objects

@@ -199,37 +199,6 @@ def test_a_plan_shows_each_key_without_its_value(
     assert hashes[0] != hashes[1], "and nothing to compare with another run"
 
 
-def test_what_is_no_longer_declared_goes_when_asked(
-    site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
-) -> None:
-    arguments = ["--config", str(write(site))]
-    main(["secrets", "apply", *arguments], world)
-    cluster = world.fake_cluster
-    cluster.secrets["old"] = KubernetesSecret("old", {}, ours=True)
-    cluster.secrets["taken"] = KubernetesSecret("taken", {}, ours=False)
-    cluster.rights = {"r-redis": "redis", "r-old": "old", "r-taken": "taken", "r-none": "none"}
-    assert main(["secrets", "prune", *arguments], world) == 0
-    assert set(cluster.secrets) == {"redis", "notification", "taken"}
-    assert cluster.rights == {"r-redis": "redis"}
-    assert main(["secrets", "prune", *arguments], world) == 0
-    assert "nothing to do" in capsys.readouterr().out.splitlines()[-1]
-
-
-def test_most_of_all_goes_only_by_name(
-    site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
-) -> None:
-    cluster = world.fake_cluster
-    for name in ("a", "b", "c"):
-        cluster.secrets[name] = KubernetesSecret(name, {}, ours=True)
-        cluster.rights[f"r-{name}"] = name
-    assert main(["secrets", "prune", "--config", str(write(site))], world) == 1
-    assert "name under hooks.secrets.retired: a, b, c" in capsys.readouterr().out
-    assert set(cluster.secrets) == {"a", "b", "c"}
-    site["hooks"]["secrets"] = {"retired": ["a", "b", "c"]}
-    assert main(["secrets", "prune", "--config", str(write(site))], world) == 0
-    assert not cluster.secrets
-
-
 def test_the_policy_is_printed_without_asking_anybody(
     site: dict[str, Any], write: Write, capsys: Output
 ) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import yaml
 from embargo_hooks.adapters import kubernetes
 from embargo_hooks.adapters.kubernetes import Namespace
 from embargo_hooks.errors import KubernetesError
-from embargo_hooks.ports import ServiceState
+from embargo_hooks.ports import Pod, Right, Rollout, ServiceState, Use
 from embargo_hooks.resources import KubernetesSecret
 from embargo_hooks.secret import Secret
 
@@ -209,12 +210,107 @@ def test_rights_over_secrets(api: Api, namespace: Namespace) -> None:
         {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["redis"], "verbs": ["get"]},
         {"resources": ["roles"], "resourceNames": ["r"], "verbs": ["delete"]},
     ]
-    item = {"metadata": {"name": "r"}, "rules": rules}
+    item = {"metadata": {"name": "r", "uid": "u"}, "rules": rules}
     api.answers[f"GET {roles}"] = (200, {"metadata": {}, "items": [item]})
-    assert namespace.secret_rights() == {"r": "redis"}
+    (right,) = namespace.rights()
+    assert right == Right("r", "u", frozenset({"redis"}))
     # Not by who manages them: that is Helm.
     assert api.asked[0].url.params["labelSelector"] == "embargo-butler/secret-right=delete"
-    for path in (bindings, roles):
-        api.answers[f"DELETE {path}/r"] = (200, {"kind": "Status"})
-    namespace.delete_right("r")
-    assert [request.url.path for request in api.asked[1:]] == [f"{bindings}/r", f"{roles}/r"]
+    binding = {"roleRef": {"apiGroup": "g", "kind": "Role", "name": "r"}}
+    api.answers[f"PATCH {bindings}/r"] = (200, binding)
+    api.answers[f"DELETE {roles}/r"] = (200, {"kind": "Status"})
+    namespace.delete_right(right)
+    patched, deleted = api.asked[1:]
+    assert (patched.url.path, deleted.url.path) == (f"{bindings}/r", f"{roles}/r")
+    (owner,) = json.loads(patched.content)["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["uid"]) == ("Role", "u")
+
+
+def pod(name: str, owner: dict[str, Any], **status: Any) -> dict[str, Any]:
+    secret = {"secretKeyRef": {"name": "redis", "key": "redis-password"}}
+    files = {"name": "files", "projected": {"sources": [{"secret": {"name": "db-auth"}}]}}
+    return {
+        "metadata": {
+            "name": name,
+            "labels": {"pod-template-hash": "abc12"},
+            "ownerReferences": [{"controller": True, "apiVersion": "v1", "uid": "u", **owner}],
+        },
+        "spec": {
+            "volumes": [files],
+            "initContainers": [
+                {"name": "files", "volumeMounts": [{"name": "files", "mountPath": "/secrets"}]}
+            ],
+            "containers": [{"name": "main", "env": [{"name": "P", "valueFrom": secret}]}],
+        },
+        "status": {"startTime": "2026-11-25T10:00:00Z", **status},
+    }
+
+
+def test_what_pods_have_read_and_when(api: Api, namespace: Namespace) -> None:
+    replica_set = {"kind": "ReplicaSet", "name": "embargo-butler-ingest-abc12"}
+    running = {"running": {"startedAt": "2026-11-25T11:00:00Z"}}
+    started = {"name": "main", "state": running, "ready": True}
+    common = {"image": "i", "imageID": "i", "restartCount": 0}
+    items = [
+        pod("a", replica_set, containerStatuses=[{**started, **common}]),
+        pod("b", {"kind": "StatefulSet", "name": "redis"}),
+        pod("c", replica_set, phase="Succeeded"),
+    ]
+    path = "/api/v1/namespaces/summit/pods"
+    api.answers[f"GET {path}"] = (200, {"metadata": {}, "items": items})
+    ten, eleven = (datetime(2026, 11, 25, hour, tzinfo=UTC) for hour in (10, 11))
+    files = Use("db-auth", "", ten)
+    assert namespace.pods() == [
+        Pod(
+            "a", "Deployment embargo-butler-ingest", (files, Use("redis", "redis-password", eleven))
+        ),
+        Pod("b", "StatefulSet redis", (files, Use("redis", "redis-password", None))),
+    ]
+    api.answers[f"GET {path}/a"] = (200, items[0])
+    assert namespace.running("a")
+    assert not namespace.running("b")
+
+
+def test_how_far_a_rollout_is(api: Api, namespace: Namespace) -> None:
+    path = "/apis/apps/v1/namespaces/summit/deployments/x"
+    noted = {"embargo-butler/restarted-at": "2026-11-25T10:00:00+00:00"}
+    template = {"metadata": {"annotations": noted}, "spec": {"containers": []}}
+    numbers = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
+    live = {
+        "metadata": {"name": "x", "generation": 3},
+        "spec": {"replicas": 2, "selector": {}, "template": template},
+        "status": {"observedGeneration": 3, **numbers},
+    }
+    api.answers[f"GET {path}"] = (200, live)
+    ten = datetime(2026, 11, 25, 10, tzinfo=UTC)
+    assert namespace.rollout("Deployment x") == Rollout(True, ten)
+    for change in ({"observedGeneration": 2}, {"updatedReplicas": 1}, {"replicas": 3}):
+        changed = {**live, "status": {"observedGeneration": 3, **numbers, **change}}
+        api.answers[f"GET {path}"] = (200, changed)
+        assert namespace.rollout("Deployment x") == Rollout(False, ten)
+    assert namespace.rollout("Deployment y") is None
+
+
+def test_a_restart_changes_the_template_only(api: Api, namespace: Namespace) -> None:
+    path = "/apis/apps/v1/namespaces/summit/statefulsets/redis"
+    spec = {"selector": {}, "serviceName": "redis", "template": {}}
+    api.answers[f"PATCH {path}"] = (200, {"spec": spec})
+    namespace.restart("StatefulSet redis", datetime(2026, 11, 25, tzinfo=UTC))
+    (patch,) = api.asked
+    noted = {"embargo-butler/restarted-at": "2026-11-25T00:00:00+00:00"}
+    assert json.loads(patch.content) == {"spec": {"template": {"metadata": {"annotations": noted}}}}
+
+
+def test_the_age_of_values_is_kept_with_them(api: Api, namespace: Namespace) -> None:
+    ten = datetime(2026, 11, 25, 10, tzinfo=UTC)
+    api.answers[f"PATCH {SECRETS}/redis"] = (200, {"metadata": {"name": "redis"}})
+    namespace.apply_secret(KubernetesSecret("redis", {"k": Secret("v")}, since={"k": ten}))
+    metadata = json.loads(api.asked[0].content)["metadata"]
+    api.answers[f"GET {SECRETS}/redis"] = (200, {"metadata": metadata, "data": {}})
+    found = namespace.secret("redis")
+    assert found
+    assert found.since == {"k": ten}
+    metadata["annotations"] = {"embargo-butler/since": "not JSON"}
+    found = namespace.secret("redis")
+    assert found
+    assert found.since == {}
