@@ -61,7 +61,7 @@ bucketConfig:
 
 {{- /* What the verbs over the pipeline are told: names of Secrets' keys, never what is in them. */}}
 {{- define "embargo-butler.pipelineConfig" -}}
-{{- $ingest := .Values.ingest.env -}}
+{{- $ingest := include "embargo-butler.given" .Values.ingest.env | fromJson -}}
 pipeline:
   bucket: {{ $ingest.BUCKET }}
   {{- $regexp := .Values.enqueue.env.DATASET_REGEXP }}

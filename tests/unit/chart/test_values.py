@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.unit.chart.facts import FACTS
 from tests.unit.chart.helm import (
@@ -235,3 +236,10 @@ def test_digest_and_removed_variable() -> None:
     container = pod["containers"][0]
     assert container["image"].endswith(f"embargo-butler-ingest:1.2.1@{digest}")
     assert "WEBHOOK_URI" not in [variable["name"] for variable in container["env"]]
+
+
+def test_the_jobs_are_told_of_no_variable_that_was_removed() -> None:
+    removed = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "S3_ENDPOINT_URL")
+    found = render("summit", {"ingest": {"env": dict.fromkeys(removed)}})
+    config = yaml.safe_load(found["ConfigMap/embargo-butler-hooks"]["data"]["config.yaml"])
+    assert config["pipeline"]["ingest"]["env"] == {}
