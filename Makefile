@@ -2,8 +2,9 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down check test soak lint types unit chart docs requirements \
-    environments status trace trigger backfill report pause resume \
-    plan diff apply rollback unlock pin promote
+    environments status trace trigger backfill visits report pause resume \
+    plan diff apply rollback unlock pin promote audit buckets buckets-apply renew withdraw import \
+    config vault-policy
 
 export EMBARGO_BUTLER_CACHE ?= $(HOME)/.cache/embargo-butler
 
@@ -23,8 +24,10 @@ OPTIONS = $(addprefix --values ,$(VALUES)) $(addprefix --output ,$(OUTPUT))
 ASKING = $(if $(YES),--yes)
 CHANGING = $(ASKING) $(if $(TAKE_OVER),--take-over)
 
+##> Begin here
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## |^##> ' $(MAKEFILE_LIST) \
+	    | sed -E 's/^##> (.*)/\n\1/; s/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 demo: $(READY) ## bring up a real site on this machine and send an exposure through it
 	@$(PYTHON) -m tests.rig demo
@@ -32,6 +35,7 @@ demo: $(READY) ## bring up a real site on this machine and send an exposure thro
 demo-down: $(READY) ## take that site away, without a trace but the cache
 	@$(PYTHON) -m tests.rig down
 
+##> See an environment, and its images (ENV=summit; OUTPUT=json for programs)
 environments: $(READY) ## list the environments: cluster, namespace, tags, replicas
 	@$(OPERATOR) environments $(OPTIONS)
 
@@ -41,7 +45,11 @@ status: $(READY) ## ENV=... [WATCH=30]: an environment on one screen; fails when
 trace: $(READY) ## ENV=... EXPOSURE=MC_O_... [ROWS=1]: how far its files have come, why no further, what mends it
 	@$(OPERATOR) trace "$(ENV)" $(EXPOSURE) $(if $(ROWS),--rows) $(if $(NO_BUTLER),--no-butler) $(OPTIONS)
 
-trigger: $(READY) ## ENV=... EXPOSURE="..." [THROUGH=webhook|kafka FORCE=1 UNLESS_IN_BUTLER=1 DRY_RUN=1]: announce by hand
+report: $(READY) ## ENV=... NIGHT=20260603 [FILE=...]: a night as one page
+	@$(OPERATOR) report "$(ENV)" $(addprefix --night ,$(NIGHT)) $(addprefix --file ,$(FILE)) $(OPTIONS)
+
+##> Set images going
+trigger: $(READY) ## ENV=... EXPOSURE="..." [THROUGH=webhook FORCE=1 DRY_RUN=1]: announce by hand, and follow
 	@$(OPERATOR) trigger "$(ENV)" $(EXPOSURE) $(addprefix --through ,$(THROUGH)) $(addprefix --wait ,$(WAIT)) \
 	    $(if $(FORCE),--force) $(if $(UNLESS_IN_BUTLER),--unless-in-butler) $(if $(SHARED_TOPIC),--shared-topic) \
 	    $(if $(DRY_RUN),--dry-run) $(OPTIONS)
@@ -51,8 +59,8 @@ backfill: $(READY) ## ENV=... SINCE=6h [IN_BUTLER=1 APPLY=1]: what was never ann
 	@$(OPERATOR) backfill "$(ENV)" $(addprefix --since ,$(SINCE)) $(addprefix --until ,$(UNTIL)) $(addprefix --max ,$(MAX)) \
 	    $(if $(IN_BUTLER),--in-butler) $(if $(APPLY),--apply) $(OPTIONS) || [ $$? = 2 ]
 
-report: $(READY) ## ENV=... NIGHT=20260603 [FILE=...]: a night as one page
-	@$(OPERATOR) report "$(ENV)" $(addprefix --night ,$(NIGHT)) $(addprefix --file ,$(FILE)) $(OPTIONS)
+visits: $(READY) ## ENV=... [SINCE=24h APPLY=1]: exposures without a visit; APPLY=1 defines them
+	@$(OPERATOR) visits "$(ENV)" $(addprefix --since ,$(SINCE)) $(if $(APPLY),--apply) $(OPTIONS) || [ $$? = 2 ]
 
 pause: $(READY) ## ENV=...: ingest to no pods, over releases too; what arrives waits in Redis
 	@$(OPERATOR) pause "$(ENV)" $(ASKING) $(OPTIONS)
@@ -60,6 +68,7 @@ pause: $(READY) ## ENV=...: ingest to no pods, over releases too; what arrives w
 resume: $(READY) ## ENV=...: ingest back to what it was
 	@$(OPERATOR) resume "$(ENV)" $(OPTIONS)
 
+##> Change an environment
 plan: $(READY) ## ENV=...: what an apply would change in Kubernetes, in Secrets and in buckets
 	@$(OPERATOR) plan "$(ENV)" $(OPTIONS) || [ $$? = 2 ]
 
@@ -75,12 +84,39 @@ rollback: $(READY) ## ENV=... [REVISION=...]: show the diff, ask, go back to an 
 unlock: $(READY) ## ENV=...: free a release that a killed Helm left pending
 	@$(OPERATOR) unlock "$(ENV)" $(ASKING) $(OPTIONS)
 
+audit: $(READY) ## ENV=...: whether what is there is still as declared
+	@$(OPERATOR) audit "$(ENV)" $(OPTIONS)
+
+##> The object store, with your Vault login or AWS profile
+buckets: $(READY) ## ENV=...: what would change of topics, notifications and policies
+	@$(OPERATOR) buckets "$(ENV)" plan $(OPTIONS) || [ $$? = 2 ]
+
+buckets-apply: $(READY) ## ENV=...: change them
+	@$(OPERATOR) buckets "$(ENV)" apply $(OPTIONS)
+
+renew: $(READY) ## ENV=... TOPIC=...: a new topic in the place of one whose queue is stuck, and nothing is lost
+	@$(OPERATOR) buckets "$(ENV)" renew $(TOPIC) $(OPTIONS)
+
+withdraw: $(READY) ## ENV=... [APPLY=1]: take our notifications away while nobody can be announced to
+	@$(OPERATOR) buckets "$(ENV)" withdraw $(if $(APPLY),--apply) $(OPTIONS) || [ $$? = 2 ]
+
+import: $(READY) ## ENV=...: write what the object store has as YAML for bucket-config/
+	@$(OPERATOR) buckets "$(ENV)" import $(OPTIONS)
+
+config: $(READY) ## ENV=...: print what the jobs are told, for `embargo-hooks ... --config FILE`
+	@$(OPERATOR) config "$(ENV)" $(OPTIONS)
+
+vault-policy: $(READY) ## ENV=...: print the least policy in Vault, and the role for the jobs' login
+	@$(OPERATOR) vault-policy "$(ENV)" $(OPTIONS)
+
+##> Versions in values/
 pin: $(READY) ## ENV=...: write what the image tags mean now, as digests, into the values file
 	@$(OPERATOR) pin "$(ENV)" $(OPTIONS)
 
 promote: $(READY) ## FROM=... TO=...: give an environment the images of another, in its values file
 	@$(OPERATOR) promote "$(TO)" --from "$(FROM)" $(OPTIONS)
 
+##> Work on this project
 check: lint types unit chart ## all that needs no site, in under two minutes
 
 test: check ## check, and the tests on the real site

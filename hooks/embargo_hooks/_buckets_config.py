@@ -19,6 +19,7 @@ class OwnerSpec:
         access_key: The field of the access key.
         secret_key: The field of the secret key.
         key: Where in the configuration the path belongs, for messages.
+        profile: The AWS profile that has the keys on a login node, for as long as Vault has not.
     """
 
     name: str
@@ -26,6 +27,7 @@ class OwnerSpec:
     access_key: str
     secret_key: str
     key: str
+    profile: str = ""
 
     @property
     def tenant(self) -> str:

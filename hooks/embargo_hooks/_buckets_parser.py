@@ -118,7 +118,7 @@ def _each(
 
 
 def _owner(name: str, node: Node) -> OwnerSpec:
-    keys = node.mapping(("accessKey", "secretKey"), ("path",))
+    keys = node.mapping(("accessKey", "secretKey"), ("path", "profile"))
     path = node.child("path")
     return OwnerSpec(
         name=name,
@@ -126,6 +126,7 @@ def _owner(name: str, node: Node) -> OwnerSpec:
         access_key=keys["accessKey"].text(),
         secret_key=keys["secretKey"].text(),
         key=path.path,
+        profile=keys["profile"].text() if "profile" in keys else "",
     )
 
 

@@ -56,9 +56,19 @@ class Observed:
 
 
 def owners(
-    config: BucketConfig, inventory: Inventory, gathering: Gathering
-) -> dict[str, VaultPath]:
-    """Return the Vault path of each owner that is needed; what is missing is noted as a problem."""
+    config: BucketConfig, inventory: Inventory, gathering: Gathering, profiles: bool = False
+) -> tuple[dict[str, VaultPath], dict[str, str]]:
+    """Return where the keys of each owner are that is needed; what is missing is a problem.
+
+    Args:
+        config: What is declared.
+        inventory: What we made.
+        gathering: Takes the problems.
+        profiles: Whether a person runs this, who may have AWS profiles.
+
+    Returns:
+        Vault paths by owner, and for owners without one the names of AWS profiles.
+    """
     ours = inventory.without(config.unconfirmed)
     owned = [*ours.topics.values(), *ours.notifications.values()]
     needed = dict.fromkeys(
@@ -67,7 +77,7 @@ def owners(
         + [entry.owner for entry in owned]
         + list(ours.policies.values())
     )
-    paths = {}
+    paths, local = dict[str, VaultPath](), dict[str, str]()
     for name in needed:
         with gathering.catching():
             owner = config.owners.get(name)
@@ -76,13 +86,17 @@ def owners(
                     f"bucketConfig.owners.{name}: is missing, but topics or notifications made as "
                     f"{name} have to be taken away; declare it until they are gone"
                 )
+            if owner.path is None and owner.profile and profiles:
+                local[name] = owner.profile
+                continue
             if owner.path is None:
                 raise ConfigError(
                     f"{owner.key}: is not set; give the Vault path that holds the keys of {name} "
                     f"(fields {owner.access_key}, {owner.secret_key})"
+                    + (f"; its AWS profile {owner.profile} is a person's" if owner.profile else "")
                 )
             paths[name] = VaultPath(owner.path)
-    return paths
+    return paths, local
 
 
 def keys(

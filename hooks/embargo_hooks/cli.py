@@ -31,7 +31,7 @@ from embargo_hooks.commands import (
     trigger,
     visits,
 )
-from embargo_hooks.commands._running import DONE, FAILED, Caller, Run, Verb, command, plain
+from embargo_hooks.commands._running import DONE, FAILED, Caller, Parser, Run, Verb, command, plain
 from embargo_hooks.config import Config, load
 from embargo_hooks.errors import DeadlineReached, HooksError, Outage, Stop, Terminated
 from embargo_hooks.report import Report
@@ -151,10 +151,8 @@ def _limit(seconds: int, report: Report) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="embargo-hooks", description=(__doc__ or "").split("\n")[0]
-    )
+def _parser() -> Parser:
+    parser = Parser(prog="embargo-hooks", description=(__doc__ or "").split("\n")[0])
     areas = parser.add_subparsers(dest="what", required=True)
     for area in _AREAS:
         area.add_to(areas)

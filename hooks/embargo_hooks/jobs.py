@@ -45,8 +45,15 @@ from embargo_hooks.resources import KubernetesSecret, ObservedBucket, Topic
 class World(Protocol):
     """Makes the connections to the outside."""
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person runs this, and not a pod."""
+
     def vault(self) -> Vault:
         """Log in to Vault."""
+
+    def profile(self, name: str) -> Keys:
+        """Return the keys of an AWS profile of the person who runs this."""
 
     def cluster(self) -> Cluster:
         """Return the environment's namespace."""
@@ -252,14 +259,14 @@ def object_store(
     ledger = ledger_of(config, cluster, report)
     inventory = ledger.of(declared.endpoint)
     live, renewing = _live_notification(config, cluster, gathering), None
-    paths = buckets.owners(declared, inventory, gathering)
+    paths, profiles = buckets.owners(declared, inventory, gathering, world.by_hand)
     documents = _read(
         list(dict.fromkeys([*paths.values(), *notification_secret.paths(config)])),
         world,
         report,
         gathering,
     )
-    gateways = _gateways(declared, paths, documents, world, gathering)
+    gateways = _gateways(declared, paths, documents, profiles, world, gathering)
     if documents:
         renewing = notification_secret.renewal(config, documents, live, gathering)
     address = ""
@@ -319,19 +326,23 @@ def gateways_of(
     gathering: Gathering,
 ) -> dict[str, Gateway]:
     """Return the object store by owner; where keys are not found, that is noted."""
-    paths = buckets.owners(declared, inventory, gathering)
+    paths, profiles = buckets.owners(declared, inventory, gathering, world.by_hand)
     documents = _read(list(paths.values()), world, report, gathering)
-    return _gateways(declared, paths, documents, world, gathering)
+    return _gateways(declared, paths, documents, profiles, world, gathering)
 
 
 def _gateways(
     declared: BucketConfig,
     paths: Mapping[str, VaultPath],
     documents: secret_sync.Documents | None,
+    profiles: Mapping[str, str],
     world: World,
     gathering: Gathering,
 ) -> dict[str, Gateway]:
     keys = buckets.keys(declared, paths, documents, gathering) if documents else {}
+    for owner, profile in profiles.items():
+        with gathering.catching():
+            keys[owner] = world.profile(profile)
     return {owner: world.gateway(declared, owner, keys[owner]) for owner in keys}
 
 

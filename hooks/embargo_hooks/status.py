@@ -270,15 +270,15 @@ def _buckets(config: Config, job: jobs.Job, typed: Typed) -> Section:
     lines = table(rows, "") if len(rows) > 1 else []
     if job.plan.unconfirmed:
         lines.append(f"left alone, as unconfirmed: {len(job.plan.unconfirmed)} declarations")
-    return _planned("buckets", job, lines, [f"{each}: `{typed(('plan',))}`" for each in wrong])
+    return _planned("buckets", job, lines, [f"{c}: `{typed(('plan',))}`" for c in _drift(job)])
 
 
 def _planned(name: str, job: jobs.Job, lines: list[str], problems: list[str]) -> Section:
     lines += [f"warning: {each}" for each in job.plan.warnings]
     problems += map(str, job.problems)
     changes = [str(change) for change in job.plan.changes]
-    if not problems:
-        lines.append("nothing to be changed")
+    if not problems and not lines:
+        lines.append("as declared")
     document = {"changes": changes, "warnings": list(job.plan.warnings)}
     return Section(name, tuple(lines), document, tuple(problems))
 

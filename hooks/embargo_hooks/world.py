@@ -55,6 +55,17 @@ class RealWorld:
         self._redis: tuple[str, int] | None = None
         self._open = ExitStack()
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person runs this, and not a pod."""
+        return not _in_cluster()
+
+    def profile(self, name: str) -> Keys:
+        """Return the keys of an AWS profile of the person who runs this."""
+        from embargo_hooks.adapters.profiles import keys
+
+        return keys(name)
+
     def vault(self) -> Vault:
         """Log in to Vault."""
         from embargo_hooks.adapters.vault import VaultLogin
@@ -115,7 +126,7 @@ class RealWorld:
 
     def _redis_address(self) -> tuple[str, int]:
         config = jobs.pipeline(self._config).redis
-        if _in_cluster():
+        if not self.by_hand:
             return f"{config.service}.{self._config.namespace}.svc", config.port
         if self._redis is None:
             from embargo_hooks.adapters.kubectl import forwarded
@@ -155,7 +166,7 @@ class RealWorld:
             return TopicAnnouncer(namespace, to.deployment, pipeline.name)
         if service is None or to.secret is None:
             raise ConfigError("enqueue: is missing, and without its Service there is no webhook")
-        if _in_cluster():
+        if not self.by_hand:
             host: str | None = f"{service.service}.{namespace}.svc"
         else:
             host = service.address or self.cluster().service(service.service).address

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from embargo_hooks.commands._running import Parser
 from embargo_hooks.errors import HooksError
 from embargo_operator import environments, pipeline_verbs, promotion, registry
 from embargo_operator.image_tags import ImageTags
@@ -54,7 +55,7 @@ def main(
         if verb in ("pin", "promote"):
             return _change_images(arguments, options)
         verbs = Verbs(arguments.environment, options, make, ask)
-        run: Callable[[], int] = getattr(verbs, verb)
+        run: Callable[[], int] = getattr(verbs, verb.replace("-", "_"))
         return run()
     except HooksError as error:
         print(f"{verb}: {error}", file=sys.stderr)
@@ -100,10 +101,16 @@ _VERBS = {
     "trace": "follow the files of an exposure: EXPOSURE [--rows]",
     "trigger": "announce objects by hand, and follow them: EXPOSURE|KEY...",
     "backfill": "find what was never announced, or given up: --since TIME [--apply]",
+    "visits": "find exposures without a visit: --since TIME [--apply]",
     "report": "write a night's page: --night YYYYMMDD",
     "pause": "bring ingest to no pods; what arrives waits in Redis",
     "resume": "bring ingest back to what it was",
     "plan": "show what an apply would change in Kubernetes, in Secrets and in buckets",
+    "audit": "tell whether what is there is still as declared",
+    "buckets": "topics, notifications, policies: plan, apply, renew TOPIC, withdraw, import",
+    "secrets": "the Secrets alone: plan or apply",
+    "vault-policy": "print the least policy in Vault, and the role for the jobs' login",
+    "config": "print what the jobs are told: the FILE of `embargo-hooks --config FILE`",
     "diff": "show what an apply would change in Kubernetes",
     "apply": "show the diff, ask, install or upgrade",
     "rollback": "show the diff, ask, go back to an earlier revision",
@@ -114,10 +121,8 @@ _VERBS = {
 _ASKING = ("apply", "rollback", "unlock", "pause")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="embargo-operator", description=(__doc__ or "").split("\n")[0]
-    )
+def _parser() -> Parser:
+    parser = Parser(prog="embargo-operator", description=(__doc__ or "").split("\n")[0])
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, about in _VERBS.items():
         # What a verb over the pipeline takes beside this is its own matter, help included.

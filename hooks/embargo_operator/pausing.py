@@ -13,8 +13,11 @@ from __future__ import annotations
 
 import getpass
 import json
+import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +26,7 @@ import yaml
 
 from embargo_hooks.errors import HooksError
 from embargo_hooks.inventory import TIME
-from embargo_operator.programs import Programs
+from embargo_operator.programs import ProgramError, Programs
 
 ANNOTATION = "embargo-butler/paused"
 _KEDA = "autoscaling.keda.sh/paused-replicas"
@@ -129,6 +132,43 @@ def hold(programs: Programs, ingest: Ingest) -> None:
     if ingest.scaled:
         _annotate(programs, f"scaledobject/{ingest.scaled}", _KEDA, "0")
     scale(programs, ingest, 0)
+
+
+@contextmanager
+def held(programs: Programs, ingest: Ingest | None) -> Iterator[None]:
+    """Keep a paused ingest at no pods while Helm goes back to a revision that has some.
+
+    A rollback takes no values, so it does have them for a moment: less than a pod takes to start.
+    """
+    if ingest is None or not ingest.paused:
+        yield
+        return
+    words = (
+        "get",
+        f"deployment/{ingest.name}",
+        "--watch",
+        "-o",
+        "jsonpath={.spec.replicas}{'\\n'}",
+    )
+    watch = subprocess.Popen(
+        programs.kubectl_words(*words), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+    def follow() -> None:
+        assert watch.stdout is not None
+        for line in watch.stdout:
+            if line.strip() not in ("", "0"):
+                with suppress(ProgramError):
+                    hold(programs, ingest)
+
+    follower = threading.Thread(target=follow, name="held", daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        watch.terminate()
+        watch.wait()
+        follower.join()
 
 
 def resume(programs: Programs, ingest: Ingest, say: Say) -> int:

@@ -1,12 +1,14 @@
-"""`status`, `trace`, `trigger`, `backfill` and `report` over an environment, from a checkout.
+"""`embargo-hooks`' own verbs over an environment, from a checkout, with the operator's own logins.
 
-They are `embargo-hooks`' own, told what the release is told, but with the operator's own login.
+Those about images are told what the release is told, those about what is declared what is declared
+here.
 """
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -20,9 +22,11 @@ from embargo_hooks.errors import ConfigError
 from embargo_hooks.status import Section
 from embargo_operator.chart import Chart
 from embargo_operator.jobs_plan import as_operator
-from embargo_operator.programs import Programs
+from embargo_operator.programs import ProgramError, Programs
 
-NAMES = ("status", "trace", "trigger", "backfill", "report")
+OF_IMAGES = ("status", "trace", "trigger", "backfill", "visits", "report")
+OF_DECLARED = ("audit", "buckets", "secrets", "vault-policy")
+NAMES = (*OF_IMAGES, *OF_DECLARED)
 _COMPONENT = "app.kubernetes.io/component=config"
 _FLAGS = {
     "--output": "OUTPUT",
@@ -61,18 +65,27 @@ def run(
     def spell(command: Sequence[str]) -> str:
         return spelled(environment, command)
 
-    return cli.main([verb, *words], caller=Caller(config(chart, programs), spell, ahead))
+    found = config(chart, programs, declared=verb in OF_DECLARED)
+    return cli.main([verb, *words], caller=Caller(found, spell, ahead))
 
 
-def config(chart: Chart, programs: Programs) -> Config:
+def config(chart: Chart, programs: Programs, declared: bool = False) -> Config:
     """Return what the release is told, as it stands in the cluster; else as the chart has it.
+
+    Args:
+        chart: The environment's chart.
+        programs: helm and kubectl.
+        declared: Whether what is declared here counts, deployed or not.
 
     Raises:
         ConfigError: Neither has it.
-        ProgramError: The cluster did not answer.
+        ProgramError: Helm refused to render the chart.
     """
     ours = f"app.kubernetes.io/instance={programs.release},{_COMPONENT}"
-    live = programs.objects("configmaps", "-l", ours)
+    live: list[dict[str, Any]] = []
+    if not declared:
+        with suppress(ProgramError):  # whoever may not read it is told so of all the rest
+            live = programs.objects("configmaps", "-l", ours)
     document: dict[str, Any] | None
     if live:
         name = live[0]["metadata"]["name"]

@@ -101,10 +101,13 @@ class Programs:
         """
         return _output(self.kubectl_done(*words, stdin=stdin), f"kubectl {' '.join(words[:2])}")
 
+    def kubectl_words(self, *words: str) -> tuple[str, ...]:
+        """Return a command for kubectl, with context and namespace."""
+        return ("kubectl", *words, "--context", self.context.name, "--namespace", self.namespace)
+
     def kubectl_done(self, *words: str, stdin: str = "") -> Done:
         """Run kubectl, and tell also how it failed."""
-        where = ("--context", self.context.name, "--namespace", self.namespace)
-        return self.run(("kubectl", *words, *where), stdin)
+        return self.run(self.kubectl_words(*words), stdin)
 
     def objects(self, *words: str, stdin: str = "") -> list[dict[str, Any]]:
         """Return the objects that `kubectl get` finds; those that are not there are left out.

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from embargo_hooks.errors import HooksError
 from embargo_hooks.status import Section
 from embargo_operator import (
@@ -98,7 +100,7 @@ class Verbs:
         """Show that, and what the hook jobs would do."""
         self._keep_paused()
         found = self._differences(self._chart.manifests(self._programs))
-        config = self._chart.jobs_config(self._programs)
+        config = self._chart.verbs_config(self._programs)
         output = "json" if self._options.json else "text"
         plans = (
             {
@@ -157,7 +159,8 @@ class Verbs:
         # As with an apply: what that revision's jobs log in with is not known from here.
         config = self._chart.jobs_config(self._programs)
         before = pausing.find(self._programs, wanted)
-        self._work(["rollback", self._environment.name, *words], config)
+        with pausing.held(self._programs, before):
+            self._work(["rollback", self._environment.name, *words], config)
         self._scale_as(before)
         return self._settled()
 
@@ -183,9 +186,35 @@ class Verbs:
         """Find what was never announced, or given up."""
         return self._pipeline("backfill")
 
+    def visits(self) -> int:
+        """Find exposures without a visit."""
+        return self._pipeline("visits")
+
     def report(self) -> int:
         """Write a night's page."""
         return self._pipeline("report")
+
+    def audit(self) -> int:
+        """Tell whether what is there is still as declared."""
+        return self._pipeline("audit")
+
+    def buckets(self) -> int:
+        """Plan, apply, renew or import what is declared about buckets."""
+        return self._pipeline("buckets")
+
+    def secrets(self) -> int:
+        """Plan or apply the Secrets alone."""
+        return self._pipeline("secrets")
+
+    def config(self) -> int:
+        """Print what the release's jobs are told, with the operator's own login."""
+        found = self._chart.verbs_config(self._programs)
+        print(yaml.safe_dump(jobs_plan.as_operator(found or {}), sort_keys=False), end="")
+        return DONE
+
+    def vault_policy(self) -> int:
+        """Print the least policy in Vault, and the role."""
+        return self._pipeline("vault-policy")
 
     def pause(self) -> int:
         """Bring ingest to no pods, and keep it there over releases."""

@@ -198,7 +198,7 @@ def test_without_rights_it_says_which_one_is_missing(place: Place, tmp_path: Pat
     assert API_URL in nobody.read_text()
     powerless = Place(place.namespace, place.config, place.camera, place.queues, nobody)
     code, document = powerless.run("status", "--pipeline-only")
-    assert code == 0
+    assert (code, document["result"]) == (1, "unseen")
     hidden = {each["name"]: each["hidden"] for each in document["sections"]}
     assert "Secret redis of namespace verbs: permission denied" in hidden["queues"]
     assert "ConfigMap embargo-butler-reconcile" in hidden["reconcile"]

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -59,20 +61,24 @@ class Operated:
         self._more = [str(PROJECT / file) for file in more]
         self._more.append(self._written("values", values))
 
-    def run(self, verb: str, *words: str, token: str = "", **change: Any) -> Said:
+    def run(
+        self, verb: str, *words: str, token: str = "", interrupt_after: int = 0, **change: Any
+    ) -> Said:
         """Run a verb.
 
         Args:
             verb: The verb.
             words: Further arguments.
             token: The operator's Vault token.
+            interrupt_after: After how many seconds Ctrl-C is typed; 0 for never.
             change: Values that differ from what the release was made with.
         """
         files = [*self._more, *([self._written("change", change)] if change else [])]
         given = [word for file in files for word in ("--values", file)]
         name = self.release.name
+        typed = ["timeout", "--signal=INT", str(interrupt_after)] if interrupt_after else []
         done = subprocess.run(
-            [sys.executable, "-m", "embargo_operator", verb, name, *given, *words],
+            [*typed, sys.executable, "-m", "embargo_operator", verb, name, *given, *words],
             cwd=self._folder,
             env={
                 **os.environ,
@@ -90,6 +96,18 @@ class Operated:
             stdin=subprocess.DEVNULL,
         )
         return Said(done.returncode, done.stdout, done.stderr)
+
+    @contextmanager
+    def as_somebody(self, token: str) -> Iterator[None]:
+        """Be somebody else to Kubernetes for a while, by a service account's token."""
+        mine = self._kubeconfig.read_text()
+        kubeconfig = yaml.safe_load(mine)
+        kubeconfig["users"][0]["user"] = {"token": token}
+        self._kubeconfig.write_text(yaml.safe_dump(kubeconfig))
+        try:
+            yield
+        finally:
+            self._kubeconfig.write_text(mine)
 
     def revisions(self) -> list[str]:
         """Return the status of each revision, the first one's first."""

@@ -238,7 +238,8 @@
 {{- with .Values.bucketConfig }}
 {{- $config := . }}
 {{- range $name, $owner := .owners }}
-{{- if not $owner.path }}{{ fail (printf "`bucketConfig.owners.%s.path` is not set: name the path in Vault that holds the keys of %s" $name $name) }}{{ end }}
+{{- $person := and $owner.profile (has $.Values.hooks.buckets (list "byHand" "off")) }}
+{{- if not (or $owner.path $person) }}{{ fail (printf "`bucketConfig.owners.%s.path` is not set: name the path in Vault that holds the keys of %s; where a person has them in an AWS `profile`, set `hooks.buckets: byHand`" $name $name) }}{{ end }}
 {{- end }}
 {{- range $kind := list "topics" "buckets" }}
 {{- range $name, $thing := get $config $kind }}

@@ -184,10 +184,11 @@ template:
   verbs: [get, patch]
 {{- end }}
 
-{{- /* The bucket configuration as far as the jobs are to know of it, as JSON: nothing where `hooks.buckets` is off; where it is
+{{- /* The bucket configuration as far as the jobs are to know of it, as JSON: nothing where `hooks.buckets` is off, or byHand and
+       nobody says so in `byHand`; where it is
        plan, an uninstall writes as little as the other jobs. */}}
 {{- define "embargo-butler.buckets" -}}
-{{- if and .Values.bucketConfig (ne .Values.hooks.buckets "off") }}
+{{- if and .Values.bucketConfig (has .Values.hooks.buckets (append (list "apply" "plan") (.byHand | default ""))) }}
 {{- $over := ternary (dict "onUninstall" "keep") dict (eq .Values.hooks.buckets "plan") }}
 {{- merge $over .Values.bucketConfig | toJson }}
 {{- end }}

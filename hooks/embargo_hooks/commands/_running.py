@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from embargo_hooks.apply import apply
 from embargo_hooks.config import Config
@@ -96,6 +97,16 @@ class Run:
 
 Verb = Callable[[Run], int]
 """Does what the verb says, reports it, and returns the exit code."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose exit code for a mistake in the arguments is that of an error, 1."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong; 2, as argparse has it, would say that a plan has changes."""
+        self.print_usage(sys.stderr)
+        self.exit(FAILED, f"{self.prog}: {message}\n")
+
 
 Areas: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What verbs are added to; the standard library has no public name for it."""

@@ -78,6 +78,9 @@ def _once(run: Run, before: str) -> int:
             print("\n".join(_text(each)))
         print()
     unseen = f"; not to be seen: {', '.join(hidden)}" if hidden else ""
+    if len(hidden) == len(sections):
+        run.report.end("unseen", f"{run.name}: nothing of it can be seen: {sections[0].hidden}")
+        return FAILED
     if problems:
         count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
         run.report.end("unhealthy", f"{run.name}: {count}{unseen}: {problems[0]}")

@@ -82,7 +82,8 @@ def _text(found: Trace, run: Run, now: float) -> Iterator[str]:
     if found.problem:
         yield f"  not to be seen: {found.problem}"
     if found.visit is False:
-        yield "  ! no visit: embargo-hooks visits --config FILE --apply"
+        yield "  ! no visit is defined: ingest was stopped just before"
+        yield f"      {run.typed(('visits', '--apply'))}"
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in found.rows:
         if row.why:

@@ -301,6 +301,8 @@ class FakeWorld:
         self.fake_announcer = FakeAnnouncer()
         self.redis: RedisRecords | None = None
         self.fake_passwords = FakePasswords()
+        self.by_hand = True
+        self.profiles: list[str] = []
 
     def records(self) -> RedisRecords:
         assert self.redis is not None, "this test needs a Redis"
@@ -320,6 +322,10 @@ class FakeWorld:
 
     def butler(self) -> FakeButler:
         return self.fake_butler
+
+    def profile(self, name: str) -> Keys:
+        self.profiles.append(name)
+        return Keys(Secret("rubin-summit-access"), Secret("s"))
 
     def vault(self) -> FakeVault:
         return self.fake_vault

@@ -113,6 +113,8 @@ def test_each_detector_has_its_cell(text: str) -> None:
     assert ("none", "R01_S00", "0", "40") in cells
     assert ("part", "R43_S22", "39", "40") in cells
     assert sum(kind == "whole" for kind, *_ in cells) == 203
+    lacking = "Ingested of those in the bucket: R01_S00 0 of 40, R43_S22 39 of 40."
+    assert Reader(text).ids["lacking"] == lacking
 
 
 def test_detectors_do_not_overlap() -> None:

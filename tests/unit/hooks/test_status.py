@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from embargo_hooks.cli import main
-from embargo_hooks.errors import VaultError
+from embargo_hooks.errors import KubernetesError, VaultError
 from embargo_hooks.inventory import TIME
 from embargo_hooks.resources import KubernetesSecret
 from embargo_hooks.secret import Secret
@@ -96,7 +96,7 @@ def test_what_is_as_declared_is_said_to_be(pipeline: Site) -> None:
     code, document = pipeline.run("status")
     (problem,) = section(document, "buckets")["problems"]
     assert code == 1
-    assert problem.startswith("notification to-http of bucket rubin-summit: ")
+    assert problem.startswith("put notification to-http of bucket rubin-summit: ")
     assert any("to be changed" in line for line in section(document, "buckets")["lines"])
 
 
@@ -117,6 +117,19 @@ def test_what_cannot_be_seen_is_said_and_the_rest_is_shown(pipeline: Site) -> No
     assert "Vault login: refused" in section(document, "secrets")["hidden"]
     assert section(document, "queues")["hidden"] == ""
     assert document["summary"] == "status: summit: well; not to be seen: secrets, buckets"
+
+
+def test_of_which_nothing_can_be_seen_is_not_called_well(
+    pipeline: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise KubernetesError("Secret redis: permission denied")
+
+    for name in ("records", "objects", "cluster"):
+        monkeypatch.setattr(pipeline.world, name, refused)
+    code, document = pipeline.run("status", "--pipeline-only")
+    assert (code, document["result"]) == (1, "unseen")
+    assert "nothing of it can be seen: Secret redis: permission denied" in document["summary"]
 
 
 def test_text_has_a_line_for_all(pipeline: Site) -> None:

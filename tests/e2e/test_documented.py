@@ -1,0 +1,256 @@
+"""Every command of the documents, run as it stands there on a release of its own.
+
+In the place of summit stands the release, in that of the exposure one that was taken, in that of
+FILE the jobs' configuration; the rig's values and the answer to questions come by the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.rig import cluster, environment, vault
+from tests.rig.command import wait_for
+from tests.rig.release import Release
+from tests.rig.site import KUBECONFIG, PROJECT
+from tests.support import connect
+from tests.support.exposure import Exposure
+
+pytestmark = pytest.mark.soak
+
+RELEASE = Release("handbook")
+EXPOSURE = Exposure("20260603", 258)
+CLUSTER = "usdf-embargo-dmz"
+ALL_ARRIVED = "all 205 files have arrived"
+_EXPOSURE = "MC_O_20260603_000258"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a command has to do.
+
+    Attributes:
+        says: What it prints, a regular expression.
+        code: Its exit status; make's own is 2 for whatever failed.
+        interrupted: Whether it goes on until it is interrupted.
+    """
+
+    says: str
+    code: int = 0
+    interrupted: bool = False
+
+
+RUN: dict[str, Case] = {
+    "make environments": Case(r"summit-new +usdf-embargo-dmz +summit-new"),
+    "make vault-policy ENV=summit": Case("vault policy write embargo-butler-handbook"),
+    "make plan ENV=summit": Case(r"StatefulSet redis: new"),
+    "make apply ENV=summit": Case("all is well"),
+    "make status ENV=summit": Case(r"status: handbook: well"),
+    "make status ENV=summit OUTPUT=json": Case('"healthy": true'),
+    "make status ENV=summit WATCH=30": Case("status: handbook: well", 124, interrupted=True),
+    f"make trace ENV=summit EXPOSURE={_EXPOSURE}": Case(ALL_ARRIVED),
+    f"make trace ENV=summit EXPOSURE={_EXPOSURE}_R22_S11": Case("all 1 files have arrived"),
+    f"make trace ENV=summit EXPOSURE={_EXPOSURE} ROWS=1": Case(r"R22_S11 .* yes +yes +ingested"),
+    f"make trigger ENV=summit EXPOSURE={_EXPOSURE}": Case("0 of 205 objects queued"),
+    f"make trigger ENV=summit EXPOSURE={_EXPOSURE} DRY_RUN=1": Case("0 of 205 .* would be queued"),
+    f"make trigger ENV=summit EXPOSURE={_EXPOSURE}_R22_S11 FORCE=1": Case(
+        "1 of 1 objects queued, 1 (ingested|there already)"
+    ),
+    f"make trigger ENV=summit EXPOSURE={_EXPOSURE}_R22_S11 FORCE=1 THROUGH=webhook": Case(
+        "1 of 1 objects announced, 1 (ingested|there already)"
+    ),
+    "make report ENV=summit NIGHT=20260603": Case("205 files in handbook-20260603.html"),
+    "make backfill ENV=summit SINCE=1h APPLY=1": Case("nothing to queue"),
+    "make backfill ENV=summit SINCE=6h": Case("nothing to queue"),
+    "make backfill ENV=summit SINCE=24h": Case("nothing to queue"),
+    "make backfill ENV=summit APPLY=1": Case("nothing to queue"),
+    "make backfill ENV=summit SINCE=6h APPLY=1": Case("nothing to queue"),
+    "make backfill ENV=summit SINCE=10d IN_BUTLER=1 APPLY=1": Case("nothing to queue"),
+    "make visits ENV=summit": Case("every science exposure has its visit"),
+    "make visits ENV=summit APPLY=1": Case("every science exposure has its visit"),
+    "make diff ENV=summit": Case("0 of .* objects would change"),
+    "make diff ENV=summit-new": Case("0 of .* objects would change"),
+    "make audit ENV=summit": Case("all is as declared"),
+    "make buckets ENV=summit": Case("nothing to do"),
+    "make withdraw ENV=summit": Case("plan: delete notification"),
+    "make withdraw ENV=summit APPLY=1": Case("1 withdrawn"),
+    "make buckets-apply ENV=summit": Case("changes made"),
+    "make renew ENV=summit TOPIC=rubin-summit": Case("changes made"),
+    "make import ENV=summit": Case("rubin-handbook"),
+    "make pause ENV=summit": Case("ingest is paused"),
+    "make resume ENV=summit": Case("ingest is at work again, 1 pods"),
+    "make -s config ENV=summit": Case("environment: handbook"),
+    "make -s config ENV=summit > FILE": Case(""),
+    "embargo-hooks plan --config FILE": Case("nothing to do"),
+    "embargo-hooks secrets plan --config FILE": Case("nothing to do"),
+    "embargo-hooks secrets apply --config FILE": Case("nothing to do"),
+    "embargo-hooks buckets apply --config FILE": Case("nothing to do"),
+    "embargo-hooks settle apply --config FILE": Case("nothing to do"),
+    "embargo-hooks audit --config FILE": Case("all is as declared"),
+    "embargo-hooks status --config FILE --pipeline-only": Case("status: handbook: well"),
+    f"embargo-hooks trace --config FILE {_EXPOSURE}": Case(ALL_ARRIVED),
+    f"embargo-hooks trigger --config FILE --wait 0 {_EXPOSURE}_R22_S11": Case("0 of 1 objects"),
+    "embargo-hooks backfill --config FILE --since 6h": Case("nothing to queue"),
+    "make promote FROM=test TO=summit-new": Case("pin the other environment first", 2),
+    "make promote FROM=test TO=pp-dev": Case("images changed, nothing deployed"),
+    "make plan ENV=summit-new": Case("nothing to do"),
+    "make apply ENV=summit-new": Case("all is well"),
+    "make apply ENV=summit TAKE_OVER=1": Case("all is well"),
+    "helm upgrade --install summit charts/embargo-butler -n summit --create-namespace "
+    "-f values/summit.yaml -f bucket-config/summit.yaml": Case("STATUS: deployed"),
+    "helm history summit -n summit": Case("deployed"),
+    "helm get values summit -n summit --revision N": Case("USER-SUPPLIED VALUES"),
+    "make rollback ENV=summit": Case("all is well"),
+    "make rollback ENV=summit REVISION=1": Case("all is well"),
+    "helm rollback summit -n summit": Case("Rollback was a success"),
+    "make unlock ENV=summit": Case("not pending: nothing to do"),
+    "kubectl scale -n summit deployment/embargo-butler-ingest --replicas=2": Case("scaled"),
+    "kubectl logs -n summit -l app=ingest -c ingest --tail=50": Case("Waiting on WORKER:"),
+    "kubectl logs -n summit -l app=idle -c idle --tail=20": Case(""),
+    "kubectl logs -n summit -l app.kubernetes.io/component=audit --tail=50": Case(""),
+    "kubectl rollout restart -n summit deployment/embargo-butler-ingest": Case("restarted"),
+    "kubectl rollout restart -n summit deployment/embargo-butler-idle": Case("restarted"),
+    "kubectl describe pod -n summit redis-0": Case("Name: +redis-0"),
+    "kubectl create job -n summit by-hand --from=cronjob/embargo-butler-reconcile": Case("created"),
+    "kubectl exec -n summit redis-0 -- sh -c "
+    "'REDISCLI_AUTH=$(cat /run/redis/password) redis-cli LLEN QUEUE:rubin-summit'": Case(r"^\d+$"),
+    "kubectl exec -n summit redis-0 -- sh -c "
+    "'REDISCLI_AUTH=$(cat /run/redis/password) redis-cli HGETALL "
+    f"FILE:rubin-summit/LSSTCam/20260603/{_EXPOSURE}/{_EXPOSURE}_R22_S11.fits'": Case("recv"),
+    "helm uninstall summit -n summit": Case("uninstalled"),
+    "embargo-hooks clean-up --config FILE": Case("clean-up: handbook"),
+}
+"""In an order in which each finds what the documents presume."""
+
+ELSEWHERE = {
+    "make pin ENV=summit-new": "tests/unit/operator/test_promotion.py::"
+    "test_the_verbs_change_files_only",
+}
+"""Commands that another test runs."""
+
+MENTIONED = {
+    "helm upgrade": "helm upgrade --install summit charts/embargo-butler -n summit "
+    "--create-namespace -f values/summit.yaml -f bucket-config/summit.yaml",
+    "kubectl scale": "kubectl scale -n summit deployment/embargo-butler-ingest --replicas=2",
+    "vault login": "vault login -method=ldap",
+}
+"""Short for a whole command that stands elsewhere."""
+
+REFUSED = {
+    "make demo": "it brings the site up; what it shows on it, test_first_images.py looks at",
+    "make test": "it is what runs these tests",
+    "vault login -method=ldap": "the site has no LDAP; what comes of it, a token, is what is used",
+    "skopeo copy --all": "the site reaches no registry, and has no skopeo",
+}
+"""Commands that cannot be run on the site, and why."""
+
+
+class Desk:
+    """A checkout on a login node."""
+
+    def __init__(self, folder: Path) -> None:
+        """Lay it out: the project, but with the release's files in place of the environments'."""
+        self.folder = folder
+        for name in ("Makefile", "hooks", "charts", "tests", "docs"):
+            (folder / name).symlink_to(PROJECT / name)
+        files = [Path(file) for flag, file in pairwise(RELEASE.full_command) if flag == "-f"]
+        own, buckets, *rig = files
+        for place, file in (("values", own), ("bucket-config", buckets)):
+            (folder / place).mkdir()
+            for each in (PROJECT / place).glob("*.yaml"):
+                (folder / place / each.name).write_text(each.read_text())
+            (folder / place / f"{RELEASE.name}.yaml").write_text((PROJECT / file).read_text())
+        kubeconfig = yaml.safe_load(KUBECONFIG.read_text())
+        kubeconfig["contexts"][0]["name"] = kubeconfig["current-context"] = CLUSTER
+        (folder / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
+        programs = folder / "bin"
+        programs.mkdir()
+        start = (
+            f'#!/bin/sh\nPYTHONPATH={PROJECT}/hooks exec {sys.executable} -m embargo_hooks "$@"\n'
+        )
+        (programs / "embargo-hooks").write_text(start)
+        (programs / "embargo-hooks").chmod(0o755)
+        self._rig = [str(PROJECT / file) for file in rig]
+        self._programs = [str(programs), str(cluster.programs()), str(Path(RELEASE.helm).parent)]
+
+    def run(self, command: str, case: Case) -> subprocess.CompletedProcess[str]:
+        """Run a command as it is documented."""
+        typed = command
+        if "promote" not in typed:
+            typed = RELEASE.renamed(typed.replace("summit-new", "summit"))
+        typed = typed.replace("--revision N", "--revision 1").replace("FILE ", "FILE.yaml ")
+        typed = re.sub(r"FILE$", "FILE.yaml", typed)
+        if typed.startswith("helm upgrade"):
+            typed += "".join(f" -f {file}" for file in self._rig) + " --wait"
+        if case.interrupted:
+            typed = f"timeout --signal=INT 15 {typed}"
+        return subprocess.run(
+            ["bash", "-c", typed],
+            cwd=self.folder,
+            env={
+                **os.environ,
+                "PATH": ":".join([*self._programs, os.environ["PATH"]]),
+                "KUBECONFIG": str(self.folder / "kubeconfig"),
+                "HELM": RELEASE.helm,
+                "VAULT_TOKEN": str(vault.admin().token),
+                # What differs on the rig, and the answer to what is asked.
+                "VALUES": " ".join(self._rig),
+                "YES": "1",
+            },
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+
+@pytest.fixture(scope="module")
+def desk(site: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    environment.make(RELEASE)
+    RELEASE.prepare_namespace()
+    try:
+        yield Desk(tmp_path_factory.mktemp("desk"))
+    finally:
+        environment.remove(RELEASE)
+
+
+@pytest.fixture(scope="module")
+def exposed(desk: Desk) -> None:
+    """An exposure, in the Butler; `make apply` was before it."""
+    connect.camera(RELEASE).put_all(EXPOSURE.files())
+    queues = connect.queues(RELEASE)
+
+    def ingested() -> int:
+        return sum(bool(each.ingested) for each in queues.notes(list(EXPOSURE.keys)).values())
+
+    wait_for("the exposure is ingested", lambda: ingested() == 205, timeout=180)
+
+
+def settle() -> None:
+    """Wait until what an earlier command has restarted is back."""
+    for name in ("statefulset/redis", *(f"deployment/{each}" for each in RELEASE.deployments())):
+        waiting = ("rollout", "status", name, "-n", RELEASE.namespace, "--timeout=100s")
+        cluster.kubectl(*waiting, timeout=110)
+
+
+@pytest.mark.parametrize("command", RUN)
+def test_a_documented_command(desk: Desk, command: str, request: pytest.FixtureRequest) -> None:
+    case = RUN[command]
+    order = list(RUN)
+    if order.index(command) > order.index("make apply ENV=summit"):
+        request.getfixturevalue("exposed")
+        if RELEASE.deployments():
+            settle()
+    done = desk.run(command, case)
+    assert done.returncode == case.code, done.stdout + done.stderr
+    assert re.search(case.says, done.stdout + done.stderr, re.MULTILINE), done.stdout + done.stderr
