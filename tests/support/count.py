@@ -22,6 +22,7 @@ from tests.support.repository import Repository
 FIGURES = LOGS / "nothing-lost.csv"
 """A line for each scenario."""
 _INTERVAL = 1.0
+_WORDS = {True: "yes", False: "no"}
 _ASKERS = 8
 
 
@@ -134,8 +135,8 @@ class Ledger:
         return count
 
 
-def write_down(row: str, helm: str, load: Load, count: Count, backfill: bool = False) -> None:
-    """Append a scenario's figures to the table."""
+def write_down(row: str, helm: str, load: Load, count: Count, backfill: bool | str = False) -> None:
+    """Append a scenario's figures to the table; `backfill` says what had to be done, if so."""
     columns = {
         "row": row,
         "helm": helm,
@@ -145,7 +146,7 @@ def write_down(row: str, helm: str, load: Load, count: Count, backfill: bool = F
         "lost": len(count.lost),
         "announced again": count.twice,
         "longest delay (s)": f"{count.longest:.1f}",
-        "backfill": "yes" if backfill else "no",
+        "backfill": backfill if isinstance(backfill, str) and backfill else _WORDS[bool(backfill)],
     }
     new = not FIGURES.exists()
     with FIGURES.open("a", newline="") as file:

@@ -61,3 +61,9 @@ def define_visits(release: Release, since: str = "1h") -> list[str]:
     code, document = run(release, "visits", "--since", since, "--until", until, "--apply")
     assert code == 0, document["summary"]
     return list(document["unvisited"])
+
+
+def renew(release: Release) -> None:
+    """Give the release's topic a new generation."""
+    code, document = run(release, "buckets", "renew", release.bucket)
+    assert code == 0, document["summary"]

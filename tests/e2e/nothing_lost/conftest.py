@@ -11,16 +11,19 @@ import pytest
 
 from tests.rig import environment
 from tests.rig.release import Release
-from tests.support import faults
+from tests.support import faults, mends
 from tests.support.count import Ledger, write_down
 from tests.support.load import Load
+
+Mend = Callable[[Ledger, Load], str]
+"""Brings back by a command what did not come by itself, and says what that was."""
 
 
 class Night(Protocol):
     """A night: the camera works as long as the context lasts, then every object is counted."""
 
     def __call__(
-        self, mend: Mend | None = None, timeout: float = 300
+        self, mend: Mend = mends.everything, timeout: float = 300
     ) -> AbstractContextManager[Load]:
         """Begin it.
 
@@ -28,10 +31,6 @@ class Night(Protocol):
             mend: The one command that brings back what did not come by itself.
             timeout: Seconds until all that was taken has to be everywhere.
         """
-
-
-Mend = Callable[[Ledger, Load], int]
-"""Brings back by a command what did not come by itself, and returns how much that was."""
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +52,7 @@ def night(release: Release, request: pytest.FixtureRequest) -> Night:
     """The camera works as long as the context lasts; then every acknowledged object is counted."""
 
     @contextmanager
-    def take(mend: Mend | None = None, timeout: float = 300) -> Iterator[Load]:
+    def take(mend: Mend = mends.everything, timeout: float = 300) -> Iterator[Load]:
         try:
             faults.wait_until_ready(release, timeout=20)
         except Exception:  # what an earlier test has left is no reason to fail
@@ -73,7 +72,7 @@ def _counted(
         load.wait_for_more()
         yield load
         load.wait_for_more(20)
-    mended = mend(ledger, load) if mend else 0
+    mended = mend(ledger, load) if mend else ""
     count = ledger.settle(load, timeout)
-    write_down(name, release.helm_version(), load, count, backfill=bool(mended))
+    write_down(name, release.helm_version(), load, count, backfill=mended)
     assert count.problems() == {}, count

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.nothing_lost.conftest import Night
 from tests.rig.release import Release
-from tests.support import faults, mends
+from tests.support import faults
 
 SECONDS = 180
 EVERY = 5.0
@@ -17,14 +17,14 @@ EVERY = 5.0
 @pytest.mark.soak
 @pytest.mark.parametrize("app", ["redis", "enqueue", "ingest", "idle", "presence"])
 def test_one_pods_process_is_killed(release: Release, night: Night, app: str) -> None:
-    with night(mends.visits) as load:
+    with night() as load:
         faults.kill(release, app)
         load.wait_for_more()
         faults.wait_until_ready(release)
 
 
 def test_all_pods_processes_are_killed_at_once(release: Release, night: Night) -> None:
-    with night(mends.visits) as load:
+    with night() as load:
         faults.kill(release, *faults.APPS)
         load.wait_for_more()
         faults.wait_until_ready(release)
@@ -34,7 +34,7 @@ def test_all_pods_processes_are_killed_at_once(release: Release, night: Night) -
 def test_a_random_process_is_killed_every_five_seconds(release: Release, night: Night) -> None:
     # Kubernetes starts what dies again and again after 10 s, 20 s, and so on to 5 min.
     chosen = random.Random(20260603)
-    with night(mends.visits, timeout=600) as load:
+    with night(timeout=600) as load:
         for _ in range(int(SECONDS / EVERY)):
             faults.kill(release, chosen.choice(faults.APPS))
             load.go_on(EVERY)

@@ -25,7 +25,7 @@ def test_it_is_made_anew_with_its_claim(release: Release, night: Night) -> None:
 
 
 def test_its_file_is_cut_in_the_middle_of_a_record(release: Release, night: Night) -> None:
-    with night(mends.everything) as load:
+    with night(mends.forgotten) as load:
         with site_faults.redis_stopped(release) as folder:
             assert site_faults.cut_in_a_record(folder) > 0
         load.wait_for_more()

@@ -9,7 +9,7 @@ from tests.rig import vault
 from tests.rig.errors import RigError
 from tests.rig.release import Release
 from tests.rig.site import POSTGRES_PORT, RGW_PORT
-from tests.support import faults, mends, site_faults
+from tests.support import faults, site_faults
 
 pytestmark = pytest.mark.soak
 
@@ -17,14 +17,14 @@ BLINK = 30.0
 
 
 def test_the_gateway_is_killed(release: Release, night: Night) -> None:
-    with night(mends.everything) as load:
+    with night() as load:
         site_faults.kill_program("ceph-rgw")
         load.wait_for_more()
         faults.wait_until_ready(release)
 
 
 def test_the_database_server_is_killed(release: Release, night: Night) -> None:
-    with night(mends.everything) as load:
+    with night() as load:
         site_faults.kill_program("postgres")
         load.wait_for_more()
         faults.wait_until_ready(release)
@@ -46,7 +46,7 @@ def test_vault_is_restarted_and_sealed(release: Release, night: Night) -> None:
 def test_ingest_loses_sight_of_it_for_half_a_minute(
     release: Release, night: Night, port: int
 ) -> None:
-    with night(mends.everything) as load:
+    with night() as load:
         with site_faults.unreachable(release, "ingest", port):
             load.go_on(BLINK)
         load.wait_for_more()
