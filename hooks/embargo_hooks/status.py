@@ -231,6 +231,12 @@ def _reconcile(config: Config, world: jobs.World, typed: Typed) -> Section:
         )
     if found["left"]:
         problems.append(f"{found['left']} objects wait to be queued: `{typed(('backfill',))}`")
+    if number := found.get("unannounced"):
+        renew = typed(("buckets", "renew", "TOPIC"))
+        problems.append(
+            f"{number} objects were never announced until reconcile found them: if that goes on "
+            f"while enqueue is ready, the topic's queue is stuck: `{renew}`"
+        )
     line = (
         f"{lasting(age.total_seconds())} ago: {found['found']} lost objects found, "
         f"{found['queued']} queued"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from embargo_hooks import jobs
+from embargo_hooks import jobs, lookups
 from embargo_hooks.bucket_days import window
 from embargo_hooks.commands._running import CHANGES, DONE, Areas, Run, add, show
 from embargo_hooks.endpoints import silent
@@ -51,7 +51,7 @@ def _audit(run: Run) -> int:
     gathering = Gathering()
     if run.config.pipeline:
         with gathering.catching():
-            beside += _last_night(run)
+            beside += [*_last_night(run), *_silence(run)]
     found.problems += gathering.found
     for sentence in beside:
         run.report.warn(sentence)
@@ -80,6 +80,21 @@ def _last_night(run: Run) -> Sequence[str]:
     found = left_out(config, run.world.objects(), window("24h", "", now, timedelta()))
     run.report.show("leftOut", dict(found.others), list(found.lines()))
     return [f"bucket {config.bucket}: {each}" for each in found.findings()]
+
+
+def _silence(run: Run) -> Iterator[str]:
+    """Tell of a topic that announces nothing although its endpoint is there.
+
+    Seen on Ceph 16.2: when an endpoint was away, some pushes never end, and the queue behind them
+    stands still until the gateway is restarted or the topic has a new name.
+    """
+    found = lookups.last(run.config, run.world.cluster())
+    if number := found.get("unannounced"):
+        yield (
+            f"{number} objects were never announced until reconcile found them at "
+            f"{found['time']}: if that goes on while enqueue is ready, the topic's queue is stuck; "
+            "`embargo-hooks buckets renew` gives it a new one"
+        )
 
 
 def _look(run: Run) -> _Found:

@@ -15,7 +15,7 @@ from embargo_hooks.bucket_days import Window, window
 from embargo_hooks.commands._running import CHANGES, DONE, Areas, Run, add
 from embargo_hooks.errors import ConfigError, HooksError
 from embargo_hooks.inventory import TIME
-from embargo_hooks.pipeline import parse
+from embargo_hooks.pipeline import Stage, parse
 
 # An object this new is still being announced.
 _GRACE = timedelta(seconds=60)
@@ -80,6 +80,7 @@ def _reconcile(run: Run) -> int:
     result = {
         "time": now.strftime(TIME),
         "found": len(found.lost),
+        "unannounced": sum(each.stage is Stage.UNSEEN for each in found.lost),
         "due": len(due),
         "queued": run.report.shown("queued"),
         "left": left,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -175,3 +176,11 @@ class TestWhatEnqueueLeavesOut:
         self, config: Path, world: FakeWorld, put: Callable[[str], None]
     ) -> None:
         assert audit(config, world) == 0
+
+    def test_a_topic_that_announces_nothing_is_named(
+        self, config: Path, world: FakeWorld, put: Callable[[str], None], capsys: Output
+    ) -> None:
+        last = {"time": "2026-06-03T22:00:00Z", "unannounced": 7}
+        world.fake_cluster.config_maps["embargo-butler-reconcile"] = {"last.json": json.dumps(last)}
+        assert audit(config, world) == 2
+        assert "7 objects were never announced" in capsys.readouterr().out

@@ -138,7 +138,7 @@ class TestReconcile:
         assert (code, document["queued"]) == (0, 1)
         assert pipeline.queue() == [path]
         last = pipeline.world.fake_cluster.config_maps["embargo-butler-reconcile"]["last.json"]
-        assert json.loads(last)["queued"] == 1
+        assert (json.loads(last)["queued"], json.loads(last)["unannounced"]) == (1, 1)
         told = pipeline.store.hgetall("MONITOR:reconcile")
         assert told[b"missing"] == b"1"
         assert float(told[b"newest_put"]) == pytest.approx(pipeline.now - 600)

@@ -47,6 +47,7 @@ def test_a_stuck_queue_and_a_late_reconcile_are_problems(pipeline: Site) -> None
         "found": 7,
         "queued": 4,
         "left": 3,
+        "unannounced": 5,
     }
     maps = pipeline.world.fake_cluster.config_maps
     maps["embargo-butler-reconcile"] = {"last.json": json.dumps(last)}
@@ -56,6 +57,7 @@ def test_a_stuck_queue_and_a_late_reconcile_are_problems(pipeline: Site) -> None
     problems = section(document, "reconcile")["problems"]
     assert "is its CronJob at work?" in problems[0]
     assert "3 objects wait" in problems[1]
+    assert "5 objects were never announced" in problems[2]
     (worker,) = section(document, "queues")["document"]["workers"]
     assert (worker["pod"], worker["files"]) == ("pod", 1)
 
