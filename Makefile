@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down check test soak lint types unit chart docs requirements \
     environments status trace trigger backfill visits report pause resume \
-    plan diff apply rollback unlock pin promote audit buckets buckets-apply renew withdraw import \
+    plan diff apply rollback unlock take-over pin promote audit buckets buckets-apply renew withdraw import \
     config vault-policy
 
 export EMBARGO_BUTLER_CACHE ?= $(HOME)/.cache/embargo-butler
@@ -83,6 +83,9 @@ rollback: $(READY) ## ENV=... [REVISION=...]: show the diff, ask, go back to an 
 
 unlock: $(READY) ## ENV=...: free a release that a killed Helm left pending
 	@$(OPERATOR) unlock "$(ENV)" $(ASKING) $(OPTIONS)
+
+take-over: $(READY) ## ENV=... [BACK=1]: put the chart over manifests that run without Helm; all is put back if it fails
+	@$(OPERATOR) take-over "$(ENV)" $(if $(ATOMIC),--atomic) $(if $(BACK),--back) $(ASKING) $(OPTIONS)
 
 audit: $(READY) ## ENV=...: whether what is there is still as declared
 	@$(OPERATOR) audit "$(ENV)" $(OPTIONS)

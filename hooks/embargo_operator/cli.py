@@ -46,6 +46,8 @@ def main(
         revision=getattr(arguments, "revision", None),
         yes=getattr(arguments, "yes", False),
         take_over=getattr(arguments, "take_over", False),
+        atomic=getattr(arguments, "atomic", False),
+        back=getattr(arguments, "back", False),
         json=arguments.output == "json",
         words=words,
     )
@@ -115,10 +117,11 @@ _VERBS = {
     "apply": "show the diff, ask, install or upgrade",
     "rollback": "show the diff, ask, go back to an earlier revision",
     "unlock": "free a release that a killed Helm left pending",
+    "take-over": "put the chart over manifests that run without Helm; put them back if it fails",
     "pin": "write what the image tags mean now, as digests, into the values file",
     "promote": "give an environment the images of another, in its values file",
 }
-_ASKING = ("apply", "rollback", "unlock", "pause")
+_ASKING = ("apply", "rollback", "unlock", "take-over", "pause")
 
 
 def _parser() -> Parser:
@@ -144,6 +147,9 @@ def _parser() -> Parser:
             )
         if name == "rollback":
             adding.add_argument("--revision", type=int, help="where to go back to")
+        if name == "take-over":
+            adding.add_argument("--atomic", action="store_true", help="what a take-over refuses")
+            adding.add_argument("--back", action="store_true", help="put back what was there")
         if name == "promote":
             adding.add_argument("--from", dest="source", default="", help="whose images")
     return parser

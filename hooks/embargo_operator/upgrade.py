@@ -12,7 +12,8 @@ from embargo_operator.programs import ProgramError, Programs
 from embargo_operator.status import Pod
 
 Say = Callable[[str], None]
-_WAIT = ("--wait", "--timeout", "10m")
+_LIMIT = ("--timeout", "10m")
+_WAIT = ("--wait", *_LIMIT)
 _LOOK_SECONDS = 3
 _END_SECONDS = 60
 
@@ -29,6 +30,15 @@ def upgrade_words(values: Sequence[str], project: str, take_over: bool, major: i
     taking = ["--take-ownership"] if take_over else []
     words = [f"{project}/{CHART}", "--create-namespace", *values, *_WAIT, *taking]
     return [*words, *_forced(take_over, major)]
+
+
+def take_over_words(values: Sequence[str], project: str, major: int) -> list[str]:
+    """Return Helm's words that install over what is there, and wait for no pods.
+
+    These are held, and Helm 4 would wait for them.
+    """
+    words = [f"{project}/{CHART}", *values, *_LIMIT, "--take-ownership"]
+    return [*words, *_forced(True, major)]
 
 
 def rollback_words(revision: int, take_over: bool, major: int) -> list[str]:

@@ -22,6 +22,7 @@ from embargo_operator import (
     pausing,
     pipeline_verbs,
     sections,
+    take_over,
     unlock,
     upgrade,
     wrapped_tokens,
@@ -31,6 +32,7 @@ from embargo_operator.difference import Difference
 from embargo_operator.programs import ProgramError, Programs
 from embargo_operator.release import Revision, last_deployed, revisions, target
 from embargo_operator.status import status
+from embargo_operator.workloads import WORKLOADS
 
 DONE, FAILED, CHANGES = 0, 1, 2
 _SETTLING_SECONDS = 60
@@ -49,6 +51,8 @@ class Options:
         revision: Where a rollback goes back to; None for the last good one before now.
         yes: Whether to go on without asking.
         take_over: Whether what others have made or changed becomes the release's.
+        atomic: Whether Helm is to undo by itself what fails.
+        back: Whether a take-over is undone.
         json: Whether a program reads what is told.
         words: What else was typed, for a verb that takes more.
     """
@@ -58,6 +62,8 @@ class Options:
     revision: int | None = None
     yes: bool = False
     take_over: bool = False
+    atomic: bool = False
+    back: bool = False
     json: bool = False
     words: Sequence[str] = ()
 
@@ -131,6 +137,7 @@ class Verbs:
         self._keep_paused()
         found = self._differences(self._chart.manifests(self._programs))
         self._show(found)
+        self._refuse_first_over_others(found)
         self._refuse_what_helm_would(found)
         self._confirm("install or upgrade")
         config = self._chart.jobs_config(self._programs)
@@ -141,6 +148,36 @@ class Verbs:
             self._programs.helm_major(),
         )
         self._work(["upgrade", "--install", self._environment.name, *words], config)
+        return self._settled()
+
+    def take_over(self) -> int:
+        """Show the diff, ask, put the chart over the manifests that run here without Helm."""
+        if self._options.atomic:
+            raise HooksError(take_over.NO_ATOMIC)
+        manifests = self._chart.manifests(self._programs)
+        if self._options.back:
+            self._confirm("put back what ran before the take-over")
+            take_over.back(self._programs, diff.parsed(manifests), _note)
+            return DONE
+        config = self._chart.jobs_config(self._programs)
+        found = take_over.check(self._programs, diff.parsed(manifests), config)
+        differences = self._differences(manifests)
+        self._show(differences)
+        self._refuse_unchangeable(differences)
+        self._confirm("take over what runs there")
+        words = upgrade.take_over_words(
+            self._chart.values(), str(self._options.project), self._programs.helm_major()
+        )
+        command = ["upgrade", "--install", self._environment.name, *words]
+        take_over.take_over(
+            self._programs,
+            found,
+            diff.parsed(manifests),
+            lambda: self._work(command, config),
+            _note,
+        )
+        undo = f"`make take-over ENV={self._environment.name} BACK=1`"
+        _note(f"taken over; until the next upgrade {undo} puts back what was there")
         return self._settled()
 
     def rollback(self) -> int:
@@ -324,20 +361,33 @@ class Verbs:
         if lock := unlock.pending(self._programs):
             raise HooksError(f"{lock.found()} First: `make unlock ENV={self._environment.name}`")
 
+    def _refuse_first_over_others(self, found: list[Difference]) -> None:
+        """Leave a site that runs without Helm to the verb that can put it back."""
+        running = [each.name for each in found if each.owner and each.kind in WORKLOADS]
+        if running and not revisions(self._programs):
+            name = self._environment.name
+            raise HooksError(
+                f"{', '.join(running)} run here without this release, nothing was done: "
+                f"`make take-over ENV={name}` puts the chart over them, and them back if it fails"
+            )
+
     def _refuse_what_helm_would(self, found: list[Difference]) -> None:
         """Stop before Helm's hooks have run, not in the middle."""
-        stuck = [f"{each.kind} {each.name}" for each in found if each.unchangeable]
-        if stuck:
-            raise HooksError(
-                f"{', '.join(stuck)} cannot change so on a running object, nothing was done: "
-                "leave these fields as they are, or delete the object first"
-            )
+        self._refuse_unchangeable(found)
         theirs = [each for each in found if each.owner or each.conflicts]
         if theirs and not self._options.take_over:
             names = ", ".join(f"{each.kind} {each.name}" for each in theirs)
             raise HooksError(
                 f"others have made or changed {names} (see above), nothing was done: "
                 "put it into the values, or let this release take it over (TAKE_OVER=1)"
+            )
+
+    def _refuse_unchangeable(self, found: list[Difference]) -> None:
+        stuck = [f"{each.kind} {each.name}" for each in found if each.unchangeable]
+        if stuck:
+            raise HooksError(
+                f"{', '.join(stuck)} cannot change so on a running object, nothing was done: "
+                "leave these fields as they are, or delete the object first"
             )
 
     def _confirm(self, what: str) -> None:
