@@ -21,7 +21,7 @@ from embargo_hooks.ports import Cluster
 
 _KEY, _LAST = "lookups.json", "last.json"
 _KEPT = timedelta(days=7)
-"""As long as Redis remembers what was announced."""
+"""As long as Redis remembers what was announced: all that is older would be queued again."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def note(config: Config, cluster: Cluster, lookups: Iterable[Lookup], now: datet
     latest = (now + timedelta(seconds=config.deadline)).strftime(TIME)
     earliest = (now - _KEPT).strftime(TIME)
     new = [
-        Wanted(stamp, each.bucket, each.since or earliest, each.until or latest, each.why)
+        Wanted(stamp, each.bucket, max(each.since, earliest), each.until or latest, each.why)
         for each in lookups
     ]
     if new:

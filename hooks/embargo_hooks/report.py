@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
 from embargo_hooks.comparison import KeyState
@@ -134,8 +134,10 @@ class Report:
     def end(self, result: str, sentence: str) -> None:
         """Close the account with its outcome in a word and in one sentence, the last line."""
         self._document["result"] = result
+        # A second more: what is left of it after the last whole one belongs to the run too.
+        ended = (datetime.now(UTC) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
         for lookup in self._document["backfill"]:
-            lookup["until"] = lookup["until"] or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            lookup["until"] = lookup["until"] or ended
         if self._as_json:
             whole = {**self._document, "environment": self.environment, "summary": sentence}
             print(json.dumps(whole, indent=2), file=self._out, flush=True)

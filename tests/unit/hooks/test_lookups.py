@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from embargo_hooks import lookups
+from embargo_hooks.config import load
+from embargo_hooks.plan import Lookup
+from tests.unit.hooks.conftest import Write
+from tests.unit.hooks.fakes import FakeCluster
+
+NOW = datetime(2026, 11, 23, 19, 44, tzinfo=UTC)
+
+
+def test_nothing_is_looked_for_that_redis_has_forgotten(site: dict[str, Any], write: Write) -> None:
+    """A topic may be years old, and what is older than a week would all be queued again."""
+    config, cluster = load(write(site)), FakeCluster()
+    asked = [
+        Lookup("b", "old", since="2024-01-01T00:00:00Z"),
+        Lookup("b", "fresh", "2026-11-23T19:00:00Z", "2026-11-23T18:00:00Z"),
+        Lookup("b", "unknown"),
+    ]
+    lookups.note(config, cluster, asked, NOW)
+    found = {each.why: (each.since, each.until) for each in lookups.open_ones(config, cluster, "b")}
+    end = "2026-11-23T19:48:00Z"
+    assert found == {
+        "old": ("2026-11-16T19:44:00Z", end),
+        "fresh": ("2026-11-23T18:00:00Z", "2026-11-23T19:00:00Z"),
+        "unknown": ("2026-11-16T19:44:00Z", end),
+    }
