@@ -20,7 +20,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from embargo_hooks import policy
+from embargo_hooks import full_queue, policy
 from embargo_hooks._buckets_config import BucketConfig, BucketSpec, NotificationSpec, TopicSpec
 from embargo_hooks._retirement import Retirement, retire
 from embargo_hooks._safety import refuse_silence
@@ -40,12 +40,6 @@ from embargo_hooks.plan import (
 from embargo_hooks.resources import Notification, Topic, same_notification, shown
 from embargo_hooks.secret import Secret
 
-_LIFE = "time_to_live"
-_ENDLESS = (
-    "is persistent and its events wait for ever: once its endpoint is away for some 130,000 events "
-    "(128 MiB; 640 exposures of 205 files), the gateway answers the camera's PUTs with 503"
-)
-
 
 def plan_buckets(
     config: BucketConfig,
@@ -55,6 +49,7 @@ def plan_buckets(
     inventory_name: str,
     now: datetime,
     renew: Collection[str] = (),
+    night: full_queue.Night | None = None,
 ) -> Plan:
     """Compare what is declared with what is there.
 
@@ -66,12 +61,13 @@ def plan_buckets(
         inventory_name: The ConfigMap that the ledger is kept in.
         now: The UTC time; new generations are named by it, so never with a name used before.
         renew: Topics that get a new generation though nothing about them changed.
+        night: The busiest of the last nights, where it is known.
 
     Raises:
         Problems: Something is not ours to change, or the plan is unsafe.
     """
     before = ledger.of(config.endpoint)
-    planning = _Planning(config, attributes, observed, before, now, renew)
+    planning = _Planning(config, attributes, observed, before, now, renew, night)
     planning.run()
     intended, final = planning.intended(), planning.final()
     changes = [*planning.changes, *planning.retirement.changes]
@@ -100,6 +96,7 @@ class _Planning:
         inventory: Inventory,
         now: datetime,
         renew: Collection[str],
+        night: full_queue.Night | None,
     ) -> None:
         self.config = config
         self.attributes = attributes
@@ -107,6 +104,7 @@ class _Planning:
         self.now = now
         self.stamp = now.strftime("%Y%m%dt%H%M%S")
         self.renew = renew
+        self.night = night
         self.topics = dict(inventory.topics)
         self.notifications = dict(inventory.notifications)
         self.policies = dict(inventory.policies)
@@ -209,8 +207,12 @@ class _Planning:
         if owned:
             owned = self.topics[spec.name] = _used(owned, spec)
         self.real[spec.name] = name
-        if live.expires and wanted.persistent and _LIFE not in wanted.attributes:
-            self.warnings.append(f"topic {name}: {_ENDLESS}; set {spec.key}.attributes.{_LIFE}")
+        if full_queue.endless(replace(wanted, expires=live.expires)):
+            self.warnings.append(
+                f"topic {name}: is persistent and its events wait for ever: once its endpoint has "
+                f"missed {full_queue.lasts(self.night)}, the gateway answers the camera's PUTs "
+                f"with 503; set {spec.key}.attributes.time_to_live"
+            )
         # What waits keeps the old endpoint, and is not looked at again in a topic that no longer is
         # persistent.
         moves = not differs.isdisjoint(
@@ -223,8 +225,12 @@ class _Planning:
             self._put_topic(spec, wanted, f"changed {', '.join(sorted(differs))}")
             if not live.follows:
                 self.touched.add(name)
-                if "OpaqueData" in differs and live.persistent:
-                    self._look(name, f"what waits in topic {name} keeps the OpaqueData of its time")
+            if "OpaqueData" in differs and not wanted.kafka:
+                self._look(
+                    name,
+                    f"what topic {name} sent with its old OpaqueData, or still holds, is dropped "
+                    "where the new one is expected",
+                )
 
     def _moved(
         self, spec: TopicSpec, wanted: Topic, live: Topic, owned: Owned, renewed: bool

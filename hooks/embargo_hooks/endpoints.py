@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+from embargo_hooks.full_queue import Night, lasts
 from embargo_hooks.resources import Topic, shown
 from embargo_hooks.secret import Secret
 
@@ -14,23 +15,33 @@ _PATIENCE_SECONDS = 5
 _PORTS = {"http": 80, "https": 443, "kafka": 9092, "amqp": 5672, "amqps": 5671}
 
 
-def silent(topics: Iterable[Topic]) -> Iterator[str]:
+def silent(topics: Iterable[Topic], night: Callable[[], Night | None]) -> Iterator[str]:
     """Connect to each topic's endpoint, send nothing, and tell of those that do not answer.
 
     Args:
         topics: The topics as they are.
+        night: Looks up the busiest of the last nights, to tell how long a queue lasts.
     """
-    asked = {topic.name: topic.attributes.get("push-endpoint", Secret("")) for topic in topics}
+    asked = list(topics)
     with ThreadPoolExecutor(8, thread_name_prefix="endpoint") as pool:
-        for (name, endpoint), problem in zip(
-            asked.items(), pool.map(_problem, asked.values()), strict=True
-        ):
+        for topic, problem in zip(asked, pool.map(_problem, asked), strict=True):
             if problem:
-                where = shown("push-endpoint", endpoint)
-                yield f"topic {name}: its endpoint {where} does not answer ({problem})"
+                where = shown("push-endpoint", _endpoint(topic))
+                told = f"topic {topic.name}: its endpoint {where} does not answer ({problem})"
+                if topic.persistent:
+                    told += (
+                        f"; its queue takes {lasts(night())}, then the gateway answers the "
+                        "camera's PUTs with 503"
+                    )
+                yield told
 
 
-def _problem(endpoint: Secret) -> str:
+def _endpoint(topic: Topic) -> Secret:
+    return topic.attributes.get("push-endpoint", Secret(""))
+
+
+def _problem(topic: Topic) -> str:
+    endpoint = _endpoint(topic)
     try:
         url = urlsplit(endpoint.text())
         port = url.port or _PORTS.get(url.scheme, 0)

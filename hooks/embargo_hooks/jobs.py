@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -12,6 +12,7 @@ from typing import Protocol
 from embargo_hooks import (
     bucket_plan,
     buckets,
+    full_queue,
     notification_secret,
     redis_password,
     secret_sync,
@@ -234,6 +235,7 @@ def object_store(
     until: float,
     renew: Collection[str] = (),
     now: datetime | None = None,
+    night: Callable[[], full_queue.Night | None] = lambda: None,
 ) -> Job:
     """Plan the object store's topics, notifications and policies.
 
@@ -244,6 +246,7 @@ def object_store(
         until: The monotonic time until which the address of enqueue is waited for.
         renew: Topics that get a new generation though nothing about them changed.
         now: The UTC time, the clock's by default.
+        night: Looks up the busiest of the last nights, for a warning that needs it.
 
     Raises:
         Problems: Everything that stands against it; nothing was written.
@@ -287,9 +290,10 @@ def object_store(
     observed = buckets.observe(declared, inventory, gateways, report, gathering)
     gathering.check()
     plan, now = Plan(), now or datetime.now(UTC)
+    busiest = night() if any(map(full_queue.endless, observed.topics.values())) else None
     with gathering.catching():
         plan = bucket_plan.plan_buckets(
-            declared, attributes, observed, ledger, config.inventory_name, now, renew
+            declared, attributes, observed, ledger, config.inventory_name, now, renew, busiest
         )
     with gathering.catching():
         refuse_most(declared, inventory)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from embargo_hooks import jobs, lookups
 from embargo_hooks.bucket_days import window
 from embargo_hooks.commands._running import CHANGES, DONE, Areas, Run, add, show
 from embargo_hooks.endpoints import silent
 from embargo_hooks.errors import Gathering, HooksError, Problems
+from embargo_hooks.full_queue import Night, busiest
 from embargo_hooks.left_out import left_out
 from embargo_hooks.plan import TIDYING, Plan
 from embargo_hooks.resources import Topic
@@ -30,8 +32,9 @@ def add_to(areas: Areas) -> None:
 
 @dataclass
 class _Found:
-    """Both plans in one, and what stands beside them."""
+    """Both plans in one, and what stands beside them; `night` looks up the busiest of the last."""
 
+    night: Callable[[], Night | None]
     plan: Plan = field(default_factory=Plan)
     problems: list[HooksError] = field(default_factory=list)
     undeclared: tuple[str, ...] = ()
@@ -47,7 +50,7 @@ def _audit(run: Run) -> int:
     found = _look(run)
     run.report.plan(found.plan)
     run.report.step("connecting to the endpoints of the topics")
-    beside = [*found.undeclared, *silent(found.topics)]
+    beside = [*found.undeclared, *silent(found.topics, found.night)]
     gathering = Gathering()
     if run.config.pipeline:
         with gathering.catching():
@@ -99,14 +102,16 @@ def _silence(run: Run) -> Iterator[str]:
 
 def _look(run: Run) -> _Found:
     """Plan both, and gather the problems of both."""
-    gathering, found = Gathering(), _Found()
+    look_up = cache(lambda: busiest(run.config.pipeline, run.world.records))
+    gathering, found = Gathering(), _Found(look_up)
     with gathering.catching():
         job = jobs.secrets(run.config, run.world, run.report)
         run.report.keys(job.keys, said=True)
         found.plan += job.plan
     if run.config.buckets:
         with gathering.catching():
-            job = jobs.object_store(run.config, run.world, run.report, time.monotonic())
+            now = time.monotonic()
+            job = jobs.object_store(run.config, run.world, run.report, now, night=look_up)
             found.plan += job.plan
             found.undeclared, found.topics = job.undeclared, job.topics
             gathering.found.extend(job.problems)

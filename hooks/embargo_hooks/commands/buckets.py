@@ -12,6 +12,7 @@ from embargo_hooks.apply import apply
 from embargo_hooks.bucket_import import imported
 from embargo_hooks.commands._running import DONE, Areas, Run, add, carry_out, show
 from embargo_hooks.commands.settle import after
+from embargo_hooks.full_queue import Night, busiest
 from embargo_hooks.withdrawal import withdrawal
 
 
@@ -39,7 +40,11 @@ def add_to(areas: Areas) -> None:
 def _plan(run: Run) -> int:
     # A release's own job comes right after its pods, whose address may take a while.
     until = run.until if run.arguments.exit_zero else time.monotonic()
-    job = jobs.object_store(run.config, run.world, run.report, until)
+
+    def night() -> Night | None:
+        return busiest(run.config.pipeline, run.world.records)
+
+    job = jobs.object_store(run.config, run.world, run.report, until, night=night)
     for sentence in job.undeclared:
         run.report.warn(sentence)
     plan = job.plan

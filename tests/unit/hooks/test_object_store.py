@@ -244,7 +244,7 @@ def test_a_topic_is_renewed_though_nothing_changed(made: Site) -> None:
 def test_an_in_place_change_says_what_still_carries_the_old_secret(made: Site) -> None:
     made.secret("new")
     made.run()
-    assert "keeps the OpaqueData of its time" in str(made.last.lookups[0])
+    assert "what topic rubin-summit sent with its old OpaqueData" in str(made.last.lookups[0])
     made.attributes["verify-ssl"] = False
     made.run()
     assert made.last.lookups == ()
