@@ -222,7 +222,8 @@ class _Planning:
             assert owned is not None
             self._moved(spec, wanted, live, owned, renewed)
         elif differs:
-            self._put_topic(spec, wanted, f"changed {', '.join(sorted(differs))}")
+            changed = ", ".join(_change(name, live, wanted) for name in sorted(differs))
+            self._put_topic(spec, wanted, f"changed {changed}")
             if not live.follows:
                 self.touched.add(name)
             if "OpaqueData" in differs and not wanted.kafka:
@@ -243,7 +244,7 @@ class _Planning:
                 "event, and consumers read the topic by its name, so it gets no new one by "
                 "itself. Declare a topic of a new name, move the consumers, retire this one"
             )
-        why = f"endpoint {self._endpoint(live)} -> {self._endpoint(wanted)}"
+        why = _change("push-endpoint", live, wanted)
         if wanted.persistent != live.persistent and "push-endpoint" not in wanted.differs(live):
             why = "no longer persistent"
         self._generation(spec, wanted, owned, "renewed" if renewed else why)
@@ -328,6 +329,16 @@ class _Planning:
     @staticmethod
     def _endpoint(topic: Topic) -> str:
         return shown("push-endpoint", topic.attributes.get("push-endpoint", Secret("")))
+
+
+def _change(attribute: str, before: Topic, after: Topic) -> str:
+    """Say what becomes of an attribute, as far as it may be seen."""
+    old, new = (
+        shown(attribute, topic.attributes[attribute]) if attribute in topic.attributes else "unset"
+        for topic in (before, after)
+    )
+    name = "endpoint" if attribute == "push-endpoint" else attribute
+    return name if old == new else f"{name} {old} -> {new}"
 
 
 def _used(owned: Owned, spec: TopicSpec) -> Owned:

@@ -222,10 +222,12 @@ def observe(
             report.step(f"listing the topics of {owner}")
             with gathering.catching():
                 uses.update(listing.result())
+        # From Ceph 20 on other users' topics are not listed, and refuse to be read.
+        fresh = config.topics.keys() - ours.topics.keys()
         asked = {
             name: pool.submit(gateways[owner].topic, name)
             for name, owner in _topics(config, ours).items()
-            if name in uses and owner in gateways
+            if (name in uses or name in fresh) and owner in gateways
         }
         topics = {}
         for name, answer in asked.items():

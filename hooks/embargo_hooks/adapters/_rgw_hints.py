@@ -4,10 +4,10 @@ from __future__ import annotations
 
 _BY_CODE = {
     "AccessDenied": "only the bucket's owner may: check `owner`",
-    "AuthorizationError": "another user owns it: check `owner`",
+    "AuthorizationError": "another user owns it: check `owner`, or choose another name",
     "BucketNotEmpty": "the bucket holds objects",
     "InvalidAccessKeyId": "the owner's keys in Vault are not this gateway's",
-    "InvalidInput": "secrets in a push-endpoint are accepted over HTTPS only",
+    "InvalidInput": "a push-endpoint with a password is accepted over HTTPS only",
     "MalformedPolicy": "the gateway does not understand the policy: look at the principals",
     "MalformedXML": "the gateway does not understand this form of notification",
     "NoSuchBucket": "make it, or correct the name",
@@ -19,7 +19,8 @@ _BY_CODE = {
 _INVALID_ARGUMENT = {
     "policy": "an action or a resource that this version does not know",
     "notification": "an event or a filter that this version does not know",
-    "topic": "an attribute, or a push-endpoint, that this version does not accept",
+    "topic": "an attribute, or a push-endpoint, that this version does not accept "
+    "(one with a password is accepted over HTTPS only)",
 }
 
 
