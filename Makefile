@@ -1,7 +1,7 @@
 # The short forms of what people do here. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test soak lint types unit chart docs requirements \
+.PHONY: help demo demo-down check test soak bench lint types unit chart docs requirements \
     environments status trace trigger backfill visits report pause resume \
     plan diff apply rollback unlock take-over pin promote audit buckets buckets-apply renew withdraw import \
     config vault-policy
@@ -126,9 +126,14 @@ test: check ## check, and the tests on the real site
 	@$(PYTHON) -m tests.rig up
 	@RGW_GATEWAYS=$(SITE)/gateways.json $(PYTHON) -m pytest -m "not soak" tests/contract tests/e2e
 
-soak: $(READY) ## the tests that take too long for every change: both Helms, operators' verbs, alerts, faults under load
+soak: $(READY) ## the tests that take too long for every change: both Helms, operators' verbs, alerts, faults under load, each change of a topic
 	@$(PYTHON) -m tests.rig up
-	@$(PYTHON) -m pytest -m soak tests/e2e
+	@RGW_GATEWAYS=$(SITE)/gateways.json $(PYTHON) -m pytest -m soak tests/contract tests/e2e
+
+bench: $(READY) ## measure what the jobs and a backfill cost, in pairs, on the real site
+	@$(PYTHON) -m tests.rig up
+	@$(PYTHON) -m tests.bench.buckets
+	@$(PYTHON) -m tests.bench.backfill
 
 lint: $(READY)
 	@ruff format --check .

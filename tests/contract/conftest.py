@@ -36,12 +36,15 @@ GATEWAYS: dict[str, Any] = (
 
 
 # What only Ceph can show is not collected where there is none; the header says so.
-collect_ignore = [] if GATEWAYS else ["test_ceph.py", "test_events.py"]
+_OF_CEPH = [
+    f"test_{each}.py" for each in ("ceph", "changes", "errors", "events", "kills", "ownership")
+]
+collect_ignore = [] if GATEWAYS else _OF_CEPH
 
 
 def pytest_report_header() -> str:
     return f"gateways of the contract: {', '.join(['moto', *GATEWAYS])}" + (
-        "" if GATEWAYS else " (without RGW_GATEWAYS, test_ceph.py and test_events.py are left out)"
+        "" if GATEWAYS else f" (without RGW_GATEWAYS, {', '.join(_OF_CEPH)} are left out)"
     )
 
 
@@ -49,16 +52,17 @@ def pytest_report_header() -> str:
 class Server:
     """A gateway under test."""
 
+    version: str
     endpoint: str
     region: str
     owner: Mapping[str, str]
     other: Mapping[str, str]
     tenant: Mapping[str, str]
 
-    def gateway(self, who: str = "owner") -> RgwGateway:
+    def gateway(self, who: str = "owner", endpoint: str = "") -> RgwGateway:
         keys = getattr(self, who)
         access, secret = Secret(keys["access_key"]), Secret(keys["secret_key"])
-        return RgwGateway(self.endpoint, self.region, keys["user"], access, secret)
+        return RgwGateway(endpoint or self.endpoint, self.region, keys["user"], access, secret)
 
     def s3(self, who: str = "owner") -> Any:
         return boto3.client(
@@ -78,18 +82,18 @@ class Server:
 @pytest.fixture(scope="session", params=["moto", *GATEWAYS])
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     if request.param != "moto":
-        yield Server(**GATEWAYS[request.param])
+        yield Server(request.param, **GATEWAYS[request.param])
         return
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
     host, port = moto.get_host_and_port()
-    yield Server(f"http://{host}:{port}", "us-east-1", _KEYS, _KEYS, _KEYS)
+    yield Server("moto", f"http://{host}:{port}", "us-east-1", _KEYS, _KEYS, _KEYS)
     moto.stop()
 
 
 @pytest.fixture(scope="session", params=list(GATEWAYS))
 def ceph(request: pytest.FixtureRequest) -> Server:
-    return Server(**GATEWAYS[request.param])
+    return Server(request.param, **GATEWAYS[request.param])
 
 
 @pytest.fixture
@@ -111,3 +115,34 @@ def bucket(request: pytest.FixtureRequest, name: str) -> Iterator[str]:
     yield name
     s3.delete_bucket(Bucket=name)
     s3.close()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What was counted, for the table at the end."""
+
+    lines: list[tuple[str, ...]]
+
+    def add(self, *cells: object) -> None:
+        self.lines.append(tuple(map(str, cells)))
+
+
+_ROWS: pytest.StashKey[Rows] = pytest.StashKey()
+_HEAD = ("change", "gateway", "PUTs", "lost", "named", "twice", "theirs lost")
+
+
+@pytest.fixture(scope="session")
+def rows(pytestconfig: pytest.Config) -> Rows:
+    return pytestconfig.stash.setdefault(_ROWS, Rows([_HEAD]))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print the table."""
+    if not (found := config.stash.get(_ROWS, None)):
+        return
+    widths = [max(map(len, column)) for column in zip(*found.lines, strict=True)]
+    for line in found.lines:
+        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        terminalreporter.write_line("  ".join(cells).rstrip())

@@ -18,6 +18,7 @@ import pytest
 
 from tests.rig.site import RGW_URL
 from tests.support.bucket_place import BucketPlace
+from tests.support.gateway import endpoint
 from tests.support.secret_place import FULLNAME
 
 LEASE = f"{FULLNAME}-hooks"
@@ -157,3 +158,97 @@ def test_a_plan_waits_for_nobody_and_a_run_says_for_whom_it_waited(simple: Bucke
     code, said = simple.run("buckets", "apply")
     assert code == 1
     assert "held by buckets apply of somebody@login1 (c0ffee), who still renews it" in said
+
+
+SERVICE = "enqueue"
+ADDRESS = "198.19.255.1"
+
+
+@pytest.fixture
+def behind(place: BucketPlace) -> BucketPlace:
+    """The topic announces to a Service that has neither an address nor a ready endpoint."""
+    place.place.config["enqueue"] = {"service": SERVICE, "port": 8080, "address": None}
+    place.attributes["push-endpoint"] = "http://{{ enqueue.address }}:8080/notify"
+    spec = {
+        "type": "LoadBalancer",
+        "loadBalancerClass": "nobodys.example/none",
+        "allocateLoadBalancerNodePorts": False,
+        "ports": [{"port": 8080}],
+    }
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": SERVICE}, "spec": spec}
+    place.place.apply(service)
+    return place
+
+
+def give_address(place: BucketPlace) -> None:
+    status = {"status": {"loadBalancer": {"ingress": [{"ip": ADDRESS}]}}}
+    what = ("service", SERVICE, "--subresource=status", "--type=merge", "-p", json.dumps(status))
+    place.place.kubectl("patch", *what)
+
+
+def give_endpoint(place: BucketPlace, *, ready: bool) -> None:
+    labels = {"kubernetes.io/service-name": SERVICE}
+    endpoint = {"addresses": ["198.18.255.1"], "conditions": {"ready": ready}}
+    slice_ = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": SERVICE, "labels": labels},
+        "addressType": "IPv4",
+        "ports": [{"port": 8000}],
+        "endpoints": [endpoint],
+    }
+    place.place.apply(slice_)
+
+
+def endpoint_of(place: BucketPlace) -> str:
+    [notification] = place.gateway.notifications(place.name)
+    return str(endpoint(place.gateway.topic(notification.topic))["EndpointAddress"])
+
+
+def test_the_address_and_a_ready_endpoint_are_waited_for(behind: BucketPlace) -> None:
+    run = behind.start("buckets", "apply")
+    assert run.stdout
+    for line in run.stdout:
+        if line == f"waiting for the address of Service {SERVICE}\n":
+            break
+    give_address(behind)
+    give_endpoint(behind, ready=False)
+    give_endpoint(behind, ready=True)
+    said, _ = run.communicate(timeout=60)
+    assert run.returncode == 0, said
+    assert endpoint_of(behind) == f"http://{ADDRESS}:8080/notify"
+    behind.place.config["enqueue"]["address"] = "198.19.255.9"
+    code, said = behind.run("buckets", "apply")
+    assert code == 1
+    differs = f"has the load-balancer address {ADDRESS}, but enqueue.address says 198.19.255.9"
+    assert differs in said
+    assert endpoint_of(behind) == f"http://{ADDRESS}:8080/notify"
+
+
+@pytest.mark.parametrize(
+    ("address", "ready", "told"),
+    [
+        (False, False, "still without a load-balancer address and without a ready endpoint;"),
+        (False, True, "still without a load-balancer address;"),
+        (True, False, f"still without a ready endpoint (its address is {ADDRESS});"),
+    ],
+)
+def test_what_is_missing_at_the_deadline_is_told(
+    behind: BucketPlace, address: bool, ready: bool, told: str
+) -> None:
+    behind.place.config["hooks"]["deadlineSeconds"] = 17
+    give_endpoint(behind, ready=ready)
+    if address:
+        give_address(behind)
+    code, said = behind.run("buckets", "apply")
+    assert code == 1
+    assert f"Service {SERVICE}: {told}" in said
+    assert "nothing was written" in said
+    assert behind.gateway.notifications(behind.name) == []
+
+
+def test_a_kafka_topic_needs_no_address(behind: BucketPlace) -> None:
+    behind.attributes["push-endpoint"] = "kafka://127.0.0.1:9094"
+    code, said = behind.run("buckets", "apply")
+    assert code == 0, said
+    assert endpoint_of(behind) == "kafka://127.0.0.1:9094"

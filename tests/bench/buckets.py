@@ -1,0 +1,212 @@
+"""What the buckets job costs, on the site's gateway: `python -m tests.bench.buckets`.
+
+Times are medians of pairs: both sides are measured in turn, in one run.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import yaml
+
+from embargo_hooks import jobs
+from embargo_hooks.config import load
+from tests.bench import awscli
+from tests.bench.store import NOTIFICATIONS, OWNER, ManyBuckets
+from tests.contract.calls import counted
+from tests.contract.site import World, silent
+from tests.rig import credentials
+from tests.rig.site import PROJECT
+from tests.rig.store import REGION
+from tests.support.bucket_place import BucketPlace
+
+SIZES = (10, 100, 1000)
+ENVIRONMENT_BUCKETS = 4
+"""As summit has them."""
+_CLIENTS = ("rgw", "vault", "kubernetes")
+_MANY_PAIRS, _PROCESS_PAIRS = 3, 7
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process has used: seconds by the clock, seconds of CPU, MiB of memory at most."""
+
+    seconds: float
+    cpu: float
+    memory: float
+
+
+def main() -> None:
+    """Measure, and print."""
+    many = ManyBuckets()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            print(f"gateway: Ceph {many.store.version()}")
+            _calls(many, Path(folder))
+            _scale(many, Path(folder))
+            _processes(many, Path(folder))
+    finally:
+        print("taking the buckets away", file=sys.stderr)
+        many.remove()
+
+
+def _calls(many: ManyBuckets, folder: Path) -> None:
+    many.grow(ENVIRONMENT_BUCKETS)
+    plan = _planning(many, ENVIRONMENT_BUCKETS, folder)
+    with counted() as calls:
+        plan()
+    counts = ", ".join(f"{number} {call}" for call, number in sorted(Counter(calls).items()))
+    print(f"nothing to do, 1 owner, 1 topic, {ENVIRONMENT_BUCKETS} buckets: {counts}")
+
+
+def _scale(many: ManyBuckets, folder: Path) -> None:
+    """Plan ever more buckets; the most of them against the same reads one after another."""
+    before = 0.0
+    for size in SIZES:
+        print(f"making {size} buckets", file=sys.stderr)
+        many.grow(size)
+        took = [_timed(_planning(many, size, folder)) for _ in range(5)]
+        ratio = f", {median(took) / before:.1f} times the line above" if before else ""
+        before = median(took)
+        print(
+            f"plan of {size:5} buckets with {len(NOTIFICATIONS)} notifications each: "
+            f"{before * 1000:7.0f} ms, {before / size * 1000:5.2f} ms a bucket{ratio}"
+        )
+    plan, one_by_one = _planning(many, SIZES[-1], folder), _one_by_one(many, SIZES[-1])
+    pairs = [(_timed(one_by_one), _timed(plan)) for _ in range(_MANY_PAIRS)]
+    _print_pairs(f"{SIZES[-1]} buckets: read one by one, planned", pairs, "s", inverse=True)
+
+
+def _processes(many: ManyBuckets, folder: Path) -> None:
+    """The whole command, with Vault, the cluster and the gateway of the site."""
+    place = BucketPlace(folder)
+    try:
+        keys = credentials.load().s3(OWNER)
+        at = place.place.put("bench", access=keys.access_key, secret=keys.secret_key)
+        config = many.declared(ENVIRONMENT_BUCKETS)
+        config["owners"][OWNER] |= at
+        place.place.config["bucketConfig"] = config
+        plan = [sys.executable, "-m", "embargo_hooks", "buckets", "plan", "--config"]
+        plan.append(str(place.place.write()))
+        env = {
+            "KUBECONFIG": str(place.place.kubeconfig),
+            "VAULT_TOKEN": place.place.admin.token,
+            "AWS_ACCESS_KEY_ID": keys.access_key,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+        reads = awscli.reads(many.store.url, [many.arn], many.names[:ENVIRONMENT_BUCKETS])
+        aws = [_all(reads, env) for _ in range(2)][1:]
+        _ = [_process(plan, env) for _ in range(2)]
+        pairs = []
+        for _ in range(3):
+            aws.append(_all(reads, env))
+            pairs.append((aws[-1], _process(plan, env).seconds))
+        _print_pairs(
+            f"{ENVIRONMENT_BUCKETS} buckets: {len(reads)} times aws, one `buckets plan`",
+            pairs,
+            "s",
+            inverse=True,
+        )
+        modules = ", ".join(f"embargo_hooks.adapters.{name}" for name in _CLIENTS)
+        bare = [sys.executable, "-c", f"import {modules}"]
+        _process(bare, env)
+        cpu = [(_process(bare, env).cpu, _process(plan, env).cpu) for _ in range(_PROCESS_PAIRS)]
+        _print_pairs("CPU: importing the clients, `buckets plan` with nothing to do", cpu, "s")
+        config = many.declared(SIZES[-1])
+        config["owners"][OWNER] |= at
+        place.place.config["bucketConfig"] = config
+        place.place.write()
+        cost = _process(plan, env)
+        print(
+            f"`buckets plan` of {SIZES[-1]} buckets: {cost.seconds:.1f} s, CPU {cost.cpu:.1f} s, "
+            f"{cost.memory:.0f} MiB of memory"
+        )
+    finally:
+        place.remove()
+
+
+def _planning(many: ManyBuckets, count: int, folder: Path) -> Callable[[], object]:
+    document = {
+        "environment": "bench",
+        "cluster": "none",
+        "namespace": "none",
+        "fullname": "bench",
+        "vault": {"address": "http://127.0.0.1", "mount": "m", "auth": {"method": "token"}},
+        "secrets": {},
+        "bucketConfig": many.declared(count),
+    }
+    file = folder / "planning.yaml"
+    file.write_text(yaml.safe_dump(document))
+    config, world = load(file), World(many.gateway())
+    world.fake_vault.documents["owner"] = {"access": "x", "secret": "x"}
+
+    def plan() -> None:
+        job = jobs.object_store(config, world, silent(), 0)
+        assert job.plan.changes == (), "this was to find nothing to do"
+
+    return plan
+
+
+def _one_by_one(many: ManyBuckets, count: int) -> Callable[[], object]:
+    gateway = many.gateway()
+
+    def read() -> None:
+        gateway.topics()
+        gateway.topic(many.topic)
+        for name in many.names[:count]:
+            gateway.notifications(name)
+            gateway.policy(name)
+
+    return read
+
+
+def _timed(do: Callable[[], object]) -> float:
+    begun = time.monotonic()
+    do()
+    return time.monotonic() - begun
+
+
+def _process(command: Sequence[str], env: dict[str, str]) -> Cost:
+    """Run a command to its end; what it says is shown only if it fails."""
+    begun = time.monotonic()
+    # The image's modules are compiled beforehand; here the first run does it.
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    path = {"PYTHONPATH": str(PROJECT / "hooks"), "PYTHONPYCACHEPREFIX": tempfile.gettempdir()}
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            command, env={**kept, **path, **env}, stdout=said, stderr=subprocess.STDOUT
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            raise SystemExit(f"{' '.join(command)}:\n{said.read().decode()}")
+    seconds = time.monotonic() - begun
+    return Cost(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def _all(commands: Sequence[Sequence[str]], env: dict[str, str]) -> float:
+    return sum(_process(each, env).seconds for each in commands)
+
+
+def _print_pairs(
+    what: str, pairs: Sequence[tuple[float, float]], unit: str, inverse: bool = False
+) -> None:
+    left, right = (median(side) for side in zip(*pairs, strict=True))
+    ratio = median(a / b if inverse else b / a for a, b in pairs)
+    each = "; ".join(f"{a:.2f}, {b:.2f}" for a, b in pairs)
+    print(f"{what}: {left:.2f} {unit}, {right:.2f} {unit}: {ratio:.2f} times  ({each})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""What each gateway answers when something is wrong, told as a sentence that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from botocore.compat import get_current_datetime
+
+from embargo_hooks.adapters.rgw import RgwGateway
+from embargo_hooks.errors import GatewayError
+from embargo_hooks.resources import Notification
+from embargo_hooks.secret import Secret
+from tests.contract.conftest import Server
+from tests.contract.test_ceph import topic
+from tests.contract.test_gateway import CREATED, statement
+
+
+@pytest.fixture
+def gateway(ceph: Server) -> RgwGateway:
+    return ceph.gateway()
+
+
+@pytest.fixture
+def made(gateway: RgwGateway, name: str) -> Iterator[str]:
+    gateway.put_topic(name, topic(name).attributes)
+    yield name
+    gateway.delete_topic(name)
+
+
+def test_a_wrong_clock(gateway: RgwGateway, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "botocore.auth.get_current_datetime", lambda: get_current_datetime() + timedelta(hours=1)
+    )
+    told = r"RequestTimeTooSkewed \(403\); this machine's clock or the gateway's is wrong"
+    with pytest.raises(GatewayError, match=f"topics: .* as .*owner at http.*: {told}"):
+        gateway.topics()
+    with pytest.raises(GatewayError, match=f"notifications of bucket {bucket}: .*{told}"):
+        gateway.notifications(bucket)
+    with pytest.raises(GatewayError, match=f"policy of bucket {bucket}: .*{told}"):
+        gateway.policy(bucket)
+
+
+def test_a_wrong_secret_key(ceph: Server, bucket: str) -> None:
+    access, wrong = Secret(ceph.owner["access_key"]), Secret("hunter2")
+    gateway = RgwGateway(ceph.endpoint, ceph.region, "owner", access, wrong)
+    told = r"SignatureDoesNotMatch \(403\); the owner's secret key in Vault is not the right one"
+    with pytest.raises(GatewayError, match=f"topics: .*{told}"):
+        gateway.topics()
+    with pytest.raises(GatewayError, match=f"notifications of bucket {bucket}: .*{told}"):
+        gateway.notifications(bucket)
+
+
+def test_secrets_over_plain_http(gateway: RgwGateway, name: str) -> None:
+    with pytest.raises(GatewayError) as caught:
+        gateway.put_topic(name, {"push-endpoint": Secret("http://user:hunter2@127.0.0.1:9/")})
+    assert "over HTTPS only" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert gateway.topic(name) is None
+
+
+def test_another_users_topic(ceph: Server, gateway: RgwGateway, made: str) -> None:
+    """Ceph 16 and 18 let anybody: that is why the inventory says what is ours."""
+    other = ceph.gateway("other")
+    if not ceph.version.startswith("20."):
+        other.put_topic(made, topic(made, OpaqueData="theirs").attributes)
+        live = gateway.topic(made)
+        assert live
+        assert live.attributes["OpaqueData"].text() == "theirs"
+        return
+    told = rf"topic {made}: .*AuthorizationError \(403\); another user owns it: check `owner`"
+    with pytest.raises(GatewayError, match=told):
+        other.put_topic(made, topic(made).attributes)
+    with pytest.raises(GatewayError, match=told):
+        other.delete_topic(made)
+
+
+def test_another_users_bucket(ceph: Server, bucket: str, made: str) -> None:
+    other = ceph.gateway("other")
+    told = r"AccessDenied \(403\); only the bucket's owner may: check `owner`"
+    with pytest.raises(GatewayError, match=f"notification id of bucket {bucket}: .*{told}"):
+        other.put_notification(bucket, Notification("id", made, CREATED))
+    with pytest.raises(GatewayError, match=f"notifications of bucket {bucket}: .*{told}"):
+        other.notifications(bucket)
+    with pytest.raises(GatewayError, match=f"notification id of bucket {bucket}: .*{told}"):
+        other.delete_notification(bucket, "id")
+    with pytest.raises(GatewayError, match=f"policy of bucket {bucket}: .*{told}"):
+        other.put_policy(bucket, [statement(bucket)])
+
+
+def test_a_topic_that_is_not_there(gateway: RgwGateway, bucket: str, name: str) -> None:
+    told = r"NoSuchKey \(404\); the topic of this notification is not there"
+    with pytest.raises(GatewayError, match=f"notification id of bucket {bucket}: .*{told}"):
+        gateway.put_notification(bucket, Notification("id", f"{name}-no", CREATED))
+
+
+def test_keys_that_are_not_this_gateways(ceph: Server) -> None:
+    keys = Secret("NOBODY"), Secret("hunter2")
+    stranger = RgwGateway(ceph.endpoint, ceph.region, "stranger", *keys)
+    told = r"as stranger at .*: InvalidAccessKeyId \(403\); the owner's keys in Vault are not this"
+    with pytest.raises(GatewayError, match=told) as caught:
+        stranger.topics()
+    assert "NOBODY" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_another_zone_group(ceph: Server, made: str) -> None:
+    keys = Secret(ceph.owner["access_key"]), Secret(ceph.owner["secret_key"])
+    wrong = RgwGateway(ceph.endpoint, ceph.region, "owner", *keys, zone_group="elsewhere")
+    with pytest.raises(GatewayError, match=r"zone group \w+, not elsewhere: correct bucketConfig"):
+        wrong.topics()
+
+
+def test_what_the_gateway_does_not_know(gateway: RgwGateway, bucket: str, made: str) -> None:
+    with pytest.raises(GatewayError, match=r"InvalidArgument \(400\); an event or a filter"):
+        gateway.put_notification(bucket, Notification("id", made, frozenset({"s3:Nonsense:*"})))
+    with pytest.raises(GatewayError, match=r"policy of bucket .*an action or a resource that"):
+        gateway.put_policy(bucket, [{**statement(bucket), "Action": "s3:Nonsense"}])

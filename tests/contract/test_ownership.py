@@ -1,0 +1,146 @@
+"""What others have made is found, told, and left as it is, unless it is named to be taken over."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from embargo_hooks import policy
+from embargo_hooks.adapters.rgw import RgwGateway
+from embargo_hooks.apply import apply
+from embargo_hooks.clean_up import clean_up
+from embargo_hooks.errors import Problems
+from embargo_hooks.resources import Notification, same_notification
+from embargo_hooks.secret import Secret
+from tests.contract.conftest import Server
+from tests.contract.site import CREATED, FOREIGN, Site, silent
+
+ELSEWHERE = {"push-endpoint": Secret("http://127.0.0.1:9/elsewhere"), "persistent": Secret("true")}
+THEIR_STATEMENT = {
+    "Sid": "theirs",
+    "Effect": "Allow",
+    "Principal": {"AWS": ["arn:aws:iam:::user/theirs"]},
+    "Action": ["s3:GetObject"],
+}
+
+
+@pytest.fixture
+def site(ceph: Server, bucket: str, tmp_path: Path) -> Iterator[Site]:
+    """Declared, and nothing made but what is the other team's."""
+    made = Site(ceph, bucket, tmp_path)
+    try:
+        made.add_theirs()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def other(ceph: Server, site: Site) -> Iterator[RgwGateway]:
+    """Another user, who has made a topic of the name that we declare."""
+    gateway = ceph.gateway("other")
+    gateway.put_topic(site.bucket, ELSEWHERE)
+    yield gateway
+    gateway.delete_topic(site.bucket)
+
+
+def elsewhere(gateway: RgwGateway, topic: str) -> bool:
+    live = gateway.topic(topic)
+    assert live
+    return live.attributes["push-endpoint"] == ELSEWHERE["push-endpoint"]
+
+
+def test_another_users_topic_is_not_overwritten(site: Site, other: RgwGateway) -> None:
+    with pytest.raises(Problems) as caught:
+        site.run()
+    [problem] = caught.value.found
+    assert str(problem).startswith(f"topic {site.bucket}: ")
+    assert elsewhere(other, site.bucket)
+    assert site.ours() == []
+    assert site.world.fake_cluster.writes == [], "nothing is written at all"
+
+
+def test_another_users_topic_is_taken_over_where_the_gateway_lets_us(
+    site: Site, other: RgwGateway
+) -> None:
+    site.topics[site.bucket]["takeOver"] = True
+    if site.version.startswith("20."):
+        with pytest.raises(Problems, match=f"topic {site.bucket}: .*another user owns it"):
+            site.run()
+        assert elsewhere(other, site.bucket)
+        return
+    site.run()
+    # Its endpoint was another, and events may wait for that: a new generation, and the old one is
+    # left until it has drained.
+    [entry] = site.ours()
+    assert entry.topic != site.bucket
+    assert site.run().changes == ()
+
+
+def test_our_own_that_was_made_by_hand_is_taken_over(site: Site) -> None:
+    site.gateway.put_topic(site.bucket, ELSEWHERE)
+    removed = frozenset({"s3:ObjectRemoved:*"})
+    site.gateway.put_notification(site.bucket, Notification("ours", site.bucket, removed))
+    with pytest.raises(Problems, match=f"topic {site.bucket}: .*takeOver: true"):
+        site.run()
+    site.topics[site.bucket]["takeOver"] = True
+    with pytest.raises(Problems, match=r"notification ours .*takeOver: true"):
+        site.run()
+    assert elsewhere(site.gateway, site.bucket)
+    [entry] = site.ours()
+    assert entry.events == removed
+    site.declared["notifications"]["ours"]["takeOver"] = True
+    site.run()
+    [entry] = site.ours()
+    wanted = Notification(entry.name, entry.topic, CREATED)
+    assert same_notification(entry, wanted)
+    assert site.run().changes == ()
+
+
+def test_a_missing_foreign_notification_is_told_and_nothing_is_written(site: Site) -> None:
+    site.gateway.delete_notification(site.bucket, FOREIGN)
+    report = site.apply(fails=True)
+    [problem] = report["problems"]
+    assert f"bucket {site.bucket}: the foreign notification {FOREIGN} is not there" in str(problem)
+    assert report["done"] == []
+    assert site.apply("plan", fails=True)["result"] == "failed"
+    assert site.ours() == []
+
+
+def test_their_statements_stay_until_they_are_taken_over(site: Site) -> None:
+    theirs = {**THEIR_STATEMENT, "Resource": [f"arn:aws:s3:::{site.bucket}/*"]}
+    site.gateway.put_policy(site.bucket, [theirs])
+    site.declared["grants"] = {"read": ["somebody"]}
+    site.run()
+    assert site.gateway.policy(site.bucket)[0] == theirs
+    assert len(site.gateway.policy(site.bucket)) == 2
+    site.declared["takeOver"] = True
+    site.run()
+    [read] = site.gateway.policy(site.bucket)
+    assert policy.is_ours(read)
+    assert site.run().changes == ()
+
+
+def test_an_uninstall_leaves_what_is_not_ours(site: Site) -> None:
+    site.declared["grants"] = {"read": ["somebody"]}
+    site.apply()
+    kept = copy.deepcopy(site.gateway.policy(site.bucket))
+    foreign = [entry for entry in site.gateway.notifications(site.bucket) if entry.name == FOREIGN]
+    job = clean_up(site.load(), site.world, silent())
+    apply(job.plan, job.cluster, job.gateways, silent())
+    assert list(site.gateway.notifications(site.bucket)) == foreign
+    assert policy.same(site.gateway.policy(site.bucket), kept)
+    left = {name for name in site.gateway.topics() if name.startswith(site.bucket)}
+    assert left == {f"{site.bucket}-theirs"}
+    assert clean_up(site.load(), site.world, silent()).plan.changes == ()
+
+
+def test_an_uninstall_that_keeps_keeps(site: Site) -> None:
+    site.document["bucketConfig"]["onUninstall"] = "keep"
+    site.apply()
+    before = site.gateway.notifications(site.bucket)
+    assert clean_up(site.load(), site.world, silent()).plan.changes == ()
+    assert site.gateway.notifications(site.bucket) == before
