@@ -15,13 +15,15 @@ from tests.support.namespace import Namespace
 pytestmark = pytest.mark.soak
 
 DISK_MEGABYTES = 32
+PATIENCE = 300
+"""Seconds: what ended again and again meanwhile is started after 10 s, 20 s, 40 s and so on."""
 
 
 def test_it_is_made_anew_with_its_claim(release: Release, night: Night) -> None:
     with night() as load:
         Namespace(release.namespace).kubectl("delete", "pod", "redis-0", timeout=90)
         load.wait_for_more()
-        faults.wait_until_ready(release)
+        faults.wait_until_ready(release, timeout=PATIENCE)
 
 
 def test_its_file_is_cut_in_the_middle_of_a_record(release: Release, night: Night) -> None:
@@ -29,7 +31,7 @@ def test_its_file_is_cut_in_the_middle_of_a_record(release: Release, night: Nigh
         with site_faults.redis_stopped(release) as folder:
             assert site_faults.cut_in_a_record(folder) > 0
         load.wait_for_more()
-        faults.wait_until_ready(release)
+        faults.wait_until_ready(release, timeout=PATIENCE)
 
 
 def test_its_disk_is_full(release: Release, night: Night) -> None:
@@ -39,7 +41,7 @@ def test_its_disk_is_full(release: Release, night: Night) -> None:
             load.wait("Redis refuses to write", lambda: _refuses(release))
             load.wait_for_more()
         load.wait("Redis writes again", lambda: not _refuses(release))
-        faults.wait_until_ready(release)
+        faults.wait_until_ready(release, timeout=PATIENCE)
 
 
 def test_it_may_use_no_more_memory(release: Release, night: Night) -> None:
@@ -49,7 +51,7 @@ def test_it_may_use_no_more_memory(release: Release, night: Night) -> None:
         load.wait("Redis refuses to write", lambda: _refuses(release))
         load.wait_for_more()
         redis.config_set("maxmemory", 0)
-        faults.wait_until_ready(release)
+        faults.wait_until_ready(release, timeout=PATIENCE)
 
 
 def test_its_volume_is_lost(release: Release, night: Night) -> None:
@@ -58,7 +60,7 @@ def test_its_volume_is_lost(release: Release, night: Night) -> None:
             for each in folder.iterdir():
                 shutil.rmtree(each) if each.is_dir() else each.unlink()
         load.wait_for_more()
-        faults.wait_until_ready(release)
+        faults.wait_until_ready(release, timeout=PATIENCE)
 
 
 def _refuses(release: Release) -> bool:

@@ -6,7 +6,6 @@ import pytest
 
 from tests.e2e.nothing_lost.conftest import Night
 from tests.rig import vault
-from tests.rig.errors import RigError
 from tests.rig.release import Release
 from tests.rig.site import POSTGRES_PORT, RGW_PORT
 from tests.support import faults, site_faults
@@ -32,11 +31,9 @@ def test_the_database_server_is_killed(release: Release, night: Night) -> None:
 
 def test_vault_is_restarted_and_sealed(release: Release, night: Night) -> None:
     with night() as load:
-        site_faults.kill_program("vault")  # a restarted one is sealed
+        site_faults.kill_program("vault")  # one that starts is sealed
         try:
             load.wait_for_more(20)
-            with pytest.raises(RigError, match="sealed"):
-                release.deploy(print, "--set", "hooks.deadlineSeconds=30")
         finally:
             vault.up(print)
         release.deploy(print)
