@@ -15,6 +15,7 @@ from embargo_hooks import (
     full_queue,
     notification_secret,
     redis_password,
+    secret_removal,
     secret_sync,
     settling,
 )
@@ -150,7 +151,8 @@ def secrets(config: Config, world: World, report: Report, rehearse: bool = False
                     report.step("asking Redis whom it lets in")
                     world.passwords().admitted(by)
     gathering.check()
-    states = tuple(compare(config, wanted, live, os.urandom(16)))
+    shown = redis_password.carried(config.redis_password, wanted, live)
+    states = tuple(compare(config, shown, live, os.urandom(16)))
     held = [each for each in states if each.state == "changed" and _is(config, each)]
     later = tuple(
         f"Secret {each.secret}, key {each.key}: changes with enqueue and its topics, in one go, "
@@ -173,7 +175,8 @@ def settle(config: Config, world: World, report: Report, until: float, patient: 
         world: Makes the connections.
         report: Is told what is done.
         until: The monotonic time until which rollouts that are under way are waited for.
-        patient: Whether they are waited for, and Redis is asked.
+        patient: Whether they are waited for, and Redis is asked; else it is said as well what
+            comes after the restarts.
 
     Raises:
         Problems: It cannot be looked at; nothing was written.
@@ -184,7 +187,8 @@ def settle(config: Config, world: World, report: Report, until: float, patient: 
     gathering.check()
     if not patient:
         held = settling.look(config, cluster, live)
-        return Job(settling.restarts(config, cluster, held), cluster)
+        plan = settling.restarts(config, cluster, held) + settling.leftover(config, held)
+        return Job(plan + secret_removal.plan_removal(config, cluster, report), cluster)
     held = settling.calm(config, cluster, live, report, until)
     plan = settling.restarts(config, cluster, held)
     if plan.changes:

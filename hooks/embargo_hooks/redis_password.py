@@ -9,7 +9,7 @@ between any two of these steps:
 3. the Secret's password is the next one, and the one before is admitted: whoever starts from now
    on has the next;
 4. whoever has the one before is restarted;
-5. the running Redis does not let it in any more, then the Secret does not.
+5. the running Redis does not let it in any more, then the Secret does not, and Redis once more.
 """
 
 from __future__ import annotations
@@ -72,13 +72,17 @@ def dismissal(at: SecretKey, live: KubernetesSecret, let_in: frozenset[str]) -> 
         for each in olds
         if each in let_in
     ]
+    again = [
+        replace(change, reason="once more, as Redis may have started in between")
+        for change in changes
+    ]
     if olds:
         kept = {key: value for key, value in live.data.items() if key in live.applied}
         kept.pop(at.key + SUFFIX, None)
         changes.append(
             Change(ApplySecret(replace(live, data=kept), live), "Redis has one password again")
         )
-    return Plan(tuple(changes))
+    return Plan((*changes, *again))
 
 
 def _carried(

@@ -146,6 +146,15 @@ def _dismissal(
     return redis_password.dismissal(at, live, let_in)
 
 
+def leftover(config: Config, held: Held) -> Plan:
+    """Plan the dismissal of an older password that nobody has any more, as far as can be seen."""
+    at = config.redis_password
+    live = held.live.get(at.secret) if at else None
+    if not at or not live or any((at.secret, at.key) in keys for keys in held.stale.values()):
+        return Plan()
+    return redis_password.dismissal(at, live, frozenset(redis_password.admitted(at, live)))
+
+
 def check_redis(
     config: Config, live: Mapping[str, KubernetesSecret], passwords: Callable[[], Passwords]
 ) -> None:

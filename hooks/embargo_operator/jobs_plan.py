@@ -20,11 +20,20 @@ def as_operator(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def areas(config: Mapping[str, Any]) -> list[str]:
-    """Return the names of the jobs that there are."""
+    """Return the names of the jobs that log in to Vault."""
     return [
         *(["secrets"] if config.get("secrets") else []),
         *(["buckets"] if config.get("bucketConfig") else []),
     ]
+
+
+def plans(config: Mapping[str, Any]) -> list[str]:
+    """Return the names of the plans that there are.
+
+    Where there is no buckets job, another one, without a login, restarts what is stale.
+    """
+    found = areas(config)
+    return found if "buckets" in found or not found else [*found, "settle"]
 
 
 def plan(config: Mapping[str, Any], area: str, output: str, run: Run) -> tuple[int, str]:
@@ -32,7 +41,7 @@ def plan(config: Mapping[str, Any], area: str, output: str, run: Run) -> tuple[i
 
     Args:
         config: What the job is told.
-        area: The job, `secrets` or `buckets`.
+        area: The job, `secrets`, `buckets` or `settle`.
         output: `text` or `json`.
         run: Runs a program.
 

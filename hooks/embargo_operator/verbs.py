@@ -111,7 +111,7 @@ class Verbs:
         plans = (
             {
                 area: jobs_plan.plan(config, area, output, self._programs.run)
-                for area in jobs_plan.areas(config)
+                for area in jobs_plan.plans(config)
             }
             if config
             else {}

@@ -240,10 +240,14 @@ template:
   resources: [statefulsets]
   resourceNames: [redis]
   verbs: [get]
+# What earlier releases have declared: each has left a Role over its Secrets.
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [roles]
+  verbs: [list]
 {{- end }}
 
-{{- /* Rules to restart them, to have Redis forget the password before, and to take away what is no longer declared: for the
-       latter, each release leaves a Role over its Secrets, and the next one looks for it. */}}
+{{- /* Rules to restart them, and to have Redis forget the password before. What is no longer declared is taken away with the
+       rights that earlier releases have left. */}}
 {{- define "embargo-butler.settleRules" -}}
 {{- include "embargo-butler.staleRules" . }}
 {{- if eq .Values.hooks.restart "apply" }}
@@ -271,9 +275,6 @@ template:
   verbs: [patch]
 {{- end }}
 {{- include "embargo-butler.redisRule" . }}
-- apiGroups: [rbac.authorization.k8s.io]
-  resources: [roles]
-  verbs: [list]
 {{- end }}
 
 {{- /* A rule to see whether Redis runs, and so has to be told of a password. */}}

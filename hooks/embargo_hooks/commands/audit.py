@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -38,19 +38,20 @@ class _Found:
     plan: Plan = field(default_factory=Plan)
     problems: list[HooksError] = field(default_factory=list)
     undeclared: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
     topics: tuple[Topic, ...] = ()
 
 
 def _plan(run: Run) -> int:
     found = _look(run)
-    return show(run, found.plan, found.problems)
+    return show(run, found.plan + Plan(warnings=found.stale), found.problems)
 
 
 def _audit(run: Run) -> int:
     found = _look(run)
     run.report.plan(found.plan)
     run.report.step("connecting to the endpoints of the topics")
-    beside = [*found.undeclared, *silent(found.topics, found.night)]
+    beside = [*found.undeclared, *found.stale, *silent(found.topics, found.night)]
     gathering = Gathering()
     if run.config.pipeline:
         with gathering.catching():
@@ -118,6 +119,8 @@ def _look(run: Run) -> _Found:
     if run.config.restart.workloads:
         with gathering.catching():
             now = time.monotonic()
-            found.plan += jobs.settle(run.config, run.world, run.report, now, patient=False).plan
+            settled = jobs.settle(run.config, run.world, run.report, now, patient=False).plan
+            found.plan += replace(settled, warnings=())
+            found.stale = settled.warnings
     found.problems = gathering.found
     return found

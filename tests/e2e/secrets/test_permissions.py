@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hvac
 import pytest
+import yaml
 
 from tests.rig import vault
 from tests.rig.site import VAULT_URL
 from tests.support.secret_place import ACCOUNT, Place
+from tests.unit.chart import helm as chart
 
 Output = pytest.CaptureFixture[str]
 
@@ -51,3 +53,51 @@ def test_the_account_may_not_list(simple: Place) -> None:
         "secrets [] [] [create]",
         "secrets [] [redis] [get patch]",
     ]
+
+
+JOBS = ("secrets", "buckets", "settle", "clean-up", "audit", "reconcile")
+
+
+def allowed(place: Place, account: str) -> list[str]:
+    """Return what an account may do with Secrets, as the cluster tells it."""
+    who = f"system:serviceaccount:{place.name}:{account}"
+    listed = place.kubectl("auth", "can-i", "--list", f"--as={who}", "--no-headers")
+    lines = [line.split() for line in listed.splitlines() if line.startswith("secrets ")]
+    return sorted(" ".join(line) for line in lines)
+
+
+@pytest.mark.parametrize("buckets", ["apply", "plan"])
+def test_no_job_of_the_chart_may_list_secrets(place: Place, buckets: str) -> None:
+    """With the rights that a release makes, while its jobs run."""
+    hooks = {"audit": {"enabled": True}, "buckets": buckets}
+    kinds = ("ServiceAccount/", "Role/", "RoleBinding/")
+    rendered = chart.render("summit", {"hooks": hooks})
+    objects = [each for name, each in rendered.items() if name.startswith(kinds)]
+    text = yaml.safe_dump_all(objects).replace("namespace: summit", f"namespace: {place.name}")
+    place.kubectl("apply", "-f", "-", stdin=text)
+    names = ("db-auth", "db-env", "notification", "redis", "s3")
+    ours = "[get delete]"
+
+    def each(verbs: str, *only: str) -> list[str]:
+        return [f"secrets [] [{name}] {verbs}" for name in only or names]
+
+    expected = {
+        "secrets": ["secrets [] [] [create]", *each("[get patch]")],
+        # What a release made, the job after a later one may take away.
+        "clean-up": each(ours),
+        "audit": each("[get]"),
+        "reconcile": each("[get]", "redis", "s3"),
+    }
+    settling = {*each("[get delete patch]", "notification", "redis"), *each(ours)}
+    assert "[list" not in str(settling)
+    for job in JOBS:
+        found = allowed(place, f"embargo-butler-{job}")
+        assert not [line for line in found if "list" in line or "watch" in line or "*" in line]
+        if job in expected:
+            assert found == sorted(expected[job]), job
+    writer = "buckets" if buckets == "apply" else "settle"
+    found = allowed(place, f"embargo-butler-{writer}")
+    assert [line for line in found if "[]" in line.removeprefix("secrets []")] == []
+    assert {line.split("[")[2].rstrip("] ") for line in found} == set(names)
+    assert all("create" not in line and "update" not in line for line in found)
+    assert [line for line in found if "patch" in line] != []

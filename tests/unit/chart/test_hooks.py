@@ -112,6 +112,7 @@ STALE = {
     ("pods", "list", "*"),
     *(("deployments", "get", name) for name in DEPLOYMENTS),
     ("statefulsets", "get", "redis"),
+    ("roles", "list", "*"),
 }
 SETTLE = {
     *STALE,
@@ -119,7 +120,6 @@ SETTLE = {
     ("statefulsets", "patch", "redis"),
     *(("secrets", "patch", name) for name in ("redis", "notification")),
     ("pods", "get", "redis-0"),
-    ("roles", "list", "*"),
 }
 
 

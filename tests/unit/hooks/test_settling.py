@@ -10,6 +10,7 @@ import pytest
 from embargo_hooks import settling
 from embargo_hooks.cli import main
 from embargo_hooks.ports import Pod, Right, Rollout, Use
+from embargo_hooks.redis_password import digest
 from embargo_hooks.resources import KubernetesSecret
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.conftest import PIPELINE, Write
@@ -44,6 +45,10 @@ class Place:
         use = Use(secret, key, began)
         name = f"pod-{len(self.cluster.live_pods)}"
         self.cluster.live_pods.append(Pod(name, owner, (use,), **more))
+
+    def vault(self, password: str) -> None:
+        document = {"redis": password, "notification": "notification-value"}
+        self.world.fake_vault.documents["site/summit"] = document
 
     def settle(self) -> list[str]:
         self.cluster.restarted.clear()
@@ -129,6 +134,32 @@ def test_to_report_is_all_that_is_done(place: Place, capsys: Output) -> None:
     said = capsys.readouterr().out
     assert f"warning: {INGEST}: has redis/redis-password of before 2026-11-25 10:00:00 UTC" in said
     assert "kubectl rollout restart -n summit deployment/ingest" in said
+    assert place.run("audit") == 2, "and the audit finds it"
+    said = capsys.readouterr().out
+    assert said.count(f"warning: {INGEST}: has redis/redis-password of before") == 1
+    assert "0 changes to be made, 1 findings beside them" in said
+
+
+def test_an_older_password_that_nobody_has_is_drift(place: Place, capsys: Output) -> None:
+    place.vault("second")
+    place.world.fake_passwords.let_in = {digest(Secret("redis-value"))}
+    assert place.run("secrets", "apply") == 0
+    place.pod(INGEST, "redis", "redis-password", datetime.now(UTC) + timedelta(seconds=5))
+    assert place.run("audit") == 2
+    assert "plan: dismiss a password of Redis: nobody has it any more" in capsys.readouterr().out
+    place.settle()
+    assert place.run("audit") == 0
+
+
+def test_a_key_of_the_jobs_own_is_shown_as_such(place: Place, capsys: Output) -> None:
+    place.vault("second")
+    place.world.fake_passwords.let_in = {digest(Secret("redis-value"))}
+    assert place.run("secrets", "plan") == 2
+    assert "key redis-password.admitted: new " in capsys.readouterr().out
+    assert place.run("secrets", "apply") == 0
+    capsys.readouterr()
+    assert place.run("secrets", "plan") == 0
+    assert "key redis-password.admitted: same " in capsys.readouterr().out
 
 
 def test_what_is_no_longer_declared_goes(place: Place, capsys: Output) -> None:
