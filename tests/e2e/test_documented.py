@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,7 +28,8 @@ from tests.support.exposure import Exposure
 
 pytestmark = pytest.mark.soak
 
-RELEASE = Release("handbook")
+# Ceph 16 delivers nothing for a topic that was deleted and made again under one name.
+RELEASE = Release(f"handbook-{secrets.token_hex(3)}")
 EXPOSURE = Exposure("20260603", 258)
 CLUSTER = "usdf-embargo-dmz"
 ALL_ARRIVED = "all 205 files have arrived"
@@ -39,7 +41,7 @@ class Case:
     """What a command has to do.
 
     Attributes:
-        says: What it prints, a regular expression.
+        says: What it prints, a regular expression, with summit in the place of the release.
         code: Its exit status; make's own is 2 for whatever failed.
         interrupted: Whether it goes on until it is interrupted.
     """
@@ -51,12 +53,12 @@ class Case:
 
 RUN: dict[str, Case] = {
     "make environments": Case(r"summit-new +usdf-embargo-dmz +summit-new"),
-    "make vault-policy ENV=summit": Case("vault policy write embargo-butler-handbook"),
+    "make vault-policy ENV=summit": Case("vault policy write embargo-butler-summit"),
     "make plan ENV=summit": Case(r"StatefulSet redis: new"),
     "make apply ENV=summit": Case("all is well"),
-    "make status ENV=summit": Case(r"status: handbook: well"),
+    "make status ENV=summit": Case(r"status: summit: well"),
     "make status ENV=summit OUTPUT=json": Case('"healthy": true'),
-    "make status ENV=summit WATCH=30": Case("status: handbook: well", 124, interrupted=True),
+    "make status ENV=summit WATCH=30": Case("status: summit: well", 124, interrupted=True),
     f"make trace ENV=summit EXPOSURE={_EXPOSURE}": Case(ALL_ARRIVED),
     f"make trace ENV=summit EXPOSURE={_EXPOSURE}_R22_S11": Case("all 1 files have arrived"),
     f"make trace ENV=summit EXPOSURE={_EXPOSURE} ROWS=1": Case(r"R22_S11 .* yes +yes +ingested"),
@@ -68,7 +70,7 @@ RUN: dict[str, Case] = {
     f"make trigger ENV=summit EXPOSURE={_EXPOSURE}_R22_S11 FORCE=1 THROUGH=webhook": Case(
         "1 of 1 objects announced, 1 (ingested|there already)"
     ),
-    "make report ENV=summit NIGHT=20260603": Case("205 files in handbook-20260603.html"),
+    "make report ENV=summit NIGHT=20260603": Case("205 files in summit-20260603.html"),
     "make backfill ENV=summit SINCE=1h APPLY=1": Case("nothing to queue"),
     "make backfill ENV=summit SINCE=6h": Case("nothing to queue"),
     "make backfill ENV=summit SINCE=24h": Case("nothing to queue"),
@@ -85,10 +87,10 @@ RUN: dict[str, Case] = {
     "make withdraw ENV=summit APPLY=1": Case("1 withdrawn"),
     "make buckets-apply ENV=summit": Case("changes made"),
     "make renew ENV=summit TOPIC=rubin-summit": Case("changes made"),
-    "make import ENV=summit": Case("rubin-handbook"),
+    "make import ENV=summit": Case("rubin-summit"),
     "make pause ENV=summit": Case("ingest is paused"),
     "make resume ENV=summit": Case("ingest is at work again, 1 pods"),
-    "make -s config ENV=summit": Case("environment: handbook"),
+    "make -s config ENV=summit": Case("environment: summit"),
     "make -s config ENV=summit > FILE": Case(""),
     "embargo-hooks plan --config FILE": Case("nothing to do"),
     "embargo-hooks secrets plan --config FILE": Case("nothing to do"),
@@ -96,7 +98,7 @@ RUN: dict[str, Case] = {
     "embargo-hooks buckets apply --config FILE": Case("nothing to do"),
     "embargo-hooks settle apply --config FILE": Case("nothing to do"),
     "embargo-hooks audit --config FILE": Case("all is as declared"),
-    "embargo-hooks status --config FILE --pipeline-only": Case("status: handbook: well"),
+    "embargo-hooks status --config FILE --pipeline-only": Case("status: summit: well"),
     f"embargo-hooks trace --config FILE {_EXPOSURE}": Case(ALL_ARRIVED),
     f"embargo-hooks trigger --config FILE --wait 0 {_EXPOSURE}_R22_S11": Case("0 of 1 objects"),
     "embargo-hooks backfill --config FILE --since 6h": Case("nothing to queue"),
@@ -127,7 +129,7 @@ RUN: dict[str, Case] = {
     "'REDISCLI_AUTH=$(cat /run/redis/password) redis-cli HGETALL "
     f"FILE:rubin-summit/LSSTCam/20260603/{_EXPOSURE}/{_EXPOSURE}_R22_S11.fits'": Case("recv"),
     "helm uninstall summit -n summit": Case("uninstalled"),
-    "embargo-hooks clean-up --config FILE": Case("clean-up: handbook"),
+    "embargo-hooks clean-up --config FILE": Case("clean-up: summit"),
 }
 """In an order in which each finds what the documents presume."""
 
@@ -253,4 +255,5 @@ def test_a_documented_command(desk: Desk, command: str, request: pytest.FixtureR
             settle()
     done = desk.run(command, case)
     assert done.returncode == case.code, done.stdout + done.stderr
-    assert re.search(case.says, done.stdout + done.stderr, re.MULTILINE), done.stdout + done.stderr
+    says = case.says if "summit-new" in case.says else RELEASE.renamed(case.says)
+    assert re.search(says, done.stdout + done.stderr, re.MULTILINE), done.stdout + done.stderr
