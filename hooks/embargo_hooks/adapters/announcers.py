@@ -15,7 +15,7 @@ from embargo_hooks.secret import Secret
 _TIMEOUT_SECONDS = 60
 
 # In enqueue's own pod there are the broker's address, the way to it, and the client library.
-_PRODUCE = r"""
+PRODUCE = r"""
 import asyncio, os, sys
 import aiokafka
 
@@ -65,6 +65,7 @@ class WebhookAnnouncer:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
                 taken = json.load(answer)
         except urllib.error.HTTPError as error:
+            error.close()
             raise AnnounceError(
                 f"{self._url}: enqueue answers {error.code}; a key that it cannot take apart, or "
                 "Redis: see its log"
@@ -94,5 +95,5 @@ class TopicAnnouncer:
             KubernetesError: It could not be; with what the program in the pod says.
         """
         body = json.dumps(notification(self._bucket, keys, ""))
-        command = ["python3", "-c", _PRODUCE]
+        command = ["python3", "-c", PRODUCE]
         kubectl.run_in(self._namespace, self._deployment, "enqueue", command, body)
