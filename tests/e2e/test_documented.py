@@ -106,7 +106,6 @@ RUN: dict[str, Case] = {
     "make promote FROM=test TO=pp-dev": Case("images changed, nothing deployed"),
     "make plan ENV=summit-new": Case("nothing to do"),
     "make apply ENV=summit-new": Case("all is well"),
-    "make apply ENV=summit TAKE_OVER=1": Case("all is well"),
     "helm upgrade --install summit charts/embargo-butler -n summit --create-namespace "
     "-f values/summit.yaml -f bucket-config/summit.yaml": Case("STATUS: deployed"),
     "helm history summit -n summit": Case("deployed"),
@@ -134,6 +133,9 @@ RUN: dict[str, Case] = {
 """In an order in which each finds what the documents presume."""
 
 ELSEWHERE = {
+    "make take-over ENV=summit": "tests/unit/operator/test_take_over.py::test_it_is_refused",
+    "make take-over ENV=summit BACK=1": "tests/unit/operator/test_take_over.py::"
+    "test_a_failure_puts_everything_back",
     "make pin ENV=summit-new": "tests/unit/operator/test_promotion.py::"
     "test_the_verbs_change_files_only",
 }

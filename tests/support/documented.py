@@ -66,7 +66,8 @@ def _commands(file: Path) -> Iterator[Documented]:
 
 
 def _general(command: str) -> str:
-    return " ".join(_PLACEHOLDER.sub("summit", command).split())
+    named = command.replace("TOPIC=...", "TOPIC=rubin-summit")
+    return " ".join(_PLACEHOLDER.sub("summit", named).split())
 
 
 def targets() -> set[str]:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from embargo_operator import jobs_plan
+from embargo_operator.chart import Chart
 from embargo_operator.cli import main
 from tests.rig.site import PROJECT
 from tests.unit.operator.fakes import Fake, history
@@ -310,6 +311,26 @@ def test_a_word_that_no_verb_knows(fake: Fake, capsys: Output) -> None:
     with pytest.raises(SystemExit):
         run(fake, "apply", "summit", "--tkae-over")
     assert "apply: does not know --tkae-over" in capsys.readouterr().err
+
+
+def test_before_the_first_release_there_is_nothing_to_plan_topics_of(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    asked: list[str] = []
+
+    def plan(_: object, area: str, *__: object) -> tuple[int, str]:
+        asked.append(area)
+        return 2, f"plan of {area}"
+
+    monkeypatch.setattr(jobs_plan, "plan", plan)
+    monkeypatch.setattr(jobs_plan, "plans", lambda _: ["secrets", "buckets"])
+    monkeypatch.setattr(Chart, "verbs_config", lambda *_: {"environment": "summit"})
+    assert run(fake, "plan", "summit") == 2
+    assert asked == ["secrets", "buckets"]
+    fake.says("helm history", "", "Error: release: not found")
+    assert run(fake, "plan", "summit") == 2
+    assert asked[2:] == ["secrets"]
+    assert "buckets: planned when Secrets and pods are there" in capsys.readouterr().err
 
 
 def test_the_jobs_plans_are_made_with_the_operators_own_login() -> None:
