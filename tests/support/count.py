@@ -71,21 +71,23 @@ class Ledger:
         self._announced = connect.queues(release).announcements()
 
     def settle(self, load: Load, timeout: float = 300, lost: int = 0) -> Count:
-        """Wait until every object is everywhere, and count; what is still missing then is missing.
+        """Wait until every object is everywhere, and count; what does not come is missing.
 
         Args:
             load: What was put.
-            timeout: Seconds.
+            timeout: Seconds in which nothing more comes.
             lost: How many objects are not to be waited for.
 
         Raises:
             RigError: Something that is another team's has changed.
         """
-        deadline = time.monotonic() + timeout
+        done = {"lost": lost} if lost else {}
+        least, deadline = math.inf, 0.0
         with connect.repository(self.release) as repository:
-            while (count := self._look(load, repository)).problems() != (
-                {"lost": lost} if lost else {}
-            ):
+            while (count := self._look(load, repository)).problems() != done:
+                left = sum(count.problems().values())
+                if left < least:
+                    least, deadline = left, time.monotonic() + timeout
                 if time.monotonic() > deadline:
                     break
                 time.sleep(_INTERVAL)

@@ -11,6 +11,8 @@ from tests.support.count import Ledger
 from tests.support.load import Load
 
 _TURNS = 5
+_WORK = 900.0
+"""Seconds in which ingest works off whatever waits, on a machine that others use as well."""
 _LATE = 60.0
 """Seconds after which what was not announced is not going to be."""
 
@@ -25,7 +27,7 @@ def everything(ledger: Ledger, load: Load) -> str:
     queues, files, done = connect.queues(ledger.release), 0, []
     silent = _never_announced(ledger, load)
     for _ in range(_TURNS):
-        load.rest("all is worked off", lambda: not queues.lists())
+        load.rest("all is worked off", lambda: not queues.lists(), _WORK)
         missing = ledger.missing(load)
         if not missing:
             break
@@ -48,7 +50,7 @@ def forgotten(ledger: Ledger, load: Load) -> str:
     So presence, whose answers were in Redis alone, knows the last day's images again.
     """
     queues = connect.queues(ledger.release)
-    load.rest("all is worked off", lambda: not queues.lists())
+    load.rest("all is worked off", lambda: not queues.lists(), _WORK)
     files = len(verbs.backfill(ledger.release))
     more = everything(ledger, load)
     return f"{files} files queued again" + (f", {more}" if more else "")
