@@ -167,8 +167,9 @@ def held(programs: Programs, ingest: Ingest | None) -> Iterator[None]:
         yield
     finally:
         watch.terminate()
-        watch.wait()
         follower.join()
+        with watch:  # waits for its end, and closes the pipe
+            pass
 
 
 def resume(programs: Programs, ingest: Ingest, say: Say) -> int:

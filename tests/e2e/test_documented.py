@@ -196,7 +196,7 @@ class Desk:
         if typed.startswith("helm upgrade"):
             typed += "".join(f" -f {file}" for file in self._rig) + " --wait"
         if case.interrupted:
-            typed = f"timeout --signal=INT 15 {typed}"
+            typed = f"timeout --signal=INT 45 {typed}"
         return subprocess.run(
             ["bash", "-c", typed],
             cwd=self.folder,
@@ -251,9 +251,10 @@ def settle() -> None:
 def test_a_documented_command(desk: Desk, command: str, request: pytest.FixtureRequest) -> None:
     case = RUN[command]
     order = list(RUN)
+    before = order[order.index(command) - 1]
     if order.index(command) > order.index("make apply ENV=summit"):
         request.getfixturevalue("exposed")
-        if RELEASE.deployments():
+        if re.search(r" (apply|upgrade|rollback|restart|scale|resume) ", f" {before} "):
             settle()
     done = desk.run(command, case)
     assert done.returncode == case.code, done.stdout + done.stderr

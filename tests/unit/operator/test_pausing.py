@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import yaml
 from embargo_operator import pausing
 from embargo_operator.cli import main
 from embargo_operator.pipeline_verbs import spelled
+from tests.rig.command import wait_for
 from tests.rig.site import PROJECT
 from tests.unit.operator.fakes import Fake, history
 
@@ -106,6 +109,25 @@ def test_an_apply_leaves_a_pause_as_it_is(counted: int | None, suspended: bool) 
     run(fake, "diff", "summit")
     last = fake.commands("helm template")[-1]
     assert ("--set ingest.suspend=true" in last) == suspended
+
+
+def test_a_rollback_does_not_wake_a_paused_ingest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Helm goes back to a revision with pods: they are taken away as soon as that is seen."""
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text("#!/bin/sh\necho 0\necho 8\nexec sleep 60\n")
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    fake = Fake()
+    programs = fake.programs("summit", "summit")
+    live = deployment(0, **{pausing.ANNOTATION: NOTED})
+    with pausing.held(programs, pausing.Ingest(live, deployment(8))):
+        wait_for("it is held", lambda: fake.commands("kubectl patch"), timeout=20)
+    assert [each.split(" --context")[0] for each in written(fake)][-1].endswith('"replicas": 0}}')
+    with pausing.held(programs, pausing.Ingest(deployment(8))):
+        pass
+    assert len(fake.commands("kubectl patch")) == 1, "what is not paused is left alone"
 
 
 @pytest.mark.parametrize(
