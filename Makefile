@@ -132,8 +132,8 @@ soak: $(READY) ## the tests that take too long for every change: both Helms, ope
 
 bench: $(READY) ## measure what the jobs and a backfill cost, in pairs, on the real site
 	@$(PYTHON) -m tests.rig up
-	@$(PYTHON) -m tests.bench.buckets
-	@$(PYTHON) -m tests.bench.backfill
+	@PYTHONPATH=hooks $(PYTHON) -m tests.bench.buckets
+	@PYTHONPATH=hooks $(PYTHON) -m tests.bench.backfill
 
 lint: $(READY)
 	@ruff format --check .

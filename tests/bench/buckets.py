@@ -48,15 +48,20 @@ class Cost:
 def main() -> None:
     """Measure, and print."""
     many = ManyBuckets()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        place = BucketPlace(folder)
+        try:
             print(f"gateway: Ceph {many.store.version()}")
-            _calls(many, Path(folder))
-            _scale(many, Path(folder))
-            _processes(many, Path(folder))
-    finally:
-        print("taking the buckets away", file=sys.stderr)
-        many.remove()
+            command = _Command(many, place)
+            _calls(many, folder)
+            _environment(many, command)
+            _scale(many, folder)
+            _memory(command)
+        finally:
+            print("taking the buckets away", file=sys.stderr)
+            many.remove()
+            place.remove()
 
 
 def _calls(many: ManyBuckets, folder: Path) -> None:
@@ -86,53 +91,59 @@ def _scale(many: ManyBuckets, folder: Path) -> None:
     _print_pairs(f"{SIZES[-1]} buckets: read one by one, planned", pairs, "s", inverse=True)
 
 
-def _processes(many: ManyBuckets, folder: Path) -> None:
-    """The whole command, with Vault, the cluster and the gateway of the site."""
-    place = BucketPlace(folder)
-    try:
+class _Command:
+    """`buckets plan` as a process, with Vault, the cluster and the gateway of the site."""
+
+    def __init__(self, many: ManyBuckets, place: BucketPlace) -> None:
+        self._many, self._place = many, place
         keys = credentials.load().s3(OWNER)
-        at = place.place.put("bench", access=keys.access_key, secret=keys.secret_key)
-        config = many.declared(ENVIRONMENT_BUCKETS)
-        config["owners"][OWNER] |= at
-        place.place.config["bucketConfig"] = config
-        plan = [sys.executable, "-m", "embargo_hooks", "buckets", "plan", "--config"]
-        plan.append(str(place.place.write()))
-        env = {
+        self._at = place.place.put("bench", access=keys.access_key, secret=keys.secret_key)
+        self.env = {
             "KUBECONFIG": str(place.place.kubeconfig),
             "VAULT_TOKEN": place.place.admin.token,
             "AWS_ACCESS_KEY_ID": keys.access_key,
             "AWS_SECRET_ACCESS_KEY": keys.secret_key,
             "AWS_DEFAULT_REGION": REGION,
         }
-        reads = awscli.reads(many.store.url, [many.arn], many.names[:ENVIRONMENT_BUCKETS])
-        aws = [_all(reads, env) for _ in range(2)][1:]
-        _ = [_process(plan, env) for _ in range(2)]
-        pairs = []
-        for _ in range(3):
-            aws.append(_all(reads, env))
-            pairs.append((aws[-1], _process(plan, env).seconds))
-        _print_pairs(
-            f"{ENVIRONMENT_BUCKETS} buckets: {len(reads)} times aws, one `buckets plan`",
-            pairs,
-            "s",
-            inverse=True,
-        )
-        modules = ", ".join(f"embargo_hooks.adapters.{name}" for name in _CLIENTS)
-        bare = [sys.executable, "-c", f"import {modules}"]
-        _process(bare, env)
-        cpu = [(_process(bare, env).cpu, _process(plan, env).cpu) for _ in range(_PROCESS_PAIRS)]
-        _print_pairs("CPU: importing the clients, `buckets plan` with nothing to do", cpu, "s")
-        config = many.declared(SIZES[-1])
-        config["owners"][OWNER] |= at
-        place.place.config["bucketConfig"] = config
-        place.place.write()
-        cost = _process(plan, env)
-        print(
-            f"`buckets plan` of {SIZES[-1]} buckets: {cost.seconds:.1f} s, CPU {cost.cpu:.1f} s, "
-            f"{cost.memory:.0f} MiB of memory"
-        )
-    finally:
-        place.remove()
+
+    def declare(self, size: int) -> None:
+        """Write the configuration of so many buckets."""
+        config = self._many.declared(size)
+        config["owners"][OWNER] |= self._at
+        self._place.place.config["bucketConfig"] = config
+        self._file = self._place.place.write()
+
+    def plan(self) -> Cost:
+        """Run it."""
+        words = ("-m", "embargo_hooks", "buckets", "plan", "--config", str(self._file))
+        return _process([sys.executable, *words], self.env)
+
+
+def _environment(many: ManyBuckets, command: _Command) -> None:
+    """Plan one environment, against aws doing the same reads, and against importing the clients."""
+    command.declare(ENVIRONMENT_BUCKETS)
+    names = many.names[:ENVIRONMENT_BUCKETS]
+    arns = [many.topics[topic] for topic in dict.fromkeys(map(many.topic, names))]
+    reads = awscli.reads(many.store.url, arns, names)
+    modules = ", ".join(f"embargo_hooks.adapters.{name}" for name in _CLIENTS)
+    # The last is what the cluster's client imports late.
+    bare = [sys.executable, "-c", f"import {modules}, httpcore2"]
+    for warm in (lambda: _all(reads[:2], command.env), command.plan):
+        warm()
+    pairs = [(_all(reads, command.env), command.plan().seconds) for _ in range(_MANY_PAIRS)]
+    what = f"{len(names)} buckets: {len(reads)} times aws, one `buckets plan`"
+    _print_pairs(what, pairs, "s", inverse=True)
+    cpu = [(_process(bare, command.env).cpu, command.plan().cpu) for _ in range(_PROCESS_PAIRS)]
+    _print_pairs("CPU: importing the clients, `buckets plan` with nothing to do", cpu, "s")
+
+
+def _memory(command: _Command) -> None:
+    command.declare(SIZES[-1])
+    cost = command.plan()
+    print(
+        f"`buckets plan` of {SIZES[-1]} buckets: {cost.seconds:.1f} s, CPU {cost.cpu:.1f} s, "
+        f"{cost.memory:.0f} MiB of memory"
+    )
 
 
 def _planning(many: ManyBuckets, count: int, folder: Path) -> Callable[[], object]:
@@ -162,7 +173,8 @@ def _one_by_one(many: ManyBuckets, count: int) -> Callable[[], object]:
 
     def read() -> None:
         gateway.topics()
-        gateway.topic(many.topic)
+        for topic in dict.fromkeys(map(many.topic, many.names[:count])):
+            gateway.topic(topic)
         for name in many.names[:count]:
             gateway.notifications(name)
             gateway.policy(name)
