@@ -37,6 +37,13 @@ class Credentials:
                 write_private(self.path, json.dumps(known, indent=1))
             return known[name]
 
+    def change(self, name: str) -> str:
+        """Make another password of this name, and return it."""
+        with _lock:
+            changed = secrets.token_hex(16)
+            write_private(self.path, json.dumps({**self._read(), name: changed}, indent=1))
+            return changed
+
     def names(self, start: str) -> list[str]:
         """Return what follows a beginning in the names of all passwords made so far."""
         with _lock:

@@ -133,6 +133,11 @@ def load(name: str, archive: Path, say: Say) -> bool:
         return True
 
 
+def tag(image: Image, name: str) -> None:
+    """Have containerd know an image that it holds by one more name."""
+    run(*_ctr("images", "tag", "--force", image.name, name))
+
+
 def _ctr(*arguments: str | Path) -> tuple[str | Path, ...]:
     return ("ctr", "-a", STATE / "containerd/containerd.sock", "-n", "k8s.io", *arguments)
 

@@ -25,9 +25,14 @@ def camera(release: Release) -> Camera:
 
 
 def queues(release: Release) -> Queues:
-    """Return the release's Redis, at its Service's address, with the live Secret's password."""
+    """Return the release's Redis, at its Service's address, with the password of its clients."""
     namespace = Namespace(release.namespace)
-    password = namespace.secret("redis")["redis-password"]
+    [idle] = namespace.get("deployment", f"{FULLNAME}-idle")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    env = {each["name"]: each.get("valueFrom") for each in idle["env"]}
+    at = env["REDIS_PASSWORD"]["secretKeyRef"]
+    password = namespace.secret(at["name"])[at["key"]]
     return Queues.connect(namespace.cluster_address("redis"), password, release.bucket)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from tests.rig.command import run, wait_for
 from tests.rig.release import Release
 from tests.rig.site import STATE
-from tests.support.namespace import Namespace, is_ready
+from tests.support.namespace import FULLNAME, Namespace, is_ready
 
 APPS = ("redis", "enqueue", "ingest", "idle", "presence")
 
@@ -20,9 +20,13 @@ def pods(release: Release, *apps: str) -> list[dict[str, Any]]:
 
 def kill(release: Release, *apps: str) -> None:
     """Kill the processes of some services' pods, as a crash does: SIGKILL, at once, in place."""
+    _kill_containers(pods(release, *apps))
+
+
+def _kill_containers(found: list[dict[str, Any]]) -> None:
     containers = [
         status["containerID"].removeprefix("containerd://")
-        for pod in pods(release, *apps)
+        for pod in found
         for status in pod["status"].get("containerStatuses", [])
         if "running" in status["state"]
     ]
@@ -30,6 +34,12 @@ def kill(release: Release, *apps: str) -> None:
         words = ("task", "kill", "--signal", "SIGKILL", container)
         # One that has just ended by itself is as dead as it is to be.
         run("ctr", "-a", STATE / "containerd/containerd.sock", "-n", "k8s.io", *words, check=False)
+
+
+def kill_job(release: Release, job: str) -> None:
+    """Kill the process of a hook's pod, as a node that runs out of memory does."""
+    found = Namespace(release.namespace).get("pods", "-l", f"job-name={FULLNAME}-{job}")["items"]
+    _kill_containers(found)
 
 
 def wait_until_ready(release: Release, *apps: str, timeout: float = 120) -> None:

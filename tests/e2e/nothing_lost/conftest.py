@@ -12,6 +12,7 @@ import pytest
 from tests.rig import environment
 from tests.rig.release import Release
 from tests.support import faults, mends
+from tests.support.changing import Changing
 from tests.support.count import Ledger, write_down
 from tests.support.load import Load
 
@@ -58,6 +59,35 @@ def night(release: Release, request: pytest.FixtureRequest) -> Night:
         except Exception:  # what an earlier test has left is no reason to fail
             release.deploy(print)
         with _counted(release, request.node.name, mend, timeout) as load:
+            yield load
+
+    return take
+
+
+@pytest.fixture(scope="session")
+def changing(site: None, helm: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Changing]:
+    """A release of this Helm, for those that change releases."""
+    folder = tmp_path_factory.mktemp("operator")
+    made = Changing(Release(f"night-{secrets.token_hex(3)}", helm), folder)
+    environment.make(made.release)
+    made.make()
+    yield made
+    environment.remove(made.release)
+    made.close()
+
+
+@pytest.fixture
+def changing_night(changing: Changing, request: pytest.FixtureRequest) -> Night:
+    """The same for it."""
+
+    @contextmanager
+    def take(mend: Mend = mends.everything, timeout: float = 900) -> Iterator[Load]:
+        try:
+            assert changing.as_made()
+            faults.wait_until_ready(changing.release, timeout=20)
+        except Exception:  # what an earlier test has left is no reason to fail
+            changing.make()
+        with _counted(changing.release, request.node.name, mend, timeout) as load:
             yield load
 
     return take

@@ -1,0 +1,133 @@
+"""Bad releases: each goes wrong in its own way, and the one before it comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.e2e.nothing_lost.conftest import Night
+from tests.rig import images
+from tests.rig.site import PROJECT
+from tests.support import faults, mends
+from tests.support.changing import Changing
+
+pytestmark = pytest.mark.soak
+
+ENQUEUE = "ghcr.io/lsst-dm/embargo-butler-enqueue"
+LIMIT = ("--timeout", "45s")
+DEAD = "http://198.20.0.1:9"
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A bad release.
+
+    Attributes:
+        change: Its values, in which NAME is the release's name.
+        fails: Whether Helm sees it fail by itself.
+        drops: Whether announcements are lost in it, so that the clock has to find them.
+    """
+
+    change: dict[str, Any]
+    fails: bool = True
+    drops: bool = False
+
+
+MORE: dict[str, Any] = {
+    "secrets": {
+        "db-env": {"more": {"path": "rubin/usdf-butler-NAME/postgres", "field": "username"}}
+    },
+    "bucketConfig": {
+        "topics": {
+            "more-of-NAME": {"owner": "rubin-NAME", "attributes": {"push-endpoint": f"{DEAD}/more"}}
+        },
+        "buckets": {
+            "rubin-NAME": {
+                "grants": {"read": ["rubin-NAME-users", "prompt-processing-dev", "contract-other"]}
+            }
+        },
+    },
+}
+"""What each of them declares beside: it has to be gone again."""
+
+ONE_DETECTOR = r"LSSTCam/\d{8}/\w+/\w+_R22_S11\.fits$"
+ANNOUNCED = {"wrong-to-http": {"topic": "rubin-NAME", "events": ["s3:ObjectCreated:*"]}}
+MOVED: dict[str, Any] = {"topics": {"rubin-NAME": {"attributes": {"push-endpoint": f"{DEAD}/no"}}}}
+BAD = {
+    "image-that-is-not-there": Bad({"ingest": {"image": {"tag": "99.0.0"}}}),
+    "image-that-crashes": Bad({"enqueue": {"image": {"tag": "99.0.0-crashes"}}}),
+    "image-that-answers-500": Bad({"enqueue": {"image": {"tag": "99.0.0-fails"}}}),
+    "wrong-regexp": Bad({"enqueue": {"env": {"DATASET_REGEXP": ONE_DETECTOR}}}, False, True),
+    "wrong-bucket": Bad(
+        {
+            "ingest": {"env": {"BUCKET": "rubin-wrong"}},
+            "bucketConfig": {
+                "buckets": {"rubin-wrong": {"owner": "rubin-NAME", "notifications": ANNOUNCED}}
+            },
+        }
+    ),
+    "wrong-endpoint-of-the-store": Bad({"bucketConfig": {"endpoint": DEAD}}),
+    "wrong-endpoint-of-the-topic": Bad({"bucketConfig": MOVED}, False, True),
+    "refused-by-the-schema": Bad({"ingest": {"replica": 3}}),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bad_images(site: None) -> None:
+    """The images of two of them, under tags that look good."""
+    for name in ("crashes", "fails"):
+        image = images.Image(f"{ENQUEUE}:99.0.0-{name}", PROJECT / "tests/rig/images" / name)
+        images.load(image.name, images.archive(image, print), print)
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_release_is_rolled_back(changing: Changing, changing_night: Night, kind: str) -> None:
+    bad, name = BAD[kind], changing.release.name
+    refused = kind == "refused-by-the-schema"
+    change = _merged(MORE if not refused else {}, bad.change)
+    values = _renamed(change, name)
+    with changing_night(changing.reconcile if bad.drops else mends.everything) as load:
+        before, good = changing.declared(), changing.revision()
+        if bad.fails:
+            undone = changing.upgrade(values, changing.undoing, *LIMIT)
+            assert undone.status != 0, undone.all
+            assert changing.status() == "deployed"
+            assert changing.declared() == before
+            load.wait_for_more(20)
+        done = changing.upgrade(values, *LIMIT)
+        assert (done.status != 0) == bad.fails, done.all
+        load.wait_for_more(50)
+        if refused:
+            assert changing.revision() == good
+        else:
+            back = changing.rollback(good)
+            assert back.status == 0, back.all
+        assert changing.status() == "deployed"
+        assert changing.declared() == before
+        faults.wait_until_ready(changing.release)
+
+
+def test_a_bucket_that_nobody_announces_is_not_even_rendered(changing: Changing) -> None:
+    before = changing.revisions()
+    said = changing.upgrade({"ingest": {"env": {"BUCKET": "rubin-wrong"}}})
+    assert said.status != 0
+    assert "ingest would wait for images that nobody announces" in said.all
+    assert changing.revisions() == before
+
+
+def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    made = {**one, **other}
+    for key in one.keys() & other.keys():
+        if isinstance(one[key], dict):
+            made[key] = _merged(one[key], other[key])
+    return made
+
+
+def _renamed(value: Any, name: str) -> Any:
+    if isinstance(value, dict):
+        return {_renamed(key, name): _renamed(each, name) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_renamed(each, name) for each in value]
+    return value.replace("NAME", name) if isinstance(value, str) else value

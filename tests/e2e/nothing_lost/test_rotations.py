@@ -1,0 +1,104 @@
+"""Secrets are rotated in Vault, then comes an upgrade, and then the old ones are of no more use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from redis.exceptions import AuthenticationError
+
+from tests.e2e.nothing_lost.conftest import Night
+from tests.rig import ceph, credentials, postgres, vault
+from tests.rig.command import wait_for
+from tests.support import connect, faults, mends
+from tests.support.changing import Changing
+from tests.support.queues import Queues
+
+pytestmark = pytest.mark.soak
+
+
+def redis(changing: Changing) -> Callable[[], None]:
+    """Redis' password: Redis has to learn it, and forget the old one."""
+    old = changing.namespace.secret("redis")["redis-password"]
+    _into_vault(changing, redis=_new(changing, "redis"))
+
+    def old_one_is_refused() -> bool:
+        address = changing.namespace.cluster_address("redis")
+        try:
+            Queues.connect(address, old, changing.release.bucket).lists()
+        except AuthenticationError:
+            return True
+        return False
+
+    def check() -> None:
+        wait_for("Redis refuses the old password", old_one_is_refused, 120)
+
+    return check
+
+
+def notification(changing: Changing) -> Callable[[], None]:
+    """The notification secret: gateway and enqueue have to change it together."""
+    [before] = changing.declared()["notifications"]
+    _into_vault(changing, notification=_new(changing, "notification"))
+
+    def check() -> None:
+        [after] = changing.declared()["notifications"]
+        assert after["OpaqueData"] != before["OpaqueData"]
+
+    return check
+
+
+def object_store(changing: Changing) -> Callable[[], None]:
+    """The keys of the bucket's reader: the old ones are taken away when nobody needs them."""
+    known, user = credentials.load(), changing.release.users_bucket
+    old = known.s3(user).access_key
+    for part in ("access", "secret"):
+        known.change(f"s3/{user}/{part}")
+    ceph.STORE.ensure_user(user)
+    vault.make(changing.release)
+
+    def take_the_old_ones_away() -> None:
+        ceph.STORE.admin("key", "rm", "--uid", user, "--access-key", old)
+
+    return take_the_old_ones_away
+
+
+def database(changing: Changing) -> Callable[[], None]:
+    """The Butler's password at its database: from now on no new connection gets in by the old."""
+    user = changing.release.database
+    password = credentials.load().change(f"postgres/{user}")
+    postgres.query(f"ALTER ROLE {user} PASSWORD '{password}'")
+    vault.make(changing.release)
+    return lambda: None
+
+
+@pytest.mark.parametrize("rotate", [redis, notification, object_store, database])
+def test_a_secret_is_rotated(
+    changing: Changing, changing_night: Night, rotate: Callable[[Changing], Callable[[], None]]
+) -> None:
+    with changing_night(changing.reconcile if rotate is notification else mends.everything) as load:
+        before = changing.declared()["secrets"]
+        finish = rotate(changing)
+        load.wait_for_more(50)
+        done = changing.upgrade({})
+        assert done.status == 0, done.all
+        assert changing.declared()["secrets"] != before
+        load.wait_for_more(50)
+        faults.wait_until_ready(changing.release)
+        finish()
+        # What still used an older one would show now.
+        faults.kill(changing.release, "ingest")
+        load.wait_for_more(50)
+        faults.wait_until_ready(changing.release)
+    assert connect.queues(changing.release).lists() == []
+
+
+def _new(changing: Changing, field: str) -> str:
+    return credentials.load().change(f"vault/{changing.release.name}/{field}")
+
+
+def _into_vault(changing: Changing, **fields: str) -> None:
+    path, kv = changing.release.renamed(vault.OWN), vault.admin().secrets.kv.v2
+    found = kv.read_secret_version(path, mount_point=vault.MOUNT, raise_on_deleted_version=True)
+    data = {**found["data"]["data"], **fields}
+    kv.create_or_update_secret(path, data, mount_point=vault.MOUNT)
