@@ -22,7 +22,9 @@ def typed(page: Path) -> str:
 
 def test_every_target_is_there() -> None:
     there = set(re.findall(r"^([a-z-]+):.*##", (PROJECT / "Makefile").read_text(), re.M))
-    named = {name for page in PAGES for name in re.findall(r"\bmake (?:-s )?([a-z-]+)", typed(page))}
+    named = {
+        name for page in PAGES for name in re.findall(r"\bmake (?:-s )?([a-z-]+)", typed(page))
+    }
     assert named >= {"demo", "test", "check"}
     assert named - there == set()
 
