@@ -146,6 +146,7 @@ MENTIONED = {
     "--create-namespace -f values/summit.yaml -f bucket-config/summit.yaml",
     "kubectl scale": "kubectl scale -n summit deployment/embargo-butler-ingest --replicas=2",
     "vault login": "vault login -method=ldap",
+    "embargo-hooks buckets renew": "make renew ENV=summit TOPIC=rubin-summit",
 }
 """Short for a whole command that stands elsewhere."""
 
