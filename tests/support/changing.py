@@ -53,7 +53,7 @@ class Changing(Operated):
             # little under load.
             "enqueue": {"resources": {"requests": {"cpu": "100m"}}},
             # A gateway that is away is waited for so long.
-            "hooks": {"deadlineSeconds": 120},
+            "hooks": {"deadlineSeconds": 80},
         }
         super().__init__(release, folder, values)
         self._made: Any = None

@@ -16,7 +16,8 @@ from tests.support.changing import Changing
 pytestmark = pytest.mark.soak
 
 ENQUEUE = "ghcr.io/lsst-dm/embargo-butler-enqueue"
-LIMIT = ("--timeout", "45s")
+LIMIT = ("--timeout", "90s")
+"""More than a job's deadline: Helm that gives up a rollback's job before leaves it pending."""
 DEAD = "http://198.20.0.1:9"
 
 
