@@ -69,10 +69,11 @@ class _Chart:
 
     def line(self, what: str) -> str:
         """Return the points of a line: `median` or `p95`."""
-        middle = BIN_SECONDS / 2
+        # Each five minutes are a level of their own: of a single point nothing would be drawn.
         found = [
-            (self.x(begin + middle), self.y(getattr(spread, what)))
+            (self.x(min(max(at, self._begin), self._end)), self.y(getattr(spread, what)))
             for begin, spread in self._night.bins()
+            for at in (begin, begin + BIN_SECONDS)
         ]
         return " ".join(f"{x},{y}" for x, y in found)
 

@@ -148,6 +148,13 @@ def test_delays_that_nobody_knows_are_no_zeros() -> None:
     assert "median" not in read.ids
 
 
+def test_a_night_of_one_exposure_has_a_line_all_the_same() -> None:
+    one = Arrival(key(1, "R22_S11"), BEGIN, BEGIN + 10, Stage.INGESTED)
+    shown = page(Night("summit", DAY, datetime.now(UTC), [one]), plain(None))
+    (points,) = re.findall(r'class="median" points="([^"]+)"', shown)
+    assert len(set(points.split())) == 2
+
+
 def test_spreads() -> None:
     assert Spread.of([]) == Spread(0, 0.0, 0.0, 0.0)
     assert Spread.of([3.0]) == Spread(1, 3.0, 3.0, 3.0)
