@@ -145,6 +145,9 @@ MENTIONED = {
     "helm upgrade": "helm upgrade --install summit charts/embargo-butler -n summit "
     "--create-namespace -f values/summit.yaml -f bucket-config/summit.yaml",
     "kubectl scale": "kubectl scale -n summit deployment/embargo-butler-ingest --replicas=2",
+    "helm rollback": "helm rollback summit -n summit",
+    "helm upgrade --atomic": "helm upgrade --install summit charts/embargo-butler -n summit "
+    "--create-namespace -f values/summit.yaml -f bucket-config/summit.yaml",
     "vault login": "vault login -method=ldap",
     "embargo-hooks buckets renew": "make renew ENV=summit TOPIC=rubin-summit",
 }
