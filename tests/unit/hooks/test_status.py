@@ -79,10 +79,13 @@ def test_what_is_not_as_declared_is_a_problem(pipeline: Site) -> None:
     verb = f"`embargo-hooks plan --config {pipeline.file}`"
     assert problem == f"Secret redis: missing: redis-password: {verb}"
     maps = pipeline.world.fake_cluster
-    maps.secrets["redis"] = KubernetesSecret("redis", {"redis-password": Secret("older")}, True)
+    older = {"redis-password": Secret("older"), "redis-password.admitted": Secret("")}
+    maps.secrets["redis"] = KubernetesSecret("redis", older, True)
     _, document = pipeline.run("status")
     (_, problem) = sorted(section(document, "secrets")["problems"])
-    assert problem == f"Secret redis: older than Vault: redis-password: {verb}"
+    assert problem == (
+        f"Secret redis: older than Vault: redis-password, redis-password.admitted: {verb}"
+    )
 
 
 def test_what_is_as_declared_is_said_to_be(pipeline: Site) -> None:
