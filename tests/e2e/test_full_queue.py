@@ -18,6 +18,8 @@ from tests.rig import ceph, credentials, gateways
 from tests.rig.store import REGION, Store
 from tests.support.topic_queue import shrink
 
+pytestmark = pytest.mark.soak
+
 _OWNER = ceph.CONTRACT_USERS["owner"]
 _QUEUE_BYTES = 256 << 10
 _WHOLE_BYTES = 128 << 20
