@@ -27,7 +27,10 @@ def new(what: str) -> str:
 
 
 def test_a_fresh_install_restarts_nothing(place: Rotating) -> None:
-    assert [life.restarts for life in place.lives().values()] == [0] * 5
+    # A service may have ended once by itself, because Redis did not answer yet; nobody rolled it.
+    path = r"jsonpath={.items[*].metadata.annotations.deployment\.kubernetes\.io/revision}"
+    revisions = place.namespace.kubectl("get", "deployments", "-o", path)
+    assert revisions.split() == ["1"] * len(CLIENTS)
     noted = place.namespace.kubectl("get", "deployments,statefulsets", "-o", "yaml")
     assert "embargo-butler/restarted-at" not in noted
 
