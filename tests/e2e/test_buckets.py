@@ -110,7 +110,7 @@ def test_a_gateway_that_is_away_is_waited_for(place: BucketPlace, away: Door) ->
 
 
 def test_a_rollback_goes_on_without_the_gateway(place: BucketPlace, away: Door) -> None:
-    place.place.config["hooks"]["deadlineSeconds"] = 30
+    place.place.config["hooks"]["deadlineSeconds"] = 60  # of which a rollback takes half
     code, said = place.run("buckets", "apply", "--rollback")
     assert code == 0, said
     last = said.splitlines()[-1]
