@@ -10,19 +10,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import sys
 import threading
 import xmlrpc.client
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
 from tests.rig.command import run, wait_for
+from tests.rig.errors import RigError
 from tests.rig.site import LOGS, STATE
 
 MARK = "EMBARGO_BUTLER_RIG"
@@ -153,19 +154,21 @@ def _kill_leftovers(*spared: str) -> None:
     """Kill what carries the site's mark, whatever became of its supervisord."""
     while killed := list(_marked(*spared)):
         for pid in killed:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        for pid in killed:
-            wait_for("a process ends", partial(_is_over, pid), timeout=30)
+            # A pidfd tells of the end of the last thread: the first may be gone while another
+            # still holds the ports.
+            with contextlib.suppress(ProcessLookupError), _pidfd(pid) as process:
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+                if not select.select([process], [], [], 30)[0]:
+                    raise RigError(f"process {pid} does not end, 30 s after it was killed")
 
 
-def _is_over(pid: int) -> bool:
-    """Tell whether a process holds nothing any more: its memory goes first, its ports later."""
+@contextlib.contextmanager
+def _pidfd(pid: int) -> Iterator[int]:
+    descriptor = os.pidfd_open(pid)
     try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return True
-    return status.rpartition(")")[2].split()[0] in ("Z", "X")
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _marked(*spared: str) -> Iterator[int]:
