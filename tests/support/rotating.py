@@ -42,6 +42,13 @@ class Rotating:
         self.buckets = Gateway(release.bucket)
         self._folder = folder
         self._vault = vault.admin()
+        self.installed = ""
+        """The workloads as YAML, as they were right after the installation."""
+
+    def install(self) -> None:
+        """Install the release, and note what there is then."""
+        self.deploy()
+        self.installed = self.namespace.kubectl("get", "deployments,statefulsets", "-o", "yaml")
 
     def deploy(self, *words: str, **values: Any) -> str:
         """Upgrade with other values; what Helm printed, the jobs' logs included."""

@@ -24,7 +24,7 @@ def rotating(site: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     release = Release(f"rotating-{secrets.token_hex(3)}")
     environment.make(release)
     made = Rotating(release, tmp_path_factory.mktemp("values"))
-    made.deploy()
+    made.install()
     yield made
     environment.remove(release)
 

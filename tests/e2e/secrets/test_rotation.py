@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.rig import vault
 from tests.rig.command import wait_for
@@ -28,11 +29,10 @@ def new(what: str) -> str:
 
 def test_a_fresh_install_restarts_nothing(place: Rotating) -> None:
     # A service may have ended once by itself, because Redis did not answer yet; nobody rolled it.
-    path = r"jsonpath={.items[*].metadata.annotations.deployment\.kubernetes\.io/revision}"
-    revisions = place.namespace.kubectl("get", "deployments", "-o", path)
-    assert revisions.split() == ["1"] * len(CLIENTS)
-    noted = place.namespace.kubectl("get", "deployments,statefulsets", "-o", "yaml")
-    assert "embargo-butler/restarted-at" not in noted
+    workloads = yaml.safe_load(place.installed)["items"]
+    noted = [each["metadata"]["annotations"] for each in workloads if each["kind"] == "Deployment"]
+    assert [each["deployment.kubernetes.io/revision"] for each in noted] == ["1"] * len(CLIENTS)
+    assert "embargo-butler/restarted-at" not in place.installed
 
 
 def test_the_password_of_redis(place: Rotating) -> None:
