@@ -145,7 +145,7 @@ types: $(READY)
 
 unit: $(READY)
 	@$(PYTHON) -m tests.rig packages
-	@$(PYTHON) -m pytest -q tests/unit tests/contract
+	@$(PYTHON) -m pytest -q -n 4 tests/unit tests/contract
 
 chart: $(READY)
 	@$(PYTHON) -m tests.chart

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError
 from redis.exceptions import RedisError as RedisClientError
+from redis.retry import Retry
 
 from embargo_hooks.adapters.redis_passwords import RedisPasswords
 from embargo_hooks.errors import RedisError
@@ -155,7 +157,8 @@ def test_lets_in_what_is_admitted_beside_the_password(
 
 
 def knocks(port: int, password: str) -> bool:
-    client: Any = Redis(port=port, password=password)
+    # A refusal is an answer here: no tries after it.
+    client: Any = Redis(port=port, password=password, retry=Retry(NoBackoff(), 0))
     try:
         return bool(client.ping())
     except RedisClientError:
