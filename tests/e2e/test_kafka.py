@@ -20,7 +20,7 @@ from tests.rig import environment, kafka, supervisor
 from tests.rig.command import wait_for
 from tests.rig.release import Release
 from tests.rig.site import FORWARDER_URL, KAFKA
-from tests.support import broker, connect, faults
+from tests.support import broker, connect, faults, verbs
 from tests.support.count import Ledger, write_down
 from tests.support.exposure import Exposure
 from tests.support.load import Load
@@ -166,6 +166,22 @@ def test_a_consumer_that_was_stopped_starts_where_it_stopped(place: Place) -> No
         wait_for(
             "all are in the Butler", lambda: len(repository.datasets(both)) == 2 * FEW, timeout=120
         )
+
+
+@pytest.mark.soak
+def test_images_are_announced_to_the_topic_by_hand(place: Place) -> None:
+    exposure = expose(place)
+    wait_for("they are heard of", lambda: heard(place, exposure), timeout=60)
+    wait_for("all of it is committed", lambda: place.waiting() == 0, timeout=30)
+    before = broker.end(place.topic)
+    words = ("trigger", "--through", "kafka", "--force", exposure.name)
+    code, said = verbs.run(place.release, *words)
+    assert (code, broker.end(place.topic) - before) == (0, 1), said
+    assert f"{FEW} of {FEW} objects announced" in said["summary"], said
+    assert {each["outcome"] for each in said["objects"]} <= {"ingested", "there already"}, said
+    code, said = verbs.run(place.release, "trigger", "--through", "webhook", exposure.name)
+    assert (code, broker.end(place.topic) - before) == (1, 1)
+    assert "hears by kafka" in said["summary"], said
 
 
 def test_a_consumer_stops_when_told(place: Place, record_property: Callable[..., None]) -> None:

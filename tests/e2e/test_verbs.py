@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +12,10 @@ import pytest
 import yaml
 
 from tests.rig import environment
-from tests.rig.cluster import CLIENT_ENVIRONMENT
 from tests.rig.command import wait_for
 from tests.rig.release import Release
-from tests.rig.site import API_URL, KUBECONFIG, PROJECT
-from tests.support import connect
+from tests.rig.site import API_URL, KUBECONFIG
+from tests.support import connect, verbs
 from tests.support.camera import Camera
 from tests.support.exposure import Exposure
 from tests.support.namespace import Namespace
@@ -37,31 +33,11 @@ class Place:
     """A release of its own, and the command line over it."""
 
     namespace: Namespace
-    config: Path
     camera: Camera
     queues: Queues
-    kubeconfig: Path = KUBECONFIG
 
     def run(self, *words: str) -> tuple[int, dict[str, Any]]:
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "embargo_hooks", *words),
-                *("--output", "json", "--config", str(self.config)),
-            ],
-            env={
-                **os.environ,
-                **CLIENT_ENVIRONMENT,
-                "KUBECONFIG": str(self.kubeconfig),
-                "PYTHONPATH": str(PROJECT / "hooks"),
-            },
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.stdout, done.stderr
-        document: dict[str, Any] = json.loads(done.stdout)
-        return done.returncode, document
+        return verbs.run(VERBS, *words)
 
     def expose(self) -> Exposure:
         day = Exposure.now(0).day
@@ -92,14 +68,11 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(site: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(site: None) -> Iterator[Place]:
     environment.make(VERBS)
     VERBS.deploy(print)
     namespace = Namespace(VERBS.namespace)
-    live = namespace.get("configmap", "embargo-butler-config")["data"]["config.yaml"]
-    config = tmp_path_factory.mktemp("verbs") / "config.yaml"
-    config.write_text(live)
-    yield Place(namespace, config, connect.camera(VERBS), connect.queues(VERBS))
+    yield Place(namespace, connect.camera(VERBS), connect.queues(VERBS))
     environment.remove(VERBS)
 
 
@@ -196,8 +169,7 @@ def test_without_rights_it_says_which_one_is_missing(place: Place, tmp_path: Pat
     nobody = tmp_path / "kubeconfig"
     nobody.write_text(yaml.safe_dump(kubeconfig))
     assert API_URL in nobody.read_text()
-    powerless = Place(place.namespace, place.config, place.camera, place.queues, nobody)
-    code, document = powerless.run("status", "--pipeline-only")
+    code, document = verbs.run(VERBS, "status", "--pipeline-only", kubeconfig=nobody)
     assert (code, document["result"]) == (1, "unseen")
     hidden = {each["name"]: each["hidden"] for each in document["sections"]}
     assert "Secret redis of namespace verbs: permission denied" in hidden["queues"]

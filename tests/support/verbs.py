@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,8 +19,13 @@ from tests.rig.site import KUBECONFIG, PROJECT, STATE
 from tests.support.namespace import FULLNAME, Namespace
 
 
-def run(release: Release, *words: str) -> tuple[int, dict[str, Any]]:
+def run(release: Release, *words: str, kubeconfig: Path = KUBECONFIG) -> tuple[int, dict[str, Any]]:
     """Run a verb with the configuration that the release has now.
+
+    Args:
+        release: The release.
+        words: The verb and its arguments.
+        kubeconfig: Who one is to Kubernetes.
 
     Returns:
         The exit code, and the document that it printed.
@@ -37,7 +43,7 @@ def run(release: Release, *words: str) -> tuple[int, dict[str, Any]]:
         env={
             **os.environ,
             **CLIENT_ENVIRONMENT,
-            "KUBECONFIG": str(KUBECONFIG),
+            "KUBECONFIG": str(kubeconfig),
             "PYTHONPATH": str(PROJECT / "hooks"),
             "VAULT_TOKEN": vault.admin().token,
         },

@@ -174,3 +174,11 @@ def test_whatever_restarts_at_any_moment_comes_up(place: Rotating) -> None:
     place.deploy()
     assert place.admits(fresh)
     assert set(place.namespace.secret("redis")) == {"redis-password"}
+
+
+@pytest.mark.soak
+def test_uninstalling_leaves_no_right_over_a_secret(place: Rotating) -> None:
+    assert place.rights() != []
+    name, namespace = place.release.name, place.release.namespace
+    place.release.run_helm("uninstall", name, "-n", namespace, "--wait", timeout=180)
+    assert place.rights() == []
