@@ -5,14 +5,11 @@ Times are medians of pairs: both sides are measured in turn, in one run.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -21,11 +18,11 @@ import yaml
 from embargo_hooks import jobs
 from embargo_hooks.config import load
 from tests.bench import awscli
+from tests.bench.cost import Cost, cost
 from tests.bench.store import NOTIFICATIONS, OWNER, ManyBuckets
 from tests.contract.calls import counted
 from tests.contract.site import World, silent
 from tests.rig import credentials
-from tests.rig.site import PROJECT
 from tests.rig.store import REGION
 from tests.support.bucket_place import BucketPlace
 
@@ -34,15 +31,6 @@ ENVIRONMENT_BUCKETS = 4
 """As summit has them."""
 _CLIENTS = ("rgw", "vault", "kubernetes")
 _MANY_PAIRS, _PROCESS_PAIRS = 3, 7
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a process has used: seconds by the clock, seconds of CPU, MiB of memory at most."""
-
-    seconds: float
-    cpu: float
-    memory: float
 
 
 def main() -> None:
@@ -116,7 +104,7 @@ class _Command:
     def plan(self) -> Cost:
         """Run it."""
         words = ("-m", "embargo_hooks", "buckets", "plan", "--config", str(self._file))
-        return _process([sys.executable, *words], self.env)
+        return cost([sys.executable, *words], self.env)
 
 
 def _environment(many: ManyBuckets, command: _Command) -> None:
@@ -133,16 +121,16 @@ def _environment(many: ManyBuckets, command: _Command) -> None:
     pairs = [(_all(reads, command.env), command.plan().seconds) for _ in range(_MANY_PAIRS)]
     what = f"{len(names)} buckets: {len(reads)} times aws, one `buckets plan`"
     _print_pairs(what, pairs, "s", inverse=True)
-    cpu = [(_process(bare, command.env).cpu, command.plan().cpu) for _ in range(_PROCESS_PAIRS)]
+    cpu = [(cost(bare, command.env).cpu, command.plan().cpu) for _ in range(_PROCESS_PAIRS)]
     _print_pairs("CPU: importing the clients, `buckets plan` with nothing to do", cpu, "s")
 
 
 def _memory(command: _Command) -> None:
     command.declare(SIZES[-1])
-    cost = command.plan()
+    used = command.plan()
     print(
-        f"`buckets plan` of {SIZES[-1]} buckets: {cost.seconds:.1f} s, CPU {cost.cpu:.1f} s, "
-        f"{cost.memory:.0f} MiB of memory"
+        f"`buckets plan` of {SIZES[-1]} buckets: {used.seconds:.1f} s, CPU {used.cpu:.1f} s, "
+        f"{used.memory:.0f} MiB of memory"
     )
 
 
@@ -188,27 +176,8 @@ def _timed(do: Callable[[], object]) -> float:
     return time.monotonic() - begun
 
 
-def _process(command: Sequence[str], env: dict[str, str]) -> Cost:
-    """Run a command to its end; what it says is shown only if it fails."""
-    begun = time.monotonic()
-    # The image's modules are compiled beforehand; here the first run does it.
-    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    path = {"PYTHONPATH": str(PROJECT / "hooks"), "PYTHONPYCACHEPREFIX": tempfile.gettempdir()}
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(
-            command, env={**kept, **path, **env}, stdout=said, stderr=subprocess.STDOUT
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            said.seek(0)
-            raise SystemExit(f"{' '.join(command)}:\n{said.read().decode()}")
-    seconds = time.monotonic() - begun
-    return Cost(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
-
-
 def _all(commands: Sequence[Sequence[str]], env: dict[str, str]) -> float:
-    return sum(_process(each, env).seconds for each in commands)
+    return sum(cost(each, env).seconds for each in commands)
 
 
 def _print_pairs(
