@@ -16,7 +16,9 @@ class GivenTwice(yaml.MarkedYAMLError):
         self.key = key
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
+    """Parses in C: in Python, a configuration takes longer to parse than its buckets to plan."""
+
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen = set[str]()
         for key, _ in node.value:

@@ -44,6 +44,8 @@ def read(document: bytes) -> tuple[Notification, ...]:
         root = ElementTree.fromstring(document)
     except ElementTree.ParseError:
         raise ValueError("not XML") from None
+    if root.tag.rpartition("}")[2] != "NotificationConfiguration":
+        raise ValueError("not a configuration")
     return tuple(
         Notification(
             name=_text(entry, "Id"),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from embargo_hooks.apply import apply
 from embargo_hooks.config import Config
@@ -17,7 +17,9 @@ from embargo_hooks.jobs import Job, World
 from embargo_hooks.lease import Lease
 from embargo_hooks.plan import Plan
 from embargo_hooks.report import Report
-from embargo_hooks.status import Section
+
+if TYPE_CHECKING:
+    from embargo_hooks.status import Section
 
 DONE, FAILED, CHANGES = 0, 1, 2
 

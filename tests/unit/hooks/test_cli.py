@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from embargo_hooks.cli import main
+from embargo_hooks.cli import _AREAS, main
 from embargo_hooks.errors import VaultError
 from embargo_hooks.resources import KubernetesSecret
 from embargo_hooks.secret import Secret
@@ -223,3 +224,16 @@ def test_what_the_cluster_would_refuse_stops_all_of_it(
     )
     assert world.fake_cluster.writes == []
     assert main(["secrets", "apply", "--rollback", *arguments], world) == 0
+
+
+def test_each_command_is_found_alone_and_among_all(capsys: Output) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    listed = capsys.readouterr().out
+    words = [word for words in _AREAS.values() for word in words]
+    assert len(set(words)) == len(words)
+    for word in words:
+        assert re.search(rf"^    {word}\b", listed, re.MULTILINE)
+        with pytest.raises(SystemExit, match="0"):
+            main([word, "--help"])
+        assert capsys.readouterr().out.startswith(f"usage: embargo-hooks {word} ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from embargo_hooks.adapters._rgw_hints import hint
-from embargo_hooks.adapters.rgw import RgwGateway, parse_topic
+from embargo_hooks.adapters._topic_xml import parse
+from embargo_hooks.adapters.rgw import RgwGateway
 from embargo_hooks.errors import GatewayError
 from embargo_hooks.resources import Topic
 from embargo_hooks.secret import Secret
@@ -46,7 +48,7 @@ VERSIONS: dict[str, tuple[str, dict[str, Any]]] = {
 def test_every_version_says_the_same(version: str) -> None:
     user, endpoint = VERSIONS[version]
     document = json.dumps({"EndpointAddress": URL, "HasStoredSecret": "false", **endpoint})
-    live = parse_topic("t", {"User": user, "EndPoint": document, "OpaqueData": "s&c=1"})
+    live = parse("t", {"User": user, "EndPoint": document, "OpaqueData": "s&c=1"})
     assert WANTED.differs(live) == frozenset()
     assert live.persistent
     assert live.follows is (version == "20")
@@ -56,15 +58,10 @@ def test_every_version_says_the_same(version: str) -> None:
 @pytest.mark.parametrize("field", ["TimeToLive", "MaxRetries"])
 def test_what_has_a_field_of_its_own_counts(field: str) -> None:
     endpoint: dict[str, Any] = {"EndpointAddress": URL, "Persistent": True, **_OWN, field: "60"}
-    live = parse_topic("t", {"User": "u", "EndPoint": json.dumps(endpoint)})
+    live = parse("t", {"User": "u", "EndPoint": json.dumps(endpoint)})
     assert WANTED.differs(live) == frozenset(
         ["OpaqueData", "verify-ssl", {"TimeToLive": "time_to_live"}.get(field, "max_retries")]
     )
-
-
-def test_an_unreadable_answer_is_an_error() -> None:
-    with pytest.raises(GatewayError, match=r"topic t: .*unreadable EndPoint"):
-        parse_topic("t", {"EndPoint": "{"})
 
 
 @pytest.mark.parametrize(
@@ -95,8 +92,10 @@ class Answers:
 
     def __init__(self, *answers: tuple[int, bytes] | Exception) -> None:
         self.answers = list(answers)
+        self.sent: list[Any] = []
 
     def send(self, request: Any) -> Any:
+        self.sent.append(request)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -105,7 +104,7 @@ class Answers:
 
 @pytest.fixture
 def gateway(monkeypatch: pytest.MonkeyPatch) -> RgwGateway:
-    monkeypatch.setattr("embargo_hooks.adapters.rgw._PAUSE_SECONDS", 0)
+    monkeypatch.setattr("embargo_hooks.adapters._rgw_requests._PAUSE_SECONDS", 0)
     return RgwGateway("http://127.0.0.1:1", "default", "own", Secret("a"), Secret("s"))
 
 
@@ -114,25 +113,27 @@ DOWN = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
 
 def test_a_short_outage_is_outlived(gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = Answers(DOWN, (500, b""), (503, b""), (204, b""))
-    monkeypatch.setattr(gateway, "_raw", answers)
+    monkeypatch.setattr(gateway._requests, "_session", answers)
     gateway.delete_notification("b", "n")
     assert answers.answers == []
 
 
 def test_an_outage_is_waited_for_until_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("embargo_hooks.adapters.rgw._PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr("embargo_hooks.adapters.rgw._LONGEST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("embargo_hooks.adapters._rgw_requests._PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("embargo_hooks.adapters._rgw_requests._LONGEST_PAUSE_SECONDS", 0.001)
     said: list[str] = []
     until, keys = time.monotonic() + 60, (Secret("a"), Secret("s"))
     gateway = RgwGateway(
         "http://127.0.0.1:1", "default", "own", *keys, until=until, say=said.append
     )
-    monkeypatch.setattr(gateway, "_raw", Answers(*[DOWN] * 10, (503, b""), (204, b"")))
+    monkeypatch.setattr(
+        gateway._requests, "_session", Answers(*[DOWN] * 10, (503, b""), (204, b""))
+    )
     gateway.delete_notification("b", "n")
     [once] = said
     assert once.startswith("waiting for the gateway: notification n of bucket b: cannot delete")
     refused = Answers(*[(500, b"")] * 5)
-    monkeypatch.setattr(gateway, "_raw", refused)
+    monkeypatch.setattr(gateway._requests, "_session", refused)
     with pytest.raises(GatewayError, match="500"):
         gateway.delete_notification("b", "n")
     assert refused.answers == [], "what is no outage is not waited for so long"
@@ -151,15 +152,49 @@ def test_a_long_outage_is_told(
     answer: tuple[int, bytes] | Exception,
     told: str,
 ) -> None:
-    monkeypatch.setattr(gateway, "_raw", Answers(*[answer] * 5))
+    monkeypatch.setattr(gateway._requests, "_session", Answers(*[answer] * 5))
     match = rf"notifications of bucket b: cannot read it as own at http://127.0.0.1:1: {told}"
     with pytest.raises(GatewayError, match=match):
         gateway.notifications("b")
 
 
-def test_an_answer_that_is_no_configuration(
+PAGE = b"<html><body/></html>"
+BROKEN = b"""<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes><entry>
+<key>EndPoint</key><value>{</value></entry></Attributes></GetTopicAttributesResult>
+</GetTopicAttributesResponse>"""
+
+
+@pytest.mark.parametrize("answer", [b"<html>", PAGE, BROKEN])
+@pytest.mark.parametrize(
+    ("what", "read"),
+    [
+        ("notifications of bucket b", lambda gateway: gateway.notifications("b")),
+        ("topics", lambda gateway: gateway.topics()),
+        ("topic t", lambda gateway: gateway.topic("t")),
+        ("topic t", lambda gateway: gateway.put_topic("t", {})),
+    ],
+)
+def test_what_is_no_answer_is_not_taken_for_one(
+    gateway: RgwGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: bytes,
+    what: str,
+    read: Callable[[RgwGateway], object],
+) -> None:
+    monkeypatch.setattr(gateway._requests, "_session", Answers((200, answer)))
+    with pytest.raises(GatewayError, match=f"{what}: the gateway's answer cannot be read"):
+        read(gateway)
+
+
+def test_all_pages_of_a_listing_are_read(
     gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "_raw", Answers((200, b"<html>")))
-    with pytest.raises(GatewayError, match="the gateway's answer cannot be read"):
-        gateway.notifications("b")
+    page = (
+        "<ListTopicsResponse><ListTopicsResult><Topics><member><TopicArn>arn:aws:sns:default::{}"
+        "</TopicArn></member></Topics>{}</ListTopicsResult></ListTopicsResponse>"
+    )
+    first = page.format("one", "<NextToken>more</NextToken>").encode()
+    answers = Answers((200, first), (200, page.format("two", "").encode()))
+    monkeypatch.setattr(gateway._requests, "_session", answers)
+    assert gateway.topics() == {"one": 0, "two": 0}
+    assert b"NextToken=more" in answers.sent[1].body

@@ -1,0 +1,172 @@
+"""Signed requests to the object gateway, sent again while it is away.
+
+botocore signs and sends them; its clients are left out. That of S3 does not know Ceph's
+notifications, and to make one, of S3 or SNS, takes as long as all requests of an environment.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import Any
+from urllib.parse import quote
+
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ConnectionError, HTTPClientError
+from botocore.httpsession import URLLib3Session
+
+from embargo_hooks.adapters import _notification_xml, _topic_xml
+from embargo_hooks.adapters._rgw_hints import hint
+from embargo_hooks.buckets import READERS
+from embargo_hooks.errors import GatewayError
+from embargo_hooks.secret import Secret
+
+_ATTEMPTS = 5
+"""At least, however little time is left."""
+_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 8
+_AWAY = (502, 503, 504)
+"""Starting, migrating or overloaded; all calls here may be sent again."""
+_TIMEOUT: Any = (5, 30)
+"""Seconds to connect and to read; botocore's stubs know of one number only."""
+_FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+
+
+class Absent(GatewayError):
+    """There is no such thing; `code` is the gateway's."""
+
+    def __init__(self, message: str, code: str) -> None:
+        """Take the gateway's code."""
+        super().__init__(message)
+        self.code = code
+
+
+class Requests:
+    """What is asked of a gateway with one owner's keys."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        region: str,
+        owner: str,
+        access: Secret,
+        secret: Secret,
+        until: float,
+        say: Callable[[str], None],
+    ) -> None:
+        """Prepare; nothing is sent yet. The arguments are those of `RgwGateway`."""
+        self._endpoint = endpoint
+        self._owner = owner
+        keys = Credentials(access.text(), secret.text())
+        self._sign_s3 = S3SigV4Auth(keys, "s3", region).add_auth
+        self._sign_sns = SigV4Auth(keys, "sns", region).add_auth
+        self._until = until
+        self._say = say
+        self._session = URLLib3Session(timeout=_TIMEOUT, max_pool_connections=READERS)
+
+    def bucket(
+        self, method: str, bucket: str, query: str, what: str, verb: str, body: bytes = b""
+    ) -> bytes:
+        """Send a request about a bucket.
+
+        Args:
+            method: The HTTP method.
+            bucket: The bucket.
+            query: What of it.
+            what: What it is about, for messages; its first word is the kind.
+            verb: What is done to that.
+            body: What is sent.
+
+        Returns:
+            The gateway's answer.
+
+        Raises:
+            Absent: There is no such thing.
+            GatewayError: It was refused, or the gateway is away.
+        """
+
+        def made() -> AWSRequest:
+            url = f"{self._endpoint}/{quote(bucket)}?{query}"
+            request = AWSRequest(method, url, data=body)
+            self._sign_s3(request)
+            return request
+
+        return self._asked(what, verb, made)
+
+    def topics(
+        self,
+        action: str,
+        what: str,
+        verb: str,
+        fields: Mapping[str, str],
+        attributes: Mapping[str, Secret] | None = None,
+    ) -> bytes:
+        """Send a request about topics.
+
+        Args:
+            action: The name of SNS's call.
+            what: What it is about, for messages; its first word is the kind.
+            verb: What is done to that.
+            fields: The call's arguments.
+            attributes: What a topic is made with.
+
+        Returns:
+            The gateway's answer.
+
+        Raises:
+            Absent: There is no such thing.
+            GatewayError: It was refused, or the gateway is away.
+        """
+
+        def made() -> AWSRequest:
+            body = _topic_xml.form(action, fields, attributes or {})
+            request = AWSRequest("POST", f"{self._endpoint}/", dict(_FORM), body)
+            self._sign_sns(request)
+            return request
+
+        return self._asked(what, verb, made)
+
+    def _asked(self, what: str, verb: str, made: Callable[[], AWSRequest]) -> bytes:
+        """Send, and send again while the gateway is away and there is time.
+
+        16.2.15 was seen to answer 500 under load to a deletion, and to do it when asked again.
+        """
+        pause: float = _PAUSE_SECONDS
+        for attempt in count(1):
+            try:
+                return self._once(what, verb, made())
+            except _Passing as problem:
+                patient = problem.away and time.monotonic() + pause < self._until
+                if attempt >= _ATTEMPTS and not patient:
+                    raise
+                if attempt == _ATTEMPTS:
+                    self._say(f"waiting for the gateway: {problem}")
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        raise AssertionError
+
+    def _once(self, what: str, verb: str, request: AWSRequest) -> bytes:
+        whom = f"{what}: cannot {verb} it as {self._owner} at {self._endpoint}"
+        try:
+            answer = self._session.send(request.prepare())
+            content: bytes = answer.content
+        except (ConnectionError, HTTPClientError):
+            # Their texts may quote the request.
+            raise _Passing(f"{whom}: the gateway cannot be reached", away=True) from None
+        if (status := answer.status_code) < 300:
+            return content
+        code = _notification_xml.error_code(content)
+        problem = f"{whom}: {code or 'no code'} ({status}){hint(code, status, what)}"
+        if status >= 500:
+            raise _Passing(problem, away=status in _AWAY)
+        raise Absent(problem, code) if status == 404 else GatewayError(problem)
+
+
+class _Passing(GatewayError):
+    """Perhaps mended by waiting; `away` if that is likely."""
+
+    def __init__(self, message: str, away: bool) -> None:
+        super().__init__(message)
+        self.away = away

@@ -1,0 +1,110 @@
+"""Topics in SNS's form and XML, and how each version of Ceph spells their attributes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from embargo_hooks.resources import KNOWN_ATTRIBUTES, Topic
+from embargo_hooks.secret import Secret
+
+_VERSION = "2010-03-31"
+
+
+def form(action: str, fields: Mapping[str, str], attributes: Mapping[str, Secret]) -> bytes:
+    """Return the body of a request.
+
+    The gateway does not read "+" as a space: it would become part of the secret.
+    """
+    asked = {"Action": action, "Version": _VERSION, **fields}
+    for number, (key, value) in enumerate(attributes.items(), start=1):
+        asked[f"Attributes.entry.{number}.key"] = key
+        asked[f"Attributes.entry.{number}.value"] = value.text()
+    return urlencode(asked, quote_via=quote).encode()
+
+
+def listed(document: bytes) -> tuple[list[str], str]:
+    """Return the ARNs of a page of ListTopics, and what asks for the next page, empty for none.
+
+    Raises:
+        ValueError: It is not one.
+    """
+    root = _root(document, "ListTopics")
+    arns = [entry.text or "" for entry in root.iterfind(".//{*}Topics/{*}member/{*}TopicArn")]
+    return arns, root.findtext(".//{*}NextToken") or ""
+
+
+def arn(document: bytes) -> str:
+    """Return the ARN in the answer to CreateTopic.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if found := _root(document, "CreateTopic").findtext(".//{*}TopicArn"):
+        return found
+    raise ValueError("no ARN")
+
+
+def read(name: str, document: bytes) -> Topic:
+    """Turn GetTopicAttributes' answer into a topic.
+
+    Raises:
+        ValueError: It is not one.
+    """
+    entries = _root(document, "GetTopicAttributes").iterfind(".//{*}Attributes/{*}entry")
+    return parse(name, {_text(entry, "key"): _text(entry, "value") for entry in entries})
+
+
+def parse(name: str, answer: Mapping[str, str]) -> Topic:
+    """Turn a topic's attributes, as any version spells them, into a topic.
+
+    `EndPoint` is a JSON text. Its `EndpointArgs` is a query string whose values are not encoded on
+    16, so what has a field of its own is taken from there.
+
+    Raises:
+        ValueError: The JSON is none.
+    """
+    endpoint = json.loads(answer.get("EndPoint") or "{}")
+    opaque = answer.get("OpaqueData") or ""
+    found = {}
+    for part in (
+        str(endpoint.get("EndpointArgs", "")).replace(f"OpaqueData={opaque}", "").split("&")
+    ):
+        key, _, value = part.partition("=")
+        if key in KNOWN_ATTRIBUTES:
+            found[key] = value
+    found |= {
+        "push-endpoint": str(endpoint.get("EndpointAddress", "")),
+        "OpaqueData": opaque,
+        "persistent": str(endpoint.get("Persistent", "false")),
+    }
+    own = {
+        "time_to_live": "TimeToLive",
+        "max_retries": "MaxRetries",
+        "retry_sleep_duration": "RetrySleepDuration",
+    }
+    found |= {key: str(endpoint[field]) for key, field in own.items() if field in endpoint}
+    attributes = {key: Secret(value) for key, value in found.items()}
+    if policy := answer.get("Policy"):
+        attributes["Policy"] = Secret(policy)
+    user = answer.get("User") or ""
+    expires = isinstance(endpoint.get("Persistent"), bool)
+    return Topic(name, attributes, follows=bool(user), owner=user, expires=expires)
+
+
+def _root(document: bytes, action: str) -> Element:
+    """Parse an answer; a proxy's page must not pass for a topic without attributes."""
+    try:
+        root = ElementTree.fromstring(document)
+    except ElementTree.ParseError:
+        raise ValueError("not XML") from None
+    if root.tag.rpartition("}")[2] != f"{action}Response":
+        raise ValueError(f"not an answer to {action}")
+    return root
+
+
+def _text(entry: Element, name: str) -> str:
+    return entry.findtext(f"{{*}}{name}") or ""
