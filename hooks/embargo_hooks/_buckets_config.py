@@ -73,6 +73,21 @@ class NotificationSpec:
 
 
 @dataclass(frozen=True)
+class Grant:
+    """What some principals may do: in the whole bucket, or below a prefix.
+
+    Attributes:
+        kind: `read`, `write` or `readWrite`.
+        principals: Who.
+        prefix: What the keys begin with; empty for the whole bucket.
+    """
+
+    kind: str
+    principals: tuple[str, ...]
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
 class Denial:
     """What nobody of some principals may do below a prefix."""
 
@@ -89,7 +104,7 @@ class BucketSpec:
         name: Its name.
         owner: The user who owns it.
         manages_policy: Whether grants, denials or statements are declared, be they empty.
-        grants: Principals by grant.
+        grants: What is allowed.
         deny: What is denied.
         statements: Statements in S3's own language.
         take_over: Whether the statements that others put into its policy are given up.
@@ -103,7 +118,7 @@ class BucketSpec:
     name: str
     owner: str
     manages_policy: bool
-    grants: Mapping[str, tuple[str, ...]]
+    grants: tuple[Grant, ...]
     deny: tuple[Denial, ...]
     notifications: Mapping[str, NotificationSpec]
     foreign: tuple[str, ...]

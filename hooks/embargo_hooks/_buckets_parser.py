@@ -11,6 +11,7 @@ from embargo_hooks._buckets_config import (
     BucketConfig,
     BucketSpec,
     Denial,
+    Grant,
     NotificationSpec,
     OwnerSpec,
     TopicSpec,
@@ -171,11 +172,11 @@ def _bucket(name: str, node: Node, known: _Known) -> BucketSpec:
     owner = ""
     with gathering.catching():
         owner = _one_of(keys["owner"], known.owners, "owner")
-    grants = dict[str, tuple[str, ...]]()
+    grants = list[Grant]()
     with gathering.catching():
         for grant, entry in keys["grants"].mapping((), _GRANTS).items() if "grants" in keys else ():
             with gathering.catching():
-                grants[grant] = entry.texts()
+                grants += _granted(grant, entry)
     denials, statements = [], []
     for entry in keys["deny"].items() if "deny" in keys else ():
         with gathering.catching():
@@ -207,7 +208,7 @@ def _bucket(name: str, node: Node, known: _Known) -> BucketSpec:
         name=name,
         owner=owner,
         manages_policy=not {"grants", "deny", "statements"}.isdisjoint(keys),
-        grants=grants,
+        grants=tuple(grants),
         deny=tuple(denials),
         statements=tuple(statements),
         take_over=node.child("takeOver").flag(),
@@ -242,6 +243,28 @@ def _notification(name: str, node: Node, known: _Known) -> NotificationSpec:
     return NotificationSpec(name, topic, events, take_over, chosen, unconfirmed)
 
 
+def _granted(kind: str, node: Node) -> list[Grant]:
+    """Read a list of users, some of them below a prefix only."""
+    whole, below, gathering = [], [], Gathering()
+    for entry in node.items():
+        with gathering.catching():
+            if isinstance(entry.value, dict):
+                keys = entry.mapping(("principals", "prefix"), ())
+                below.append(Grant(kind, keys["principals"].texts(), _prefix(keys["prefix"])))
+            else:
+                whole.append(entry.text())
+    gathering.check()
+    return [*([Grant(kind, tuple(whole))] if whole else []), *below]
+
+
+def _prefix(node: Node, empty: bool = False) -> str:
+    """Read what keys begin with; a policy takes some characters for patterns and variables."""
+    prefix = node.text(empty)
+    if found := [each for each in "*?$" if each in prefix]:
+        raise node.fail(f"expected what the keys begin with, without `{found[0]}`")
+    return prefix
+
+
 def _denial(node: Node) -> Denial:
     keys = node.mapping(("principals", "actions"), ("prefix",))
     gathering = Gathering()
@@ -251,7 +274,7 @@ def _denial(node: Node) -> Denial:
     with gathering.catching():
         actions = keys["actions"].texts()
     with gathering.catching():
-        below = keys["prefix"].text(empty=True) if "prefix" in keys else ""
+        below = _prefix(keys["prefix"], empty=True) if "prefix" in keys else ""
     gathering.check()
     return Denial(principals, actions, below)
 

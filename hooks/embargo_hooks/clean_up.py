@@ -78,7 +78,7 @@ def _only(bucket: str, owner: str, retired: tuple[str, ...]) -> BucketSpec:
         name=bucket,
         owner=owner,
         manages_policy=False,
-        grants={},
+        grants=(),
         deny=(),
         notifications={},
         foreign=(),

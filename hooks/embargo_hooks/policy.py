@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from embargo_hooks._buckets_config import BucketSpec, tenant_of
+from embargo_hooks._buckets_config import BucketSpec, Grant, tenant_of
 from embargo_hooks.templates import render
 
 VERSION = "2012-10-17"
@@ -23,11 +23,10 @@ Statement = Mapping[str, Any]
 def declared(bucket: BucketSpec) -> list[Statement]:
     """Return the statements that a bucket's grants, denials and own statements mean."""
     arn = f"arn:aws:s3:::{bucket.name}"
-    statements = [
-        _grant(bucket.name, grant, bucket.grants[grant])
-        for grant in GRANTS
-        if bucket.grants.get(grant)
-    ]
+    statements = list[Statement]()
+    for number, grant in enumerate(bucket.grants, start=1):
+        if grant.principals:
+            statements += _granted(bucket.name, grant, number)
     statements.extend(
         {
             "Sid": f"{SID}Deny{number}",
@@ -51,9 +50,10 @@ def as_grant(bucket: str, statement: Statement) -> tuple[str, list[str]] | None:
     principal = statement.get("Principal")
     given = principal.get("AWS") if isinstance(principal, Mapping) else principal
     names = [_short(str(name)) for name in _listed(given)]
-    for grant in GRANTS:
-        if same_but_name(_grant(bucket, grant, names), statement):
-            return grant, names
+    for kind in GRANTS:
+        [whole] = _granted(bucket, Grant(kind, tuple(names)), 0)
+        if same_but_name(whole, statement):
+            return kind, names
     return None
 
 
@@ -98,15 +98,38 @@ def same_but_name(left: Statement, right: Statement) -> bool:
     return _canonical(left, named=False) == _canonical(right, named=False)
 
 
-def _grant(bucket: str, grant: str, names: Sequence[str]) -> Statement:
-    arn = f"arn:aws:s3:::{bucket}"
-    return {
-        "Sid": f"{SID}{grant[0].upper()}{grant[1:]}",
+def _granted(bucket: str, grant: Grant, number: int) -> list[Statement]:
+    """Return the statements of a grant; below a prefix, listings are a matter of their own.
+
+    Objects are named by the resource, and a listing by the condition `s3:prefix`. Where a bucket
+    is, whoever reads some of it may know too.
+    """
+    arn, sid = f"arn:aws:s3:::{bucket}", f"{SID}{grant.kind[0].upper()}{grant.kind[1:]}"
+    allow = {
         "Effect": "Allow",
-        "Principal": {"AWS": [_principal(name) for name in names]},
-        "Action": [f"s3:{action}" for action in GRANTS[grant]],
-        "Resource": [arn, f"{arn}/*"],
+        "Principal": {"AWS": [_principal(name) for name in grant.principals]},
     }
+    actions = [f"s3:{action}" for action in GRANTS[grant.kind]]
+    if not grant.prefix:
+        return [{"Sid": sid, **allow, "Action": actions, "Resource": [arn, f"{arn}/*"]}]
+    listing = [action for action in actions if action.startswith("s3:List")]
+    others = [action for action in actions if action not in listing]
+    below = {
+        "Sid": f"{sid}Below{number}",
+        **allow,
+        "Action": others,
+        "Resource": [arn, f"{arn}/{grant.prefix}*"],
+    }
+    if not listing:
+        return [below]
+    listed = {
+        "Sid": f"{sid}ListBelow{number}",
+        **allow,
+        "Action": listing,
+        "Resource": [arn],
+        "Condition": {"StringLike": {"s3:prefix": [f"{grant.prefix}*"]}},
+    }
+    return [below, listed]
 
 
 def _short(arn: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from embargo_hooks import policy
-from embargo_hooks._buckets_config import BucketSpec
+from embargo_hooks._buckets_config import BucketSpec, Grant
 from embargo_hooks.adapters.rgw import RgwGateway
 from embargo_hooks.secret import Secret
 from tests.rig import ceph, credentials
@@ -116,7 +116,7 @@ class ManyBuckets:
 
     def _make(self, name: str) -> None:
         self._s3.create_bucket(Bucket=name)
-        spec = BucketSpec(name, OWNER, True, {"read": ("somebody",)}, (), {}, (), (), ())
+        spec = BucketSpec(name, OWNER, True, (Grant("read", ("somebody",)),), (), {}, (), (), ())
         # As somebody has put it by hand: it says the same, so that nothing is to be written.
         by_hand = [{**each, "Sid": "hand"} for each in policy.declared(spec)]
         self._gateway.put_policy(name, by_hand)

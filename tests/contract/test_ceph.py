@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from embargo_hooks import _filters, policy
-from embargo_hooks._buckets_config import BucketSpec
+from embargo_hooks._buckets_config import BucketSpec, Grant
 from embargo_hooks.adapters.rgw import RgwGateway
 from embargo_hooks.resources import Notification, Topic, same_notification
 from embargo_hooks.secret import Secret
@@ -142,7 +142,7 @@ def test_a_tenants_topic_notification_and_policy(ceph: Server, name: str) -> Non
     assert ceph.gateway("tenant").topic(name) is not None
     assert ceph.gateway().topic(name) is None
     owner = ceph.tenant["user"]
-    bucket = BucketSpec(name, owner, True, {"read": (owner, "else")}, (), {}, (), (), ())
+    bucket = BucketSpec(name, owner, True, (Grant("read", (owner, "else")),), (), {}, (), (), ())
     gateway.put_policy(name, policy.declared(bucket))
     assert policy.same(gateway.policy(name), policy.declared(bucket))
     ceph.gateway("tenant").delete_topic(name)

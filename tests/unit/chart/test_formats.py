@@ -126,11 +126,14 @@ WRONG: dict[str, tuple[Any, ...]] = {
         ["arn:aws:iam::rubin:usr/x"],
         ["a b"],
         ["arn:aws:iam::12:user/"],
+        [{"principals": ["a"]}],
+        [{"principals": ["a"], "prefix": "a/*"}],
     ),
     f"{BUCKET}.notifications.rubin-summit-to-http.events": (["s3:ObjectMade:*"], []),
     f"{BUCKET}.deny": (
         [{"principals": ["a"], "actions": ["GetObject"]}],
         [{"principals": ["a"], "actions": ["s3:GetObject"], "unknown": 1}],
+        [{"principals": ["a"], "actions": ["s3:GetObject"], "prefix": "a?"}],
     ),
     "bucketConfig.buckets": ({"Bucket_": {"owner": "rubin-summit"}},),
 }

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from embargo_hooks import policy
+from embargo_hooks._buckets_config import Grant
 from embargo_hooks.cli import main
 from embargo_hooks.config import load
 from embargo_hooks.errors import ConfigError, Problems
@@ -56,6 +57,33 @@ def test_every_mistake_is_told_at_once_with_its_place(site: dict[str, Any], writ
         f"{here}.notifications.to-http.takeOver",
     ]
     assert all(str(found).split(":")[0].endswith("config.yaml") for found in caught.value.found)
+
+
+def test_a_grant_below_a_prefix_takes_the_prefix_as_it_stands(
+    site: dict[str, Any], write: Write
+) -> None:
+    bucket = site["bucketConfig"]["buckets"][BUCKET]
+    below = {"principals": ["x"], "prefix": "LSSTCam/"}
+    bucket["grants"] = {"read": ["y", below], "write": [{**below, "prefix": "LATISS/"}]}
+    config = load(write(site)).buckets
+    assert config
+    assert config.buckets[BUCKET].grants == (
+        Grant("read", ("y",)),
+        Grant("read", ("x",), "LSSTCam/"),
+        Grant("write", ("x",), "LATISS/"),
+    )
+    bucket["grants"] = {"write": [1, {"principals": ["x"]}, {**below, "prefix": "a*"}]}
+    bucket["deny"] = [{**below, "actions": ["s3:GetObject"], "prefix": "${aws:username}/"}]
+    with pytest.raises(Problems) as caught:
+        load(write(site))
+    assert [
+        str(found).split(": ")[1].partition(f"{BUCKET}.")[2] for found in caught.value.found
+    ] == [
+        "grants.write[0]",
+        "grants.write[1].prefix",
+        "grants.write[2].prefix",
+        "deny[0].prefix",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -230,6 +258,7 @@ def test_import_writes_what_is_live_and_its_plan_is_empty(
     at.bucket["statements"] = [
         {"Effect": "Allow", "Principal": "*", "Action": "s3:ListBucket", "Resource": "*"}
     ]
+    at.bucket["grants"]["read"].append({"principals": ["else"], "prefix": "LSSTCam/"})
     at.run()
     # As people made it by hand: under other names, and written down nowhere.
     at.world.fake_cluster.config_maps.clear()

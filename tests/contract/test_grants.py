@@ -1,0 +1,95 @@
+"""Who may do what by a declared policy: tried by another user, on each gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from embargo_hooks import policy
+from embargo_hooks._buckets_config import BucketSpec, Denial, Grant
+from tests.contract.conftest import Server
+
+OURS, THEIRS = "LSSTCam/ours.fits", "LATISS/theirs.fits"
+
+
+@pytest.fixture
+def other(ceph: Server, bucket: str) -> Iterator[Any]:
+    """Another user's client; an object lies below each of two prefixes."""
+    owner, client = ceph.s3(), ceph.s3("other")
+    for key in (OURS, THEIRS):
+        owner.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    yield client
+    for entry in owner.list_objects_v2(Bucket=bucket).get("Contents", ()):
+        owner.delete_object(Bucket=bucket, Key=entry["Key"])
+    owner.close()
+    client.close()
+
+
+def allow(ceph: Server, bucket: str, *grants: Grant, deny: tuple[Denial, ...] = ()) -> None:
+    spec = BucketSpec(bucket, ceph.owner["user"], True, grants, deny, {}, (), (), ())
+    ceph.gateway().put_policy(bucket, policy.declared(spec))
+    assert policy.same(ceph.gateway().policy(bucket), policy.declared(spec))
+
+
+def read(client: Any, bucket: str, key: str) -> str:
+    content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return content.decode()
+
+
+def listed(client: Any, bucket: str, prefix: str) -> list[str]:
+    found = client.list_objects_v2(Bucket=bucket, Prefix=prefix)
+    versions = client.list_object_versions(Bucket=bucket, Prefix=prefix)
+    keys = [entry["Key"] for entry in found["Contents"]]
+    assert [entry["Key"] for entry in versions["Versions"]] == keys
+    return keys
+
+
+def refused(call: Callable[..., Any], **arguments: str) -> bool:
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"] in ("AccessDenied", "403")
+    return False
+
+
+def test_what_may_be_read_below_a_prefix_ends_there(ceph: Server, bucket: str, other: Any) -> None:
+    assert refused(other.get_object, Bucket=bucket, Key=OURS)
+    allow(ceph, bucket, Grant("read", (ceph.other["user"],), "LSSTCam/"))
+    assert read(other, bucket, OURS) == OURS
+    assert listed(other, bucket, "LSSTCam/") == [OURS]
+    assert listed(other, bucket, "LSSTCam/ou") == [OURS]
+    other.get_bucket_location(Bucket=bucket)
+    assert refused(other.get_object, Bucket=bucket, Key=THEIRS)
+    for prefix in ("", "LATISS/", "LSST"):
+        assert refused(other.list_objects_v2, Bucket=bucket, Prefix=prefix), prefix
+        assert refused(other.list_object_versions, Bucket=bucket, Prefix=prefix), prefix
+    assert refused(other.list_objects_v2, Bucket=bucket)
+    assert refused(other.put_object, Bucket=bucket, Key=OURS, Body="")
+    assert refused(other.delete_object, Bucket=bucket, Key=OURS)
+
+
+def test_what_may_be_written_below_a_prefix_ends_there(
+    ceph: Server, bucket: str, other: Any
+) -> None:
+    allow(ceph, bucket, Grant("write", (ceph.other["user"],), "LSSTCam/"))
+    other.put_object(Bucket=bucket, Key="LSSTCam/new.fits", Body=b"")
+    other.delete_object(Bucket=bucket, Key="LSSTCam/new.fits")
+    for key in (THEIRS, "new.fits"):
+        assert refused(other.put_object, Bucket=bucket, Key=key, Body=""), key
+    assert refused(other.delete_object, Bucket=bucket, Key=THEIRS)
+    assert refused(other.get_object, Bucket=bucket, Key=OURS)
+    assert refused(other.list_objects_v2, Bucket=bucket, Prefix="LSSTCam/")
+
+
+def test_a_denial_below_a_prefix_is_stronger_than_a_grant(
+    ceph: Server, bucket: str, other: Any
+) -> None:
+    users = (ceph.other["user"],)
+    deny = Denial(users, ("s3:GetObject",), "LATISS/")
+    allow(ceph, bucket, Grant("readWrite", users), deny=(deny,))
+    assert read(other, bucket, OURS) == OURS
+    other.put_object(Bucket=bucket, Key="LATISS/new.fits", Body=b"")
+    assert refused(other.get_object, Bucket=bucket, Key=THEIRS)
