@@ -120,7 +120,8 @@ promote: $(READY) ## FROM=... TO=...: give an environment the images of another,
 	@$(OPERATOR) promote "$(TO)" --from "$(FROM)" $(OPTIONS)
 
 ##> Work on this project
-check: lint types unit chart ## all that needs no site, in under two minutes
+check: $(READY) ## all that needs no site, in under two minutes
+	@$(MAKE) --no-print-directory -j4 lint types unit chart
 
 test: check ## check, and the tests on the real site
 	@$(PYTHON) -m tests.rig up

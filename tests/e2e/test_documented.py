@@ -133,9 +133,9 @@ RUN: dict[str, Case] = {
 """In an order in which each finds what the documents presume."""
 
 ELSEWHERE = {
-    "make take-over ENV=summit": "tests/unit/operator/test_take_over.py::test_it_is_refused",
-    "make take-over ENV=summit BACK=1": "tests/unit/operator/test_take_over.py::"
-    "test_a_failure_puts_everything_back",
+    "make take-over ENV=summit": "tests/e2e/nothing_lost/test_take_over.py::test_it_takes_over",
+    "make take-over ENV=summit BACK=1": "tests/e2e/nothing_lost/test_take_over.py::"
+    "test_it_is_undone",
     "make pin ENV=summit-new": "tests/unit/operator/test_promotion.py::"
     "test_the_verbs_change_files_only",
 }

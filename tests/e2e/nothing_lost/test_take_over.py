@@ -129,6 +129,18 @@ def test_a_value_that_would_change_is_told_before_anything_is_done(place: Place)
     assert place.helm("status", place.release.name).status != 0
 
 
+def test_it_is_undone(place: Place, request: pytest.FixtureRequest) -> None:
+    with _counted(place.release, request.node.name, mends.everything, 900) as load:
+        before, queues = place.workloads(), keys(place)
+        said = place.take_over()
+        assert said.status == 0, said.all
+        load.wait_for_more(20)
+        said = place.take_over("--back")
+        assert said.status == 0, said.all
+        faults.wait_until_ready(place.release)
+        assert unchanged(place, before, place.pods(), queues)
+
+
 def test_it_takes_over(place: Place, request: pytest.FixtureRequest) -> None:
     with _counted(place.release, request.node.name, mends.everything, 900) as load:
         addresses, queues = place.addresses(), keys(place)

@@ -85,7 +85,7 @@ class Machine:
                 "KILL_BEFORE": str(kill_before),
             },
             capture_output=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         return done.returncode
