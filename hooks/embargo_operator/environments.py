@@ -14,6 +14,7 @@ from embargo_hooks import _yaml
 from embargo_hooks.errors import ConfigError
 
 CHART = Path("charts/embargo-butler")
+BUCKETS = Path("bucket-config")
 _COMPONENTS = ("redis", "enqueue", "ingest", "idle", "presence")
 
 
@@ -55,7 +56,7 @@ def all_of(project: Path) -> list[Environment]:
             f"{project.resolve()}: has no {CHART} and values/*.yaml; "
             "call this in the folder of the project"
         )
-    defaults = _load(project / CHART / "values.yaml")
+    defaults = read_values(project / CHART / "values.yaml")
     return [_read(project, name, defaults) for name in names]
 
 
@@ -92,8 +93,8 @@ def table(environments: list[Environment]) -> list[str]:
 
 
 def _read(project: Path, name: str, defaults: Mapping[str, Any]) -> Environment:
-    files = (f"values/{name}.yaml", f"bucket-config/{name}.yaml")
-    values = _load(project / files[0])
+    files = (f"values/{name}.yaml", f"{BUCKETS}/{name}.yaml")
+    values = read_values(project / files[0])
     try:
         components = {each: {**defaults[each], **values.get(each, {})} for each in _COMPONENTS}
         return Environment(
@@ -112,7 +113,12 @@ def _read(project: Path, name: str, defaults: Mapping[str, Any]) -> Environment:
         raise ConfigError(f"{files[0]}: is missing or not as it should be: {error}") from None
 
 
-def _load(path: Path) -> dict[str, Any]:
+def read_values(path: Path) -> dict[str, Any]:
+    """Read a values file.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
     try:
         found = _yaml.read(path.read_text())
     except (OSError, yaml.YAMLError) as error:

@@ -21,6 +21,7 @@ from embargo_operator import (
     jobs_plan,
     pausing,
     pipeline_verbs,
+    policy_managers,
     sections,
     take_over,
     unlock,
@@ -104,6 +105,7 @@ class Verbs:
 
     def plan(self) -> int:
         """Show that, and what the hook jobs would do."""
+        self._refuse_two_managers()
         self._keep_paused()
         found = self._differences(self._chart.manifests(self._programs))
         config = self._chart.verbs_config(self._programs)
@@ -133,6 +135,7 @@ class Verbs:
 
     def apply(self) -> int:
         """Show the diff, ask, install or upgrade."""
+        self._refuse_two_managers()
         self._refuse_pending()
         self._keep_paused()
         found = self._differences(self._chart.manifests(self._programs))
@@ -154,6 +157,7 @@ class Verbs:
         """Show the diff, ask, put the chart over the manifests that run here without Helm."""
         if self._options.atomic:
             raise HooksError(take_over.NO_ATOMIC)
+        self._refuse_two_managers()
         manifests = self._chart.manifests(self._programs)
         if self._options.back:
             self._confirm("put back what ran before the take-over")
@@ -237,6 +241,8 @@ class Verbs:
 
     def buckets(self) -> int:
         """Plan, apply, renew or import what is declared about buckets."""
+        if {"plan", "apply"}.intersection(self._options.words[:1]):
+            self._refuse_two_managers()
         return self._pipeline("buckets")
 
     def secrets(self) -> int:
@@ -356,6 +362,9 @@ class Verbs:
         count = f"{_count(found)} of {len(found)} objects would change"
         where = f"{self._environment.name} in cluster {self._environment.cluster}"
         (_note if self._options.json else _say)(*lines, f"{where}: {count}")
+
+    def _refuse_two_managers(self) -> None:
+        policy_managers.refuse_two(self._options.project, self._environment.name)
 
     def _refuse_pending(self) -> None:
         if lock := unlock.pending(self._programs):

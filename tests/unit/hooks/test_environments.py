@@ -35,16 +35,6 @@ def test_each_environment_has_a_file() -> None:
     assert {path.stem for path in (ROOT / "bucket-config").iterdir()} == set(ENVIRONMENTS)
 
 
-def test_no_bucket_has_its_policy_managed_twice() -> None:
-    managed = Counter(
-        (config.endpoint, config.owners[bucket.owner].tenant, bucket.name)
-        for config in map(declared, ENVIRONMENTS)
-        for bucket in config.buckets.values()
-        if bucket.manages_policy
-    )
-    assert [bucket for bucket, number in managed.items() if number > 1] == []
-
-
 def test_no_id_and_no_topic_is_declared_twice_in_one_place() -> None:
     ids, topics = Counter[tuple[str, ...]](), Counter[tuple[str, ...]]()
     for config in map(declared, ENVIRONMENTS):
