@@ -16,18 +16,17 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from embargo_hooks.adapters.rgw import RgwGateway
-from embargo_hooks.secret import Secret
+from tests.contract.server import ENDPOINT, Server
+from tests.contract.site import Site
 
 _KEYS = {"user": "testing", "access_key": "testing", "secret_key": "testing"}
 GATEWAYS: dict[str, Any] = (
@@ -49,37 +48,6 @@ def pytest_report_header() -> str:
     )
 
 
-@dataclass(frozen=True)
-class Server:
-    """A gateway under test."""
-
-    version: str
-    endpoint: str
-    region: str
-    owner: Mapping[str, str]
-    other: Mapping[str, str]
-    tenant: Mapping[str, str]
-
-    def gateway(self, who: str = "owner", endpoint: str = "") -> RgwGateway:
-        keys = getattr(self, who)
-        access, secret = Secret(keys["access_key"]), Secret(keys["secret_key"])
-        return RgwGateway(endpoint or self.endpoint, self.region, keys["user"], access, secret)
-
-    def s3(self, who: str = "owner") -> Any:
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name=self.region,
-            aws_access_key_id=getattr(self, who)["access_key"],
-            aws_secret_access_key=getattr(self, who)["secret_key"],
-            config=Config(
-                s3={"addressing_style": "path"},
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
-        )
-
-
 @pytest.fixture(scope="session", params=["moto", *GATEWAYS])
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     if request.param != "moto":
@@ -98,8 +66,8 @@ def ceph(request: pytest.FixtureRequest) -> Server:
 
 
 @pytest.fixture
-def gateway(server: Server) -> RgwGateway:
-    return server.gateway()
+def gateway(ceph: Server) -> RgwGateway:
+    return ceph.gateway()
 
 
 @pytest.fixture
@@ -116,6 +84,38 @@ def bucket(request: pytest.FixtureRequest, name: str) -> Iterator[str]:
     yield name
     s3.delete_bucket(Bucket=name)
     s3.close()
+
+
+@pytest.fixture
+def made(gateway: RgwGateway, name: str) -> Iterator[str]:
+    """A topic's name."""
+    gateway.put_topic(name, ENDPOINT)
+    yield name
+    gateway.delete_topic(name)
+
+
+@pytest.fixture
+def endpoint(ceph: Server) -> str:
+    """Where the site's gateway is asked."""
+    return ceph.endpoint
+
+
+@pytest.fixture
+def declared(ceph: Server, bucket: str, tmp_path: Path, endpoint: str) -> Iterator[Site]:
+    """A declared bucket; nothing is made but what is the other team's."""
+    made = Site(ceph, bucket, tmp_path, endpoint)
+    try:
+        made.add_theirs()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def site(declared: Site) -> Site:
+    """The same, made as declared."""
+    declared.apply()
+    return declared
 
 
 @dataclass(frozen=True)

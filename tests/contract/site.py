@@ -25,11 +25,10 @@ from embargo_hooks.report import Report
 from embargo_hooks.resources import Notification
 from embargo_hooks.secret import Secret
 from tests.contract.camera import Camera
-from tests.contract.conftest import Server
 from tests.contract.receiver import Receiver
+from tests.contract.server import CREATED, Server
 from tests.unit.hooks.fakes import FakeWorld
 
-CREATED = frozenset({"s3:ObjectCreated:*"})
 FOREIGN = "their-notification"
 # A persistent topic's queue is picked up within some 12 s; what it then has waiting comes at once.
 _PATIENCE_SECONDS = 75

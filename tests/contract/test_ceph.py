@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from embargo_hooks import _filters, policy
@@ -11,25 +9,13 @@ from embargo_hooks._buckets_config import BucketSpec, Grant
 from embargo_hooks.adapters.rgw import RgwGateway
 from embargo_hooks.resources import Notification, Topic, same_notification
 from embargo_hooks.secret import Secret
-from tests.contract.conftest import Server
-from tests.contract.test_gateway import CREATED, statement
+from tests.contract.server import CREATED, Server
+from tests.contract.test_gateway import statement
 
 
 def topic(name: str, **attributes: str) -> Topic:
     plain = {"push-endpoint": "http://127.0.0.1:9/notify", **attributes}
     return Topic(name, {key: Secret(value) for key, value in plain.items()})
-
-
-@pytest.fixture
-def gateway(ceph: Server) -> RgwGateway:
-    return ceph.gateway()
-
-
-@pytest.fixture
-def made(gateway: RgwGateway, name: str) -> Iterator[str]:
-    gateway.put_topic(name, topic(name).attributes)
-    yield name
-    gateway.delete_topic(name)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from embargo_hooks.bucket_days import Window
 from embargo_hooks.jobs import object_store
 from embargo_hooks.lease import Lease
 from embargo_hooks.secret import Secret
-from tests.contract.conftest import Rows, Server
+from tests.contract.conftest import Rows
 from tests.contract.receiver import Receiver
 from tests.contract.site import Site, silent
 from tests.unit.hooks.conftest import PIPELINE
@@ -204,17 +204,6 @@ CHANGES: dict[str, Change] = {
     "two runs at once": at_once,
     "nothing to do": unchanged,
 }
-
-
-@pytest.fixture
-def site(ceph: Server, bucket: str, tmp_path: Path) -> Iterator[Site]:
-    made = Site(ceph, bucket, tmp_path)
-    try:
-        made.add_theirs()
-        made.apply()
-        yield made
-    finally:
-        made.close()
 
 
 def foreign_entry(site: Site) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -12,21 +11,9 @@ from embargo_hooks.adapters.rgw import RgwGateway
 from embargo_hooks.errors import GatewayError
 from embargo_hooks.resources import Notification
 from embargo_hooks.secret import Secret
-from tests.contract.conftest import Server
+from tests.contract.server import CREATED, Server
 from tests.contract.test_ceph import topic
-from tests.contract.test_gateway import CREATED, statement
-
-
-@pytest.fixture
-def gateway(ceph: Server) -> RgwGateway:
-    return ceph.gateway()
-
-
-@pytest.fixture
-def made(gateway: RgwGateway, name: str) -> Iterator[str]:
-    gateway.put_topic(name, topic(name).attributes)
-    yield name
-    gateway.delete_topic(name)
+from tests.contract.test_gateway import statement
 
 
 def test_a_wrong_clock(gateway: RgwGateway, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

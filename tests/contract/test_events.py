@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -12,7 +11,6 @@ from embargo_hooks.bucket_import import imported
 from embargo_hooks.resources import KubernetesSecret
 from embargo_hooks.secret import Secret
 from tests.contract.calls import counted
-from tests.contract.conftest import Server
 from tests.contract.site import FOREIGN, Site, silent
 from tests.contract.test_changes import (
     Change,
@@ -22,17 +20,6 @@ from tests.contract.test_changes import (
     resealed_at_once,
     unqueued,
 )
-
-
-@pytest.fixture
-def site(ceph: Server, bucket: str, tmp_path: Path) -> Iterator[Site]:
-    made = Site(ceph, bucket, tmp_path)
-    try:
-        made.add_theirs()
-        made.apply()
-        yield made
-    finally:
-        made.close()
 
 
 def moved_back(site: Site) -> None:

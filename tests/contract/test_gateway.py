@@ -8,10 +8,12 @@ from embargo_hooks import policy
 from embargo_hooks.adapters.rgw import RgwGateway
 from embargo_hooks.errors import GatewayError
 from embargo_hooks.resources import Notification, same_notification
-from embargo_hooks.secret import Secret
+from tests.contract.server import CREATED, ENDPOINT, Server
 
-CREATED = frozenset({"s3:ObjectCreated:*"})
-ENDPOINT = {"push-endpoint": Secret("http://127.0.0.1:9/notify")}
+
+@pytest.fixture
+def gateway(server: Server) -> RgwGateway:
+    return server.gateway()
 
 
 def statement(bucket: str) -> policy.Statement:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from embargo_hooks import policy
 from embargo_hooks._buckets_config import BucketSpec, Denial, Grant
-from tests.contract.conftest import Server
+from tests.contract.server import Server
 
 OURS, THEIRS = "LSSTCam/ours.fits", "LATISS/theirs.fits"
 

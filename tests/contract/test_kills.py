@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.contract.conftest import Rows, Server
+from tests.contract.conftest import Rows
 from tests.contract.crossing import Crossing, Kill
 from tests.contract.receiver import Receiver
+from tests.contract.server import Server
 from tests.contract.site import Site
 
 pytestmark = pytest.mark.soak
@@ -35,20 +35,18 @@ def beside() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def site(
-    ceph: Server, bucket: str, tmp_path: Path, crossing: Crossing, beside: Receiver
-) -> Iterator[Site]:
-    made = Site(ceph, bucket, tmp_path, endpoint=crossing.url)
+def endpoint(crossing: Crossing) -> str:
+    return crossing.url
+
+
+@pytest.fixture
+def site(declared: Site, crossing: Crossing, beside: Receiver) -> Site:
     # Both sides see the same ConfigMaps.
-    made.world.fake_cluster.config_maps = crossing.config_maps
-    made.declare("left", beside, persistent=False)
-    made.declared["grants"] = {"read": ["somebody"]}
-    try:
-        made.add_theirs()
-        made.apply()
-        yield made
-    finally:
-        made.close()
+    declared.world.fake_cluster.config_maps = crossing.config_maps
+    declared.declare("left", beside, persistent=False)
+    declared.declared["grants"] = {"read": ["somebody"]}
+    declared.apply()
+    return declared
 
 
 def change(site: Site, beside: Receiver) -> None:

@@ -11,8 +11,7 @@ from embargo_hooks.errors import GatewayError
 from embargo_hooks.plan import Change, Plan, PutNotification
 from embargo_hooks.report import Report
 from embargo_hooks.resources import Notification
-from tests.contract.conftest import Server
-from tests.contract.test_gateway import CREATED, ENDPOINT
+from tests.contract.server import CREATED, ENDPOINT, Server
 from tests.unit.hooks.fakes import FakeCluster
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,8 @@ from embargo_hooks.clean_up import clean_up
 from embargo_hooks.errors import Problems
 from embargo_hooks.resources import Notification, same_notification
 from embargo_hooks.secret import Secret
-from tests.contract.conftest import Server
-from tests.contract.site import CREATED, FOREIGN, Site, silent
+from tests.contract.server import CREATED, Server
+from tests.contract.site import FOREIGN, Site, silent
 
 ELSEWHERE = {"push-endpoint": Secret("http://127.0.0.1:9/elsewhere"), "persistent": Secret("true")}
 THEIR_STATEMENT = {
@@ -28,14 +27,8 @@ THEIR_STATEMENT = {
 
 
 @pytest.fixture
-def site(ceph: Server, bucket: str, tmp_path: Path) -> Iterator[Site]:
-    """Declared, and nothing made but what is the other team's."""
-    made = Site(ceph, bucket, tmp_path)
-    try:
-        made.add_theirs()
-        yield made
-    finally:
-        made.close()
+def site(declared: Site) -> Site:
+    return declared
 
 
 @pytest.fixture

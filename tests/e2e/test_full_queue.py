@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from embargo_hooks import full_queue
-from tests.contract.conftest import Server
+from tests.contract.server import Server
 from tests.contract.site import Site
 from tests.rig import ceph, credentials, gateways
 from tests.rig.store import REGION, Store
