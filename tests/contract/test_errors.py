@@ -102,5 +102,61 @@ def test_another_zone_group(ceph: Server, made: str) -> None:
 def test_what_the_gateway_does_not_know(gateway: RgwGateway, bucket: str, made: str) -> None:
     with pytest.raises(GatewayError, match=r"InvalidArgument \(400\); an event or a filter"):
         gateway.put_notification(bucket, Notification("id", made, frozenset({"s3:Nonsense:*"})))
-    with pytest.raises(GatewayError, match=r"policy of bucket .*an action or a resource that"):
-        gateway.put_policy(bucket, [{**statement(bucket), "Action": "s3:Nonsense"}])
+    told = r"InvalidArgument \(400\); an action, a resource or a principal that this version"
+    for wrong in ({"Action": "s3:Nonsense"}, {"Resource": "nonsense"}):
+        with pytest.raises(GatewayError, match=f"policy of bucket {bucket}: .*{told}"):
+            gateway.put_policy(bucket, [{**statement(bucket), **wrong}])
+
+
+def test_a_principal_that_is_none(ceph: Server, gateway: RgwGateway, bucket: str) -> None:
+    """Ceph 16 takes it, and lets nobody in by it."""
+    wrong = {**statement(bucket), "Principal": {"AWS": ["arn:aws:iam:::nonsense"]}}
+    if ceph.version.startswith("16."):
+        gateway.put_policy(bucket, [wrong])
+        return
+    told = r"InvalidArgument \(400\); an action, a resource or a principal that this version"
+    with pytest.raises(GatewayError, match=f"policy of bucket {bucket}: .*{told}"):
+        gateway.put_policy(bucket, [wrong])
+
+
+def test_a_call_that_the_gateway_does_not_have(
+    ceph: Server, gateway: RgwGateway, made: str
+) -> None:
+    def change(action: str) -> None:
+        fields = {"AttributeName": "OpaqueData", "AttributeValue": "x"}
+        arn = f"arn:aws:sns:{ceph.region}::{made}"
+        gateway._requests.topics(action, f"topic {made}", "change", {"TopicArn": arn, **fields})
+
+    told = rf"topic {made}: cannot change it as .*\(405\); this gateway has no such call"
+    with pytest.raises(GatewayError, match=told):
+        change("NoSuchCall")
+    if ceph.version.startswith("20."):
+        change("SetTopicAttributes")
+        return
+    with pytest.raises(GatewayError, match=told):
+        change("SetTopicAttributes")
+
+
+def test_another_region(ceph: Server, bucket: str, made: str) -> None:
+    """No version looks at what region a request is signed for; the topics' ARNs tell the zone."""
+    keys = Secret(ceph.owner["access_key"]), Secret(ceph.owner["secret_key"])
+    wrong = RgwGateway(ceph.endpoint, "elsewhere", "owner", *keys)
+    assert wrong.notifications(bucket) == ()
+    told = r"zone group \w+, not elsewhere: correct bucketConfig.zoneGroup \(or region\)"
+    with pytest.raises(GatewayError, match=told):
+        wrong.topics()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "told"),
+    [("http://127.0.0.1:9", "Connection refused"), ("https", "TLS: wrong version number")],
+)
+def test_no_gateway_there(
+    ceph: Server, endpoint: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("embargo_hooks.adapters._rgw_requests._PAUSE_SECONDS", 0)
+    if endpoint == "https":
+        endpoint = ceph.endpoint.replace("http:", "https:")
+    wrong = ceph.gateway(endpoint=endpoint)
+    with pytest.raises(GatewayError, match=f"topics: .* at {endpoint}: .*be reached: {told}"):
+        wrong.topics()

@@ -17,7 +17,7 @@ _BY_CODE = {
     "SlowDown": "the gateway is overloaded, or a persistent topic's queue is full",
 }
 _INVALID_ARGUMENT = {
-    "policy": "an action or a resource that this version does not know",
+    "policy": "an action, a resource or a principal that this version does not know",
     "notification": "an event or a filter that this version does not know",
     "topic": "an attribute, or a push-endpoint, that this version does not accept "
     "(one with a password is accepted over HTTPS only)",

@@ -15,11 +15,12 @@ from urllib.parse import quote
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from botocore.exceptions import ConnectionError, HTTPClientError
+from botocore.exceptions import ConnectionError, HTTPClientError, SSLError
 from botocore.httpsession import URLLib3Session
 
 from embargo_hooks.adapters import _notification_xml, _topic_xml
 from embargo_hooks.adapters._rgw_hints import hint
+from embargo_hooks.adapters._why import why
 from embargo_hooks.buckets import READERS
 from embargo_hooks.errors import GatewayError
 from embargo_hooks.secret import Secret
@@ -152,9 +153,9 @@ class Requests:
         try:
             answer = self._session.send(request.prepare())
             content: bytes = answer.content
-        except (ConnectionError, HTTPClientError):
-            # Their texts may quote the request.
-            raise _Passing(f"{whom}: the gateway cannot be reached", away=True) from None
+        except (ConnectionError, HTTPClientError) as error:
+            problem = f"{whom}: the gateway cannot be reached: {why(error)}"
+            raise _Passing(problem, away=not isinstance(error, SSLError)) from None
         if (status := answer.status_code) < 300:
             return content
         code = _notification_xml.error_code(content)

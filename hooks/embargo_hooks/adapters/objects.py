@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 from botocore.handlers import validate_bucket_name
 
 from embargo_hooks.adapters._rgw_hints import hint
+from embargo_hooks.adapters._why import why
 from embargo_hooks.errors import ConfigError, GatewayError
 from embargo_hooks.ports import Stored
 from embargo_hooks.secret import Secret
@@ -102,8 +103,8 @@ class BucketObjects:
             code = str(answer.get("Error", {}).get("Code") or "no code")
             kind = _Absent if status == 404 else GatewayError
             raise kind(f"{told}: {code} ({status}){hint(code, status, what)}") from None
-        except (ConnectionError, HTTPClientError):
-            raise GatewayError(f"{told}: the gateway cannot be reached") from None
+        except (ConnectionError, HTTPClientError) as error:
+            raise GatewayError(f"{told}: the gateway cannot be reached: {why(error)}") from None
         except BotoCoreError as error:
             raise GatewayError(f"{told}: {type(error).__name__}") from None
 

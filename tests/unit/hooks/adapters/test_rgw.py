@@ -71,7 +71,7 @@ def test_what_has_a_field_of_its_own_counts(field: str) -> None:
         ("NoSuchKey", 404, "notification n of bucket b", "the topic of this notification is not"),
         ("NoSuchKey", 404, "topic t", ""),
         ("InvalidArgument", 400, "notification n of bucket b", "an event or a filter"),
-        ("InvalidArgument", 400, "policy of bucket b", "an action or a resource"),
+        ("InvalidArgument", 400, "policy of bucket b", "an action, a resource or a principal"),
         ("InvalidArgument", 400, "topic t", "an attribute, or a push-endpoint"),
         ("InvalidInput", 400, "topic t", "over HTTPS only"),
         ("AuthorizationError", 403, "topic t", "another user owns it"),
