@@ -37,7 +37,7 @@ GATEWAYS: dict[str, Any] = (
 # What only Ceph can show is not collected where there is none; the header says so.
 _OF_CEPH = [
     f"test_{each}.py"
-    for each in ("ceph", "changes", "errors", "events", "grants", "kills", "ownership")
+    for each in ("ceph", "changes", "errors", "events", "grants", "kills", "migrating", "ownership")
 ]
 collect_ignore = [] if GATEWAYS else _OF_CEPH
 
