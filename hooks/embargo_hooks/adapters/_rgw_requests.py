@@ -6,6 +6,7 @@ notifications, and to make one, of S3 or SNS, takes as long as all requests of a
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from itertools import count
@@ -17,6 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ConnectionError, HTTPClientError, SSLError
 from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
 
 from embargo_hooks.adapters import _notification_xml, _topic_xml
 from embargo_hooks.adapters._rgw_hints import hint
@@ -65,7 +67,15 @@ class Requests:
         self._sign_sns = SigV4Auth(keys, "sns", region).add_auth
         self._until = until
         self._say = say
-        self._session = URLLib3Session(timeout=_TIMEOUT, max_pool_connections=READERS)
+        # As botocore's clients do: the site's own authorities are named by the environment.
+        bundles = map(os.environ.get, ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"))
+        trusted: Any = next(filter(None, bundles), True)
+        self._session = URLLib3Session(
+            verify=trusted,
+            proxies=get_environ_proxies(endpoint),
+            timeout=_TIMEOUT,
+            max_pool_connections=READERS,
+        )
 
     def bucket(
         self, method: str, bucket: str, query: str, what: str, verb: str, body: bytes = b""

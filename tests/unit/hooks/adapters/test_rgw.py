@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +22,7 @@ from embargo_hooks.adapters.rgw import RgwGateway
 from embargo_hooks.errors import GatewayError
 from embargo_hooks.resources import Topic
 from embargo_hooks.secret import Secret
+from tests.rig import pki
 
 URL = "http://198.19.200.1:8080/notify"
 WANTED = Topic(
@@ -198,3 +203,51 @@ def test_all_pages_of_a_listing_are_read(
     monkeypatch.setattr(gateway._requests, "_session", answers)
     assert gateway.topics() == {"one": 0, "two": 0}
     assert b"NextToken=more" in answers.sent[1].body
+
+
+NO_TOPICS = (
+    b"<ListTopicsResponse><ListTopicsResult><Topics/></ListTopicsResult></ListTopicsResponse>"
+)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Has no topic."""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(NO_TOPICS)))
+        self.end_headers()
+        self.wfile.write(NO_TOPICS)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A gateway's address, whose certificate is by an authority of its own: `ca.crt`."""
+    monkeypatch.setattr(pki, "PKI", tmp_path)
+    monkeypatch.setattr(pki, "CA", tmp_path / "ca.crt")
+    pki.up()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "apiserver.crt", tmp_path / "apiserver.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"https://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+def test_the_authorities_that_the_environment_names_are_trusted(
+    over_tls: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("embargo_hooks.adapters._rgw_requests._PAUSE_SECONDS", 0)
+    keys = (Secret("a"), Secret("s"))
+    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(GatewayError, match="be reached: certificate verify failed: "):
+        RgwGateway(over_tls, "default", "own", *keys).topics()
+    monkeypatch.setenv(variable, str(tmp_path / "ca.crt"))
+    assert RgwGateway(over_tls, "default", "own", *keys).topics() == {}
