@@ -176,12 +176,12 @@ def test_images_are_announced_to_the_topic_by_hand(place: Place) -> None:
     before = broker.end(place.topic)
     words = ("trigger", "--through", "kafka", "--force", exposure.name)
     code, said = verbs.run(place.release, *words)
-    assert (code, broker.end(place.topic) - before) == (0, 1), said
-    assert f"{FEW} of {FEW} objects announced" in said["summary"], said
-    assert {each["outcome"] for each in said["objects"]} <= {"ingested", "there already"}, said
+    assert (code, broker.end(place.topic) - before) == (0, 1), said["summary"]
+    assert f"{FEW} of {FEW} objects announced" in said["summary"]
+    assert {each["outcome"] for each in said["objects"]} <= {"ingested", "there already"}
     code, said = verbs.run(place.release, "trigger", "--through", "webhook", exposure.name)
     assert (code, broker.end(place.topic) - before) == (1, 1)
-    assert "hears by kafka" in said["summary"], said
+    assert "hears by kafka" in said["summary"]
 
 
 def test_a_consumer_stops_when_told(place: Place, record_property: Callable[..., None]) -> None:

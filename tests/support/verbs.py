@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from tests.rig import vault
-from tests.rig.cluster import CLIENT_ENVIRONMENT
+from tests.rig.cluster import CLIENT_ENVIRONMENT, programs
 from tests.rig.release import Release
 from tests.rig.site import KUBECONFIG, PROJECT, STATE
 from tests.support.namespace import FULLNAME, Namespace
@@ -43,6 +43,7 @@ def run(release: Release, *words: str, kubeconfig: Path = KUBECONFIG) -> tuple[i
         env={
             **os.environ,
             **CLIENT_ENVIRONMENT,
+            "PATH": f"{programs()}:{os.environ['PATH']}",
             "KUBECONFIG": str(kubeconfig),
             "PYTHONPATH": str(PROJECT / "hooks"),
             "VAULT_TOKEN": vault.admin().token,
@@ -71,9 +72,3 @@ def define_visits(release: Release, since: str = "1h") -> list[str]:
     code, document = run(release, "visits", "--since", since, "--until", until, "--apply")
     assert code == 0, document["summary"]
     return list(document["unvisited"])
-
-
-def renew(release: Release) -> None:
-    """Give the release's topic a new generation."""
-    code, document = run(release, "buckets", "renew", release.bucket)
-    assert code == 0, document["summary"]
