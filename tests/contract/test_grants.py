@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.handlers import validate_bucket_name
 
 from embargo_hooks import policy
 from embargo_hooks._buckets_config import BucketSpec, Denial, Grant
@@ -93,3 +94,19 @@ def test_a_denial_below_a_prefix_is_stronger_than_a_grant(
     assert read(other, bucket, OURS) == OURS
     other.put_object(Bucket=bucket, Key="LATISS/new.fits", Body=b"")
     assert refused(other.get_object, Bucket=bucket, Key=THEIRS)
+
+
+def test_a_user_of_a_tenant_is_let_in(ceph: Server, bucket: str, other: Any) -> None:
+    user, client = ceph.tenant["user"], ceph.s3("tenant")
+    # Ceph's way to name the bucket of another tenant, here of none; boto3 takes it for a mistake.
+    client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
+    there = f":{bucket}"
+    allow(ceph, bucket, Grant("read", (user.rpartition("$")[2],), "LSSTCam/"))
+    assert refused(client.get_object, Bucket=there, Key=OURS), "that is a user of no tenant"
+    allow(ceph, bucket, Grant("read", (user,), "LSSTCam/"))
+    assert read(client, there, OURS) == OURS
+    assert listed(client, there, "LSSTCam/") == [OURS]
+    assert refused(client.get_object, Bucket=there, Key=THEIRS)
+    assert refused(client.list_objects_v2, Bucket=there, Prefix="LATISS/")
+    assert refused(other.get_object, Bucket=bucket, Key=OURS)
+    client.close()
