@@ -176,6 +176,9 @@ def test_images_are_announced_to_the_topic_by_hand(place: Place) -> None:
     before = broker.end(place.topic)
     words = ("trigger", "--through", "kafka", "--force", exposure.name)
     code, said = verbs.run(place.release, *words)
+    assert (code, broker.end(place.topic) - before) == (1, 0), said["summary"]
+    assert f"topic {place.topic} is shared" in said["summary"]
+    code, said = verbs.run(place.release, *words, "--shared-topic")
     assert (code, broker.end(place.topic) - before) == (0, 1), said["summary"]
     assert f"{FEW} of {FEW} objects announced" in said["summary"]
     assert {each["outcome"] for each in said["objects"]} <= {"ingested", "there already"}
