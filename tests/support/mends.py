@@ -56,8 +56,8 @@ def forgotten(ledger: Ledger, load: Load) -> str:
     queues = connect.queues(ledger.release)
     load.rest("all is worked off", lambda: not queues.lists(), _WORK)
     files = len(verbs.backfill(ledger.release))
-    more = everything(ledger, load)
-    return f"{files} files queued again" + (f", {more}" if more else "")
+    done = [f"{files} files queued again"] if files else []
+    return ", ".join(filter(None, [*done, everything(ledger, load)]))
 
 
 def _announced(ledger: Ledger, load: Load, timeout: float) -> bool:
