@@ -1,0 +1,130 @@
+"""Tags and digests of a real registry: Docker's own, as Debian has it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+
+from tests.rig import images, packages
+from tests.rig.command import run, wait_for
+from tests.rig.release import SUMMIT
+from tests.rig.site import PROJECT
+
+pytestmark = pytest.mark.soak
+
+REPOSITORY = "lsst-dm/embargo-butler-enqueue"
+TAG = "1.2.1"
+OTHERS = ("redis", "ingest", "idle", "presence")
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A registry with one image, `host:port`."""
+    packages.install(("docker-registry", "skopeo"), print)
+    folder = tmp_path_factory.mktemp("registry")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{free.getsockname()[1]}"
+    config = folder / "config.yml"
+    storage = {"filesystem": {"rootdirectory": str(folder / "storage")}}
+    config.write_text(yaml.safe_dump({"version": 0.1, "storage": storage, "http": {"addr": host}}))
+    log = folder / "registry.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [packages.program("docker-registry"), "serve", str(config)],
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        wait_for("the registry answers", lambda: _answers(host), timeout=30, log=log)
+        (image,) = (each for each in SUMMIT.images() if each.name.endswith(f"enqueue:{TAG}"))
+        copy(f"oci-archive:{images.archive(image, print)}", f"{host}/{REPOSITORY}:{TAG}")
+        yield host
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture
+def checkout(registry: str, tmp_path: Path) -> Path:
+    """A checkout with one environment, whose image is in that registry."""
+    for name in ("Makefile", "hooks", "charts", "tests"):
+        (tmp_path / name).symlink_to(PROJECT / name)
+    (tmp_path / "values").mkdir()
+    values = {
+        "environment": "test",
+        "cluster": "usdf-embargo-dmz-dev",
+        "namespace": "test",
+        "enqueue": {"image": {"registry": registry, "repository": REPOSITORY, "tag": TAG}},
+        **{name: {"enabled": False, "image": {"tag": "1.0"}} for name in OTHERS},
+    }
+    (tmp_path / "values/test.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    return tmp_path
+
+
+def test_pinning_writes_what_the_tag_means(registry: str, checkout: Path) -> None:
+    said = pin(checkout)
+    assert said.returncode == 0, said.stderr
+    image = yaml.safe_load((checkout / "values/test.yaml").read_text())["enqueue"]["image"]
+    assert image == {
+        "registry": registry,
+        "repository": REPOSITORY,
+        "tag": TAG,
+        "digest": digest(f"{registry}/{REPOSITORY}:{TAG}"),
+    }
+    before = (checkout / "values/test.yaml").read_text()
+    assert pin(checkout).returncode == 0
+    assert (checkout / "values/test.yaml").read_text() == before
+
+
+def test_a_tag_that_is_not_there_changes_nothing(checkout: Path) -> None:
+    file = checkout / "values/test.yaml"
+    file.write_text(file.read_text().replace(TAG, "9.9.9"))
+    before = file.read_text()
+    said = pin(checkout)
+    assert said.returncode != 0
+    assert f"{REPOSITORY}:9.9.9: the registry has no such tag" in said.stderr
+    assert file.read_text() == before
+
+
+def test_a_copy_keeps_the_digest(registry: str) -> None:
+    nearby = f"{registry}/nearby/enqueue:{TAG}"
+    copy(f"docker://{registry}/{REPOSITORY}:{TAG}", nearby)
+    assert digest(nearby) == digest(f"{registry}/{REPOSITORY}:{TAG}")
+
+
+def pin(checkout: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", "pin", "ENV=test"],
+        cwd=checkout,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def copy(source: str, to: str) -> None:
+    plain = ("--insecure-policy", "copy", "--all", "--src-tls-verify=false")
+    run(packages.program("skopeo"), *plain, "--dest-tls-verify=false", source, f"docker://{to}")
+
+
+def digest(image: str) -> str:
+    words = ("inspect", "--tls-verify=false", f"docker://{image}")
+    return str(json.loads(run(packages.program("skopeo"), *words))["Digest"])
+
+
+def _answers(host: str) -> bool:
+    try:
+        return requests.get(f"http://{host}/v2/", timeout=5).ok
+    except requests.RequestException:
+        return False
