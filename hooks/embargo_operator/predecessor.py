@@ -88,7 +88,11 @@ class Predecessor:
             # Without a resourceVersion, so whatever it has become since.
             programs.kubectl("replace", "-f", "-", stdin=json.dumps(each))
         for each in self.workloads():
-            wait(programs, each["kind"], each["metadata"]["name"], say)
+            try:
+                wait(programs, each["kind"], each["metadata"]["name"], say)
+            except HooksError as error:
+                # They may have been so before; what is declared is put back all the same.
+                say(f"put back, but not well: {error}")
         known = {(each["kind"], each["metadata"]["name"]) for each in self.objects}
         new = [
             each

@@ -12,7 +12,8 @@ from embargo_operator.upgrade import Say
 WORKLOADS = ("StatefulSet", "Deployment")
 _PATIENCE_SECONDS = 180
 _LOOK_SECONDS = 2
-_HOPELESS = ("ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName", "CrashLoopBackOff")
+# Not a crash: clients crash as long as Redis is being exchanged, and come back.
+_HOPELESS = ("ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName")
 
 
 def wait(programs: Programs, kind: str, name: str, say: Say) -> None:

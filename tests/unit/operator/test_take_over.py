@@ -146,12 +146,23 @@ def stored() -> dict[str, Any]:
     return {"kind": "Secret", "metadata": {"name": NAME}, "data": data}
 
 
+@pytest.mark.parametrize("ready", [3, 0])
 @pytest.mark.parametrize("error", [HooksError("helm failed"), KeyboardInterrupt()])
-def test_a_failure_puts_everything_back(fake: Fake, error: BaseException) -> None:
+def test_a_failure_puts_everything_back(fake: Fake, error: BaseException, ready: int) -> None:
+    """Also where the old pods are not well themselves."""
     well = {**OLD, "metadata": {**OLD["metadata"], "generation": 1}}
     well["status"] = {"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3}
-    well["status"]["readyReplicas"] = 3
+    well["status"]["readyReplicas"] = ready
     fake.says("kubectl get deployment enqueue", well)
+    why = {"waiting": {"reason": "ImagePullBackOff"}}
+    waiting = {"name": "enqueue", "restartCount": 0, "state": why}
+    pod = {
+        "kind": "Pod",
+        "metadata": {"name": "enqueue-1"},
+        "spec": {"containers": []},
+        "status": {"containerStatuses": [waiting]},
+    }
+    fake.says("kubectl get pods -l app=enqueue", [pod])
     made = {"kind": "Secret", "metadata": {"name": "notification"}}
     fake.says("kubectl get secrets -l app.kubernetes.io/managed-by=embargo-hooks", [made])
     programs = fake.programs("summit", "summit")
