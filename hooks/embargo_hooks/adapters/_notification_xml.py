@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from embargo_hooks import _filters
+from embargo_hooks.adapters._answer_xml import root, text
 from embargo_hooks.resources import Notification
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -17,8 +18,8 @@ _PARTS = {"key": "S3Key", "metadata": "S3Metadata", "tags": "S3Tags"}
 
 def written(notification: Notification, arn: str) -> bytes:
     """Return a configuration of this one notification."""
-    root = Element("NotificationConfiguration", xmlns=_NAMESPACE)
-    entry = SubElement(root, "TopicConfiguration")
+    configuration = Element("NotificationConfiguration", xmlns=_NAMESPACE)
+    entry = SubElement(configuration, "TopicConfiguration")
     SubElement(entry, "Id").text = notification.name
     SubElement(entry, "Topic").text = arn
     for event in sorted(notification.events):
@@ -31,7 +32,7 @@ def written(notification: Notification, arn: str) -> bytes:
                 rule = SubElement(listed, "FilterRule")
                 SubElement(rule, "Name").text = name
                 SubElement(rule, "Value").text = value
-    return ElementTree.tostring(root)
+    return ElementTree.tostring(configuration)
 
 
 def read(document: bytes) -> tuple[Notification, ...]:
@@ -40,23 +41,18 @@ def read(document: bytes) -> tuple[Notification, ...]:
     Raises:
         ValueError: It is not one.
     """
-    try:
-        root = ElementTree.fromstring(document)
-    except ElementTree.ParseError:
-        raise ValueError("not XML") from None
-    if root.tag.rpartition("}")[2] != "NotificationConfiguration":
-        raise ValueError("not a configuration")
+    entries = root(document, "NotificationConfiguration").findall("{*}TopicConfiguration")
     return tuple(
         Notification(
-            name=_text(entry, "Id"),
-            topic=_text(entry, "Topic").rpartition(":")[2],
+            name=text(entry, "Id"),
+            topic=text(entry, "Topic").rpartition(":")[2],
             events=frozenset(event.text or "" for event in entry.findall("{*}Event")),
             filter=_filters.text(
                 {
                     part: {
                         # Amazon's, and moto's, begin with a capital letter.
-                        _text(rule, "Name").lower() if part == "key" else _text(rule, "Name"): (
-                            _text(rule, "Value")
+                        text(rule, "Name").lower() if part == "key" else text(rule, "Name"): (
+                            text(rule, "Value")
                         )
                         for rule in entry.findall(f"{{*}}Filter/{{*}}{element}/{{*}}FilterRule")
                     }
@@ -64,19 +60,5 @@ def read(document: bytes) -> tuple[Notification, ...]:
                 }
             ),
         )
-        for entry in root.findall("{*}TopicConfiguration")
+        for entry in entries
     )
-
-
-def error_code(document: bytes) -> str:
-    """Return the code in an error's document, empty where there is none."""
-    try:
-        root = ElementTree.fromstring(document)
-    except ElementTree.ParseError:
-        return ""
-    code = root if root.tag.rpartition("}")[2] == "Code" else root.find(".//{*}Code")
-    return (code.text or "") if code is not None else ""
-
-
-def _text(entry: Element, name: str) -> str:
-    return entry.findtext(f"{{*}}{name}") or ""

@@ -20,7 +20,7 @@ from botocore.exceptions import ConnectionError, HTTPClientError, SSLError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
-from embargo_hooks.adapters import _notification_xml, _topic_xml
+from embargo_hooks.adapters import _answer_xml, _topic_xml
 from embargo_hooks.adapters._rgw_hints import hint
 from embargo_hooks.adapters._why import why
 from embargo_hooks.buckets import READERS
@@ -168,7 +168,7 @@ class Requests:
             raise _Passing(problem, away=not isinstance(error, SSLError)) from None
         if (status := answer.status_code) < 300:
             return content
-        code = _notification_xml.error_code(content)
+        code = _answer_xml.error_code(content)
         problem = f"{whom}: {code or 'no code'} ({status}){hint(code, status, what)}"
         if status >= 500:
             raise _Passing(problem, away=status in _AWAY)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
-from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
 
+from embargo_hooks.adapters._answer_xml import root, text
 from embargo_hooks.resources import KNOWN_ATTRIBUTES, Topic
 from embargo_hooks.secret import Secret
 
@@ -32,9 +31,9 @@ def listed(document: bytes) -> tuple[list[str], str]:
     Raises:
         ValueError: It is not one.
     """
-    root = _root(document, "ListTopics")
-    arns = [entry.text or "" for entry in root.iterfind(".//{*}Topics/{*}member/{*}TopicArn")]
-    return arns, root.findtext(".//{*}NextToken") or ""
+    found = root(document, "ListTopicsResponse")
+    arns = [entry.text or "" for entry in found.iterfind(".//{*}Topics/{*}member/{*}TopicArn")]
+    return arns, found.findtext(".//{*}NextToken") or ""
 
 
 def arn(document: bytes) -> str:
@@ -43,7 +42,7 @@ def arn(document: bytes) -> str:
     Raises:
         ValueError: There is none.
     """
-    if found := _root(document, "CreateTopic").findtext(".//{*}TopicArn"):
+    if found := root(document, "CreateTopicResponse").findtext(".//{*}TopicArn"):
         return found
     raise ValueError("no ARN")
 
@@ -54,8 +53,8 @@ def read(name: str, document: bytes) -> Topic:
     Raises:
         ValueError: It is not one.
     """
-    entries = _root(document, "GetTopicAttributes").iterfind(".//{*}Attributes/{*}entry")
-    return parse(name, {_text(entry, "key"): _text(entry, "value") for entry in entries})
+    entries = root(document, "GetTopicAttributesResponse").iterfind(".//{*}Attributes/{*}entry")
+    return parse(name, {text(entry, "key"): text(entry, "value") for entry in entries})
 
 
 def parse(name: str, answer: Mapping[str, str]) -> Topic:
@@ -93,18 +92,3 @@ def parse(name: str, answer: Mapping[str, str]) -> Topic:
     user = answer.get("User") or ""
     expires = isinstance(endpoint.get("Persistent"), bool)
     return Topic(name, attributes, follows=bool(user), owner=user, expires=expires)
-
-
-def _root(document: bytes, action: str) -> Element:
-    """Parse an answer; a proxy's page must not pass for a topic without attributes."""
-    try:
-        root = ElementTree.fromstring(document)
-    except ElementTree.ParseError:
-        raise ValueError("not XML") from None
-    if root.tag.rpartition("}")[2] != f"{action}Response":
-        raise ValueError(f"not an answer to {action}")
-    return root
-
-
-def _text(entry: Element, name: str) -> str:
-    return entry.findtext(f"{{*}}{name}") or ""

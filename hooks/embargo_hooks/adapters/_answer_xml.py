@@ -1,0 +1,40 @@
+"""The gateway's answers in XML, whatever namespace a version puts them into."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+
+def root(document: bytes, tag: str) -> Element:
+    """Parse an answer; a proxy's page must not pass for one in which there is nothing.
+
+    Raises:
+        ValueError: It is not one of that tag.
+    """
+    try:
+        found = ElementTree.fromstring(document)
+    except ElementTree.ParseError:
+        raise ValueError("not XML") from None
+    if _name(found) != tag:
+        raise ValueError(f"not a {tag}")
+    return found
+
+
+def text(entry: Element, name: str) -> str:
+    """Return the text of an element's child, empty where there is none."""
+    return entry.findtext(f"{{*}}{name}") or ""
+
+
+def error_code(document: bytes) -> str:
+    """Return the code in an error's document, empty where there is none."""
+    try:
+        found = ElementTree.fromstring(document)
+    except ElementTree.ParseError:
+        return ""
+    code = found if _name(found) == "Code" else found.find(".//{*}Code")
+    return (code.text or "") if code is not None else ""
+
+
+def _name(element: Element) -> str:
+    return element.tag.rpartition("}")[2]
