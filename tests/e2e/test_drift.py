@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.rig import ceph, environment
-from tests.rig.command import wait_for
 from tests.rig.release import Release
 from tests.support.foreign import FOREIGN
 from tests.support.gateway import Gateway
@@ -32,14 +31,8 @@ def gateway(site: None) -> Iterator[Gateway]:
 
 def audit(name: str) -> tuple[bool, str]:
     """Run the CronJob's job now; whether it succeeded, and its log."""
-    NAMESPACE.kubectl("create", "job", name, f"--from=cronjob/{CRON_JOB}")
-
-    def ended() -> dict[str, Any]:
-        status: dict[str, Any] = NAMESPACE.get("job", name)["status"]
-        return status if status.get("succeeded") or status.get("failed") else {}
-
-    status = wait_for(f"job {name} ends", ended, timeout=120)
-    return bool(status.get("succeeded")), NAMESPACE.kubectl("logs", f"job/{name}")
+    succeeded = NAMESPACE.run_now(CRON_JOB, name)
+    return succeeded, NAMESPACE.kubectl("logs", f"job/{name}")
 
 
 def events() -> list[str]:

@@ -58,9 +58,7 @@ class Place:
 
     def reconcile(self, job: str) -> dict[str, Any]:
         """Run the CronJob once, by hand; return its account."""
-        self.namespace.kubectl("create", "job", job, f"--from=cronjob/{RECONCILE}")
-        done = ("wait", f"job/{job}", "--for=condition=complete", "--timeout=90s")
-        self.namespace.kubectl(*done, timeout=100)
+        assert self.namespace.run_now(RECONCILE, job)
         found = self.namespace.get("configmap", RECONCILE)["data"]["last.json"]
         return dict(json.loads(found))
 

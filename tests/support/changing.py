@@ -153,12 +153,7 @@ class Changing(Operated):
         """Do what the CronJob does every five minutes, once it does not take it for too early."""
         last = max(put.acknowledged for put in load.puts.values())
         wait_for("the last file is old enough", lambda: time.time() - last > _GRACE, _GRACE + 10)
-        name = "reconcile-now"
-        cron_job = f"--from=cronjob/{FULLNAME}-reconcile"
-        self.kubectl("delete", "job", name, "--ignore-not-found")
-        self.kubectl("create", "job", name, cron_job)
-        ended = ("get", "job", name, "-o", "jsonpath={.status.succeeded}")
-        wait_for("reconcile has ended", lambda: self.kubectl(*ended), timeout=120)
+        assert self.namespace.run_now(f"{FULLNAME}-reconcile", "reconcile-now")
         document = json.loads(self.get("configmap", f"{FULLNAME}-reconcile")["data"]["last.json"])
         done = [f"{document['queued']} files by reconcile"] if document["queued"] else []
         return ", ".join(filter(None, [*done, mends.everything(ledger, load)]))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.rig import cluster
+from tests.rig.command import wait_for
 from tests.rig.errors import RigError
 
 FULLNAME = "embargo-butler"
@@ -51,6 +52,17 @@ class Namespace:
                 hint="is MetalLB's controller running, and is its address pool used up?",
             )
         return str(ingress[0]["ip"])
+
+    def run_now(self, cron_job: str, job: str) -> bool:
+        """Run a CronJob's job now, under a name; tell whether it succeeded."""
+        self.kubectl("delete", "job", job, "--ignore-not-found")
+        self.kubectl("create", "job", job, f"--from=cronjob/{cron_job}")
+
+        def ended() -> dict[str, Any]:
+            status: dict[str, Any] = self.get("job", job)["status"]
+            return status if status.get("succeeded") or status.get("failed") else {}
+
+        return bool(wait_for(f"job {job} ends", ended, timeout=120).get("succeeded"))
 
     def pods(self) -> list[dict[str, Any]]:
         """Return the pods of the five services: those that no Job made."""
