@@ -68,9 +68,10 @@ def _announced(ledger: Ledger, load: Load, timeout: float) -> bool:
     queues, bucket = connect.queues(ledger.release), ledger.release.bucket
 
     def all_came() -> bool:
+        if load.puts.keys() - received.keys(RECEIVED, bucket=bucket).keys():
+            return False
         ours = load.puts.keys() - queues.notes(list(load.puts)).keys()
-        theirs = load.puts.keys() - received.keys(RECEIVED, bucket=bucket).keys()
-        return not theirs and not {f"{bucket}/{key}" for key in ours} & ledger.missing(load)
+        return not ours or not {f"{bucket}/{key}" for key in ours} & ledger.missing(load)
 
     try:
         load.rest("everything is announced", all_came, timeout)
