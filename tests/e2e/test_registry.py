@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.rig import images, packages
 from tests.rig.command import run, wait_for
 from tests.rig.release import SUMMIT
 from tests.rig.site import PROJECT
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.soak
 
@@ -30,9 +30,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A registry with one image, `host:port`."""
     packages.install(("docker-registry", "skopeo"), print)
     folder = tmp_path_factory.mktemp("registry")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{free.getsockname()[1]}"
+    host = f"127.0.0.1:{free_port()}"
     config = folder / "config.yml"
     storage = {"filesystem": {"rootdirectory": str(folder / "storage")}}
     config.write_text(yaml.safe_dump({"version": 0.1, "storage": storage, "http": {"addr": host}}))

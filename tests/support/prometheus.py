@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import yaml
 
 from tests.rig.command import wait_for
 from tests.rig.packages import program
+from tests.support.ports import free_port
 
 
 class Prometheus:
@@ -81,9 +81,7 @@ def running(
     config = {"global": every, "rule_files": ["rules.yaml"], "scrape_configs": jobs}
     (folder / "rules.yaml").write_text(yaml.safe_dump(dict(rules)))
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     command = (
         *(program("prometheus"), f"--config.file={folder}/prometheus.yaml"),
         *(f"--storage.tsdb.path={folder}/data", f"--web.listen-address={address}"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from tests.rig import binaries, pki, vault
 from tests.rig.command import wait_for
 from tests.rig.site import VAULT_URL
+from tests.support.ports import free_port
 from tests.support.secret_place import ACCOUNT, Place
 
 Output = pytest.CaptureFixture[str]
@@ -68,10 +68,7 @@ def notoken(place: Place) -> None:
 
 
 def down(place: Place) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    place.config["vault"]["address"] = f"http://127.0.0.1:{port}"
+    place.config["vault"]["address"] = f"http://127.0.0.1:{free_port()}"
 
 
 def untrusted(place: Place) -> None:
@@ -146,9 +143,7 @@ def test_an_authority_that_the_system_does_not_know(
 
 
 def test_a_sealed_vault(simple: Place, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     server = subprocess.Popen(
         [binaries.vault(print), "-listen", address, "-storage", str(tmp_path / "vault")],
         stdout=subprocess.DEVNULL,

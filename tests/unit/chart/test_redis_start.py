@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -12,17 +11,17 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError
 from redis.exceptions import RedisError as RedisClientError
-from redis.retry import Retry
 
 from embargo_hooks.adapters.redis_passwords import RedisPasswords
 from embargo_hooks.errors import RedisError
 from embargo_hooks.redis_password import digest
 from embargo_hooks.secret import Secret
 from tests.rig.command import wait_for
+from tests.support.ports import free_port
 from tests.unit.chart.helm import render
+from tests.unit.services.support import NO_RETRY
 
 PASSWORD = "a b\"c\\d$(e)`f#'g%s\\x41\n"
 Probe = Callable[[str, str], bool]
@@ -49,9 +48,7 @@ def start(
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +125,7 @@ def test_lets_in_what_is_admitted_beside_the_password(
 ) -> None:
     others = ["old $one", "older"]
     digests = " ".join(digest(Secret(each)) for each in others)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     process = start(container, tmp_path, port, PASSWORD, digests)
     try:
         wait_for("Redis answers", lambda: knocks(port, PASSWORD), timeout=10)
@@ -158,7 +153,7 @@ def test_lets_in_what_is_admitted_beside_the_password(
 
 def knocks(port: int, password: str) -> bool:
     # A refusal is an answer here: no tries after it.
-    client: Any = Redis(port=port, password=password, retry=Retry(NoBackoff(), 0))
+    client: Any = Redis(port=port, password=password, **NO_RETRY)
     try:
         return bool(client.ping())
     except RedisClientError:

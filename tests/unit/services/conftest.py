@@ -14,8 +14,9 @@ import requests
 from lsst.daf.butler import Butler
 from moto.server import ThreadedMotoServer
 
+from tests.support.ports import free_port
 from tests.unit.services.ingest_site import IngestSite
-from tests.unit.services.support import SERVICES, free_port
+from tests.unit.services.support import SERVICES
 
 # The ingest script imports what lies beside it.
 sys.path.append(str(SERVICES / "ingest"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import io
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from typing import Any
 
 import redis
 from astropy.io import fits
+
+from tests.support.ports import free_port
 
 SERVICES = Path(__file__).parents[2] / "services"
 PASSWORD = "a password"
@@ -32,14 +33,6 @@ def load(name: str) -> ModuleType:
     sys.modules[spec.name] = module  # dataclasses look themselves up there
     spec.loader.exec_module(module)
     return module
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from embargo_hooks.adapters import announcers
 from embargo_hooks.adapters.announcers import AnnounceError, WebhookAnnouncer
 from embargo_hooks.announcement import notification
 from embargo_hooks.secret import Secret
-from tests.unit.services.support import SERVICES, free_port, load
+from tests.support.ports import free_port
+from tests.unit.services.support import SERVICES, load
 from tests.unit.services.topic import BUCKET, Topic, path, queued
 
 SECRET = "known to both"

@@ -9,7 +9,8 @@ import pytest
 import redis
 from redis.client import Pipeline
 
-from tests.unit.services.support import NO_RETRY, free_port, load, recorded
+from tests.support.ports import free_port
+from tests.unit.services.support import NO_RETRY, load, recorded
 
 SECRET = "known to both"
 DAY = "LSSTCam/20260603"

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import redis
 
-from tests.unit.services.support import NO_RETRY, free_port, load
+from tests.support.ports import free_port
+from tests.unit.services.support import NO_RETRY, load
 
 GROUP = "2026-06-03T23:10:11.123"
 KEY = f"GROUP:LSSTCam:{GROUP}:0:R22_S11"

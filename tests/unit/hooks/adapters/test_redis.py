@@ -10,7 +10,7 @@ from embargo_hooks.adapters.redis import RedisRecords
 from embargo_hooks.errors import RedisError
 from embargo_hooks.ports import FileRecord
 from embargo_hooks.secret import Secret
-from tests.unit.services.support import free_port
+from tests.support.ports import free_port
 
 BUCKET = "embargo@rubin-summit"
 FIRST, SECOND = f"{BUCKET}/first.fits", f"{BUCKET}/second.fits"
