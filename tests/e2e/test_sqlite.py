@@ -24,7 +24,7 @@ from tests.rig.release import Release
 from tests.rig.site import PROJECT, RGW_URL, STATE
 from tests.support import connect
 from tests.support.exposure import Exposure
-from tests.support.namespace import FULLNAME, Namespace
+from tests.support.namespace import INGEST, Namespace
 from tests.support.repository import Repository
 from tests.unit.chart import helm as chart
 
@@ -33,7 +33,6 @@ pytestmark = pytest.mark.soak
 PROFILE = "embargo"
 FEW = 20
 """Images that are enough to see what becomes of them."""
-INGEST = f"deployment/{FULLNAME}-ingest"
 STEPS = """
 set -T
 steps=0

@@ -39,6 +39,11 @@ _SETTINGS = {
     "max_wal_size": "256MB",
     "max_parallel_workers": "0",
     "log_min_messages": "warning",
+    # A session whose client lost its connection unseen holds its locks until the server looks: by
+    # default after two hours, in which ingest stands still. `docs/incidents.md` says so.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
 }
 
 

@@ -12,6 +12,7 @@ from tests.rig.command import wait_for
 from tests.rig.errors import RigError
 
 FULLNAME = "embargo-butler"
+INGEST = f"deployment/{FULLNAME}-ingest"
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,9 @@ import pytest
 from tests.e2e.nothing_lost.conftest import Night
 from tests.rig.release import Release
 from tests.support import connect, faults, site_faults
-from tests.support.namespace import FULLNAME, Namespace
+from tests.support.namespace import INGEST, Namespace
 
 pytestmark = pytest.mark.soak
-
-INGEST = f"deployment/{FULLNAME}-ingest"
 
 
 def test_ingest_is_scaled_by_hand(release: Release, night: Night) -> None:
