@@ -230,27 +230,28 @@ def foreign_entry(site: Site) -> list[Any]:
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_is_put_is_announced_or_named(site: Site, rows: Rows, change: str) -> None:
     receivers: tuple[Receiver, ...] = (site.first, site.second)
-    if CHANGES[change] in (added, retired):
+    make, mended = CHANGES[change], ""
+    if make in (added, retired):
         receivers = (site.first,)
     before = foreign_entry(site)
     with site.camera.working():
         site.camera.more(1)
-        CHANGES[change](site)
+        make(site)
         changed = time.time()
         site.camera.more(3)
     settled = site.settle(*receivers)
-    if settled.lost and CHANGES[change] in _STANDS_STILL and site.version.startswith("18."):
+    if settled.lost and make in _STANDS_STILL and site.version.startswith("18."):
         with site.camera.working():
             site.apply("renew", site.bucket)
             changed = time.time()
             site.camera.more(3)
-        change += ", renewed"
+        mended = ", renewed"
         settled = site.settle(*receivers)
-    if CHANGES[change] is moved_for_good:
+    if make is moved_for_good:
         site.retire()
         settled = site.settle(*receivers)
     rows.add(
-        *(change, site.version, settled.puts, len(settled.lost), len(settled.named)),
+        *(change + mended, site.version, settled.puts, len(settled.lost), len(settled.named)),
         *(settled.again, len(settled.foreign)),
     )
     assert settled.lost == frozenset()
@@ -258,7 +259,7 @@ def test_what_is_put_is_announced_or_named(site: Site, rows: Rows, change: str) 
     assert late == set(), "PUT after the change, and not announced"
     assert settled.foreign == frozenset()
     assert foreign_entry(site) == before
-    if CHANGES[change] is not moved_for_good:
+    if make is not moved_for_good:
         site.retire()
 
 

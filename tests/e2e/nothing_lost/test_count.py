@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.rig.release import Release
 from tests.support import connect
 from tests.support.count import Ledger
 from tests.support.load import Load
 from tests.support.namespace import INGEST, Namespace
-
-pytestmark = pytest.mark.soak
 
 
 def test_one_lost_object_is_counted_and_no_other(release: Release) -> None:

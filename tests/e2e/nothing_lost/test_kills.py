@@ -11,12 +11,11 @@ from tests.rig.release import Release
 from tests.support import faults
 from tests.support.namespace import INGEST, Namespace
 
-pytestmark = pytest.mark.soak
-
 SECONDS = 180
 EVERY = 5.0
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("app", ["redis", "enqueue", "ingest", "idle", "presence"])
 def test_one_pods_process_is_killed(release: Release, night: Night, app: str) -> None:
     with night() as load:
@@ -32,6 +31,7 @@ def test_all_pods_processes_are_killed_at_once(release: Release, night: Night) -
         faults.wait_until_ready(release)
 
 
+@pytest.mark.soak
 def test_a_random_process_is_killed_every_five_seconds(release: Release, night: Night) -> None:
     # Kubernetes starts what dies again and again after 10 s, 20 s, and so on to 5 min.
     chosen = random.Random(20260603)
