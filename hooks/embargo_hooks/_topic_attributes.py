@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from embargo_hooks._reader import Node
+from embargo_hooks.resources import LIMITS
 from embargo_hooks.templates import TemplateError, references
 
 _HTTP, _KAFKA, _AMQP = ("http://", "https://"), ("kafka://",), ("amqp://", "amqps://")
 SCHEMES = (*_HTTP, *_KAFKA, *_AMQP)
 _FLAGS = frozenset({"persistent", "verify-ssl", "use-ssl", "cloudevents"})
-_NUMBERS = frozenset({"time_to_live", "max_retries", "retry_sleep_duration"})
 _CHOICES = {
     "kafka-ack-level": ("none", "broker"),
     "amqp-ack-level": ("none", "broker", "routable"),
     "mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"),
 }
-_OF_ALL = frozenset({"push-endpoint", "OpaqueData", "Policy", "persistent"}) | _NUMBERS
+_OF_ALL = frozenset({"push-endpoint", "OpaqueData", "Policy", "persistent"}) | LIMITS
 _OF_SOME = {
     "verify-ssl": _HTTP + _AMQP,
     "cloudevents": _HTTP,
@@ -58,7 +58,7 @@ def topic_attribute(
         raise node.fail(f"only endpoints of {', '.join(_OF_SOME[name])} have it")
     if name in _FLAGS:
         return str(node.flag()).lower()
-    if name in _NUMBERS:
+    if name in LIMITS:
         return str(node.whole())
     if name in _CHOICES:
         return node.choice(*_CHOICES[name])

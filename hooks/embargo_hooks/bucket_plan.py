@@ -37,7 +37,7 @@ from embargo_hooks.plan import (
     PutTopic,
     WriteInventory,
 )
-from embargo_hooks.resources import Notification, Topic, same_notification, shown
+from embargo_hooks.resources import LIMITS, Notification, Topic, same_notification, shown
 from embargo_hooks.secret import Secret
 
 
@@ -212,6 +212,13 @@ class _Planning:
                 f"topic {name}: is persistent and its events wait for ever: once its endpoint has "
                 f"missed {full_queue.lasts(self.night)}, the gateway answers the camera's PUTs "
                 f"with 503; set {spec.key}.attributes.time_to_live"
+            )
+        idle = sorted(LIMITS & wanted.attributes.keys()) if not live.expires else []
+        if idle and live.persistent:
+            self.warnings.append(
+                f"topic {name}: {', '.join(idle)} of {spec.key}.attributes come to nothing on this "
+                "gateway (Ceph 18 and before): events wait until the endpoint takes them, and it is "
+                "pushed to without a pause"
             )
         # What waits keeps the old endpoint, and is not looked at again in a topic that no longer is
         # persistent.

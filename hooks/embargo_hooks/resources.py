@@ -12,14 +12,13 @@ from embargo_hooks.secret import Secret
 
 # What Ceph takes to be so where an attribute is not given.
 _DEFAULTS = {"push-endpoint": "", "OpaqueData": "", "persistent": "false"}
+LIMITS = frozenset({"time_to_live", "max_retries", "retry_sleep_duration"})
+"""How long, how often and with which pause the gateway tries an event of a persistent topic."""
 # Attributes whose values may be shown as they are.
-_OPEN_ATTRIBUTES = frozenset(
-    {
-        *("persistent", "time_to_live", "max_retries", "retry_sleep_duration"),
-        *("verify-ssl", "use-ssl", "ca-location", "mechanism", "cloudevents"),
-        *("kafka-ack-level", "kafka-brokers", "amqp-exchange", "amqp-ack-level"),
-    }
-)
+_OPEN_ATTRIBUTES = LIMITS | {
+    *("persistent", "verify-ssl", "use-ssl", "ca-location", "mechanism", "cloudevents"),
+    *("kafka-ack-level", "kafka-brokers", "amqp-exchange", "amqp-ack-level"),
+}
 KNOWN_ATTRIBUTES = _OPEN_ATTRIBUTES | {
     *("push-endpoint", "OpaqueData", "Policy", "user-name", "password"),
 }
@@ -94,8 +93,8 @@ class Topic:
             of the topic (Ceph 20 does; 16 and 18 keep copies). A live topic of 20 names its owner,
             which the older ones leave empty: that is how it is told.
         owner: Whose it is, where the gateway tells.
-        expires: Whether the gateway knows `time_to_live` (Ceph 18 and later, whose answer has
-            booleans where 16 has texts).
+        expires: Whether the gateway heeds `LIMITS`. Ceph 20 does, whose answer has fields for them; 16
+            and 18 keep them and do nothing by them (seen on 16.2.15, 18.2.7 and 20.2.4).
     """
 
     name: str

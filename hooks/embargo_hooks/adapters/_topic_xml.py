@@ -90,5 +90,5 @@ def parse(name: str, answer: Mapping[str, str]) -> Topic:
     if policy := answer.get("Policy"):
         attributes["Policy"] = Secret(policy)
     user = answer.get("User") or ""
-    expires = isinstance(endpoint.get("Persistent"), bool)
+    expires = own["time_to_live"] in endpoint
     return Topic(name, attributes, follows=bool(user), owner=user, expires=expires)

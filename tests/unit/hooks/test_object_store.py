@@ -478,6 +478,15 @@ def test_a_queue_that_nothing_empties_is_warned_of(made: Site) -> None:
     assert made.plan().warnings == ()
 
 
+def test_limits_that_the_gateway_does_not_heed_are_warned_of(made: Site) -> None:
+    made.attributes |= {"time_to_live": 60, "max_retries": 3}
+    [warning] = made.plan().warnings
+    assert f"max_retries, time_to_live of bucketConfig.topics.{BUCKET}.attributes" in warning
+    live = made.store.topics[BUCKET]
+    made.store.topics[BUCKET] = replace(live, expires=True)
+    assert made.plan().warnings == ()
+
+
 def test_more_than_stays_goes_only_by_name(made: Site) -> None:
     config = made.document["bucketConfig"]
     for name in ("second", "third"):

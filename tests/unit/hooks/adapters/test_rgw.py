@@ -57,7 +57,7 @@ def test_every_version_says_the_same(version: str) -> None:
     assert WANTED.differs(live) == frozenset()
     assert live.persistent
     assert live.follows is (version == "20")
-    assert live.expires is (version != "16")
+    assert live.expires is (version == "20")
 
 
 @pytest.mark.parametrize("field", ["TimeToLive", "MaxRetries"])
