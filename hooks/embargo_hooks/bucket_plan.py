@@ -213,12 +213,12 @@ class _Planning:
                 f"missed {full_queue.lasts(self.night)}, the gateway answers the camera's PUTs "
                 f"with 503; set {spec.key}.attributes.time_to_live"
             )
-        idle = sorted(LIMITS & wanted.attributes.keys()) if not live.expires else []
-        if idle and live.persistent:
+        unheeded = sorted(LIMITS & wanted.attributes.keys()) if not live.expires else []
+        if unheeded and wanted.persistent:
             self.warnings.append(
-                f"topic {name}: {', '.join(idle)} of {spec.key}.attributes come to nothing on this "
-                "gateway (Ceph 18 and before): events wait until the endpoint takes them, and it is "
-                "pushed to without a pause"
+                f"topic {name}: this gateway keeps {', '.join(unheeded)} of {spec.key}.attributes "
+                "and does nothing by them (16 and 18 do not): events wait for as long as the "
+                "endpoint is away; nothing has to be changed"
             )
         # What waits keeps the old endpoint, and is not looked at again in a topic that no longer is
         # persistent.

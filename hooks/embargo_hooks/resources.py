@@ -93,8 +93,8 @@ class Topic:
             of the topic (Ceph 20 does; 16 and 18 keep copies). A live topic of 20 names its owner,
             which the older ones leave empty: that is how it is told.
         owner: Whose it is, where the gateway tells.
-        expires: Whether the gateway heeds `LIMITS`. Ceph 20 does, whose answer has fields for them; 16
-            and 18 keep them and do nothing by them (seen on 16.2.15, 18.2.7 and 20.2.4).
+        expires: Whether the gateway heeds `LIMITS`. Ceph 20 does, whose answer has fields for
+            them; 16 and 18 keep them and do nothing by them (seen on 16.2.15, 18.2.7 and 20.2.4).
     """
 
     name: str

@@ -143,7 +143,7 @@ def renewed_when_stuck(site: Site) -> None:
 
 
 def renewed_after_outage(site: Site) -> None:
-    """Stuck by itself, which is what Ceph 18 makes of an endpoint that refuses connections."""
+    """Stuck by itself, as a topic of Ceph 18 may be once its endpoint has refused connections."""
     site.first.down()
     site.camera.more(_PICKED_UP_SECONDS)
     site.first.up()
@@ -241,6 +241,7 @@ def test_what_is_put_is_announced_or_named(site: Site, rows: Rows, change: str) 
         site.camera.more(3)
     settled = site.settle(*receivers)
     if settled.lost and make in _STANDS_STILL and site.version.startswith("18."):
+        assert site.apply()["result"] == "unchanged", "the change itself is made"
         with site.camera.working():
             site.apply("renew", site.bucket)
             changed = time.time()

@@ -102,6 +102,11 @@ class Ledger:
             found = {each.uri for each in repository.datasets(load.exposures)}
         return {f"{bucket}/{key}" for key in load.puts if f"s3://{bucket}/{key}" not in found}
 
+    def invisible(self, load: Load) -> list[str]:
+        """Return the keys of the science files that presence does not find now."""
+        presence = connect.presence(self.release)
+        return _invisible(load, presence, f"s3://{self.release.bucket}/")
+
     def _look(self, load: Load, repository: Repository) -> Count:
         queues = connect.queues(self.release)
         count = Count(len(load.puts))
@@ -123,7 +128,7 @@ class Ledger:
             if load.puts.keys() & exposure.keys.keys()
         }
         count.without_visit = [number for number in exposures if visits[number] != 1]
-        count.invisible = _invisible(load, connect.presence(self.release), where)
+        count.invisible = self.invisible(load)
         heard = received.keys(RECEIVED, bucket=self.release.bucket)
         count.unannounced = [key for key in load.puts if key not in heard]
         count.twice = queues.announcements() - self._announced - len(load.puts)

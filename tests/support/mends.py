@@ -51,13 +51,19 @@ def everything(ledger: Ledger, load: Load) -> str:
 def forgotten(ledger: Ledger, load: Load) -> str:
     """Queue again all that Redis does not know of, what the Butler has included.
 
-    So presence, whose answers were in Redis alone, knows the last day's images again.
+    So presence, whose answers were in Redis alone, knows the last day's images again. What ingest
+    held just then it has noted since, so that a backfill leaves it out: `trace` names the command.
     """
     queues = connect.queues(ledger.release)
     load.rest("all is worked off", lambda: not queues.lists(), _WORK)
     files = len(verbs.backfill(ledger.release))
     done = [f"{files} files queued again"] if files else []
-    return ", ".join(filter(None, [*done, everything(ledger, load)]))
+    done.append(everything(ledger, load))
+    if unknown := ledger.invisible(load):
+        verbs.trigger(ledger.release, unknown)
+        load.rest("all is worked off", lambda: not queues.lists(), _WORK)
+        done.append(f"{len(unknown)} files triggered for presence")
+    return ", ".join(filter(None, done))
 
 
 def _announced(ledger: Ledger, load: Load, timeout: float) -> bool:

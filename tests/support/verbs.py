@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,12 @@ def backfill(release: Release, since: str = "1h") -> list[str]:
     code, document = run(release, "backfill", "--since", since, "--until", "0s", "--apply")
     assert code == 0, document["summary"]
     return [each["path"] for each in document["survey"]["lost"]]
+
+
+def trigger(release: Release, keys: Sequence[str]) -> None:
+    """Announce keys by hand, also those that are ingested."""
+    code, document = run(release, "trigger", "--force", "--wait", "0", *keys)
+    assert code == 0, document
 
 
 def define_visits(release: Release, since: str = "1h") -> list[str]:

@@ -89,8 +89,8 @@ def _last_night(run: Run) -> Sequence[str]:
 def _silence(run: Run) -> Iterator[str]:
     """Tell of a topic that announces nothing although its endpoint is there.
 
-    Seen on Ceph 16.2: when an endpoint was away, some pushes never end, and the queue behind them
-    stands still until the gateway is restarted or the topic has a new name.
+    Seen on Ceph 16.2 and 18.2: when an endpoint was away, some pushes never end, and the queue
+    behind them stands still until the gateway is restarted or the topic has a new name.
     """
     found = lookups.last(run.config, run.world.cluster())
     if number := found.get("unannounced"):

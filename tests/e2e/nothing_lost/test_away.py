@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.nothing_lost.conftest import Night
 from tests.rig.release import Release
-from tests.support import faults, site_faults, verbs
+from tests.support import faults, mends, site_faults, verbs
 from tests.support.load import Load
 from tests.support.namespace import FULLNAME, Namespace
 
@@ -37,7 +37,7 @@ def test_the_whole_environment_is_away_and_its_notification_withdrawn(
 ) -> None:
     namespace = Namespace(release.namespace)
 
-    with night() as load:
+    with night(mends.forgotten) as load:
         begun = time.time()
         namespace.kubectl("scale", "deployment", "--all", "--replicas=0")
         with site_faults.redis_stopped(release):

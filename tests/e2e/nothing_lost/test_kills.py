@@ -36,12 +36,14 @@ def test_a_random_process_is_killed_every_five_seconds(release: Release, night: 
     # Kubernetes starts what dies again and again after 10 s, 20 s, and so on to 5 min.
     chosen = random.Random(20260603)
     namespace = Namespace(release.namespace)
-    with night(timeout=600) as load:
-        for _ in range(int(SECONDS / EVERY)):
-            faults.kill(release, chosen.choice(faults.APPS))
-            load.go_on(EVERY)
-        faults.wait_until_ready(release, timeout=400)
-        # Ceph 16 has announced thousands of times what enqueue could not take: a long queue, which
-        # one pod works off at 12 files a second.
-        namespace.kubectl("scale", INGEST, "--replicas=4")
-    namespace.kubectl("scale", INGEST, "--replicas=1")
+    try:
+        with night(timeout=600) as load:
+            for _ in range(int(SECONDS / EVERY)):
+                faults.kill(release, chosen.choice(faults.APPS))
+                load.go_on(EVERY)
+            faults.wait_until_ready(release, timeout=400)
+            # Ceph 16 has announced thousands of times what enqueue could not take: a long queue,
+            # which one pod works off at 12 files a second.
+            namespace.kubectl("scale", INGEST, "--replicas=4")
+    finally:
+        namespace.kubectl("scale", INGEST, "--replicas=1")
