@@ -17,13 +17,13 @@ from tests.rig.cluster import CLIENT_ENVIRONMENT
 from tests.rig.command import run, wait_for
 from tests.rig.release import Release
 from tests.rig.site import PROJECT
+from tests.support.namespace import INGEST
 from tests.support.operated import Operated, Said
 from tests.unit.chart import helm as chart
 
 pytestmark = pytest.mark.soak
 
 ENVIRONMENTS = sorted(path.stem for path in (PROJECT / "values").glob("*.yaml"))
-INGEST = "deployment/embargo-butler-ingest"
 IDLE = "deployment/embargo-butler-idle"
 MORE_INGESTS: dict[str, Any] = {"ingest": {"env": {"MAX_INGESTS": "7"}}}
 

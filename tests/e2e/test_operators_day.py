@@ -20,12 +20,11 @@ from tests.rig.release import Release
 from tests.support import connect
 from tests.support.camera import Camera
 from tests.support.exposure import Exposure
+from tests.support.namespace import INGEST
 from tests.support.operated import Operated, Said
 from tests.support.queues import Queues
 
 pytestmark = pytest.mark.soak
-
-INGEST = "deployment/embargo-butler-ingest"
 
 
 class Place(Operated):

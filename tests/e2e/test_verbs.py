@@ -18,13 +18,12 @@ from tests.rig.site import API_URL, KUBECONFIG
 from tests.support import connect, verbs
 from tests.support.camera import Camera
 from tests.support.exposure import Exposure
-from tests.support.namespace import Namespace
+from tests.support.namespace import INGEST, Namespace
 from tests.support.queues import Queues
 
 pytestmark = pytest.mark.soak
 
 VERBS = Release("verbs")
-INGEST = "deployment/embargo-butler-ingest"
 RECONCILE = "embargo-butler-reconcile"
 
 

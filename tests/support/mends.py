@@ -28,13 +28,13 @@ def everything(ledger: Ledger, load: Load) -> str:
     given up once more, hence the turns. A gateway of Ceph 16 on a busy machine may announce nothing
     more of a topic, ours or another team's (`docs/buckets.md`); then it is restarted.
     """
-    queues, files, done = connect.queues(ledger.release), 0, []
+    files, done = 0, []
     if not _announced(ledger, load, _LATE):
         site_faults.kill_program("ceph-rgw")
         _announced(ledger, load, _AWAKE)
         done.append("the gateway restarted")
     for _ in range(_TURNS):
-        load.rest("all is worked off", lambda: not queues.lists(), _WORK)
+        _work_off(ledger, load)
         missing = ledger.missing(load)
         if not missing:
             break
@@ -54,16 +54,20 @@ def forgotten(ledger: Ledger, load: Load) -> str:
     So presence, whose answers were in Redis alone, knows the last day's images again. What ingest
     held just then it has noted since, so that a backfill leaves it out: `trace` names the command.
     """
-    queues = connect.queues(ledger.release)
-    load.rest("all is worked off", lambda: not queues.lists(), _WORK)
+    _work_off(ledger, load)
     files = len(verbs.backfill(ledger.release))
     done = [f"{files} files queued again"] if files else []
     done.append(everything(ledger, load))
     if unknown := ledger.invisible(load):
         verbs.trigger(ledger.release, unknown)
-        load.rest("all is worked off", lambda: not queues.lists(), _WORK)
+        _work_off(ledger, load)
         done.append(f"{len(unknown)} files triggered for presence")
     return ", ".join(filter(None, done))
+
+
+def _work_off(ledger: Ledger, load: Load) -> None:
+    queues = connect.queues(ledger.release)
+    load.rest("all is worked off", lambda: not queues.lists(), _WORK)
 
 
 def _announced(ledger: Ledger, load: Load, timeout: float) -> bool:
