@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ def test_the_secret_of_the_notifications(place: Rotating) -> None:
     queues = connect.queues(place.release)
     key = f"LSSTCam/20260603/MC_O_20260603_000258/{new('MC')}.fits"
     camera.put(key, b"no image")
-    wait_for("it is announced", lambda: queues.notes([key]), timeout=60)
+    wait_for("it is announced", lambda: queues.notes([key]), timeout=180)
     assert old != fresh
 
 
@@ -149,11 +150,16 @@ def test_whatever_restarts_at_any_moment_comes_up(place: Rotating) -> None:
     """
     kills = 0
 
+    def runs(app: str) -> bool:
+        return app in faults.running(place.release)
+
     def strike(over: threading.Event) -> None:
         nonlocal kills
         for app in ("redis", "ingest", "idle", "presence", "enqueue"):
             if over.wait(4):
                 return
+            # It may be about to start again, having been without its Redis.
+            wait_for(f"{app} runs", partial(runs, app), timeout=60)
             faults.kill(place.release, app)
             kills += 1
 
