@@ -6,28 +6,21 @@ import json
 import os
 import re
 import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.rig import ceph
 from tests.rig.cluster import CLIENT_ENVIRONMENT
-from tests.rig.command import wait_for
 from tests.rig.release import Release
 from tests.rig.site import PROJECT, RGW_URL, VAULT_URL
-from tests.support import mends
-from tests.support.count import Ledger
 from tests.support.foreign import FOREIGN
 from tests.support.gate import Gate
 from tests.support.gateway import Gateway, Notification, endpoint, fingerprints
-from tests.support.load import Load
-from tests.support.namespace import FULLNAME, Namespace
+from tests.support.namespace import Namespace
 from tests.support.operated import Operated, Said
 
 _GENERATION = re.compile(r"-\d{8}t\d{6}$")
-_GRACE = 60.0
-"""Seconds for which reconcile leaves an object alone: it may still be announced."""
 _SECRETS = ("redis", "notification", "db-auth", "db-env", "s3")
 
 
@@ -148,12 +141,3 @@ class Changing(Operated):
         attributes = self.gateway.topic(notification.topic)
         kept = {"OpaqueData": attributes.get("OpaqueData", "")}
         return {"to": endpoint(attributes)["EndpointAddress"], **fingerprints(kept)}
-
-    def reconcile(self, ledger: Ledger, load: Load) -> str:
-        """Do what the CronJob does every five minutes, once it does not take it for too early."""
-        last = max(put.acknowledged for put in load.puts.values())
-        wait_for("the last file is old enough", lambda: time.time() - last > _GRACE, _GRACE + 10)
-        assert self.namespace.run_now(f"{FULLNAME}-reconcile", "reconcile-now")
-        document = json.loads(self.get("configmap", f"{FULLNAME}-reconcile")["data"]["last.json"])
-        done = [f"{document['queued']} files by reconcile"] if document["queued"] else []
-        return ", ".join(filter(None, [*done, mends.everything(ledger, load)]))

@@ -7,7 +7,7 @@ import math
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from tests.rig.errors import RigError
 from tests.rig.listener import RECEIVED
@@ -32,17 +32,20 @@ class Count:
 
     Attributes:
         put: How many objects were acknowledged.
+        refused: Whose PUT failed.
         lost: Not in the Butler.
         surplus: Datasets that are there twice, or of nothing that was put.
         invisible: Science files that presence does not find.
         without_visit: Exposures without exactly one visit.
         waiting: Redis lists that hold anything.
         unannounced: Files of which Prompt Processing's endpoint got no event.
-        twice: How many more announcements enqueue counted than objects were put.
+        twice: How many more announcements enqueue counted than objects were put; fewer are none,
+            as what is queued by reconcile or backfill is not announced.
         longest: Seconds from the PUT to ingest's note, of the file that took longest.
     """
 
     put: int
+    refused: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     surplus: list[str] = field(default_factory=list)
     invisible: list[str] = field(default_factory=list)
@@ -54,8 +57,8 @@ class Count:
 
     def problems(self) -> dict[str, int]:
         """Return how many of each kind there are, without the kinds of which there are none."""
-        kinds = ("lost", "surplus", "invisible", "without_visit", "waiting", "unannounced")
-        return {kind: len(getattr(self, kind)) for kind in kinds if getattr(self, kind)}
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: len(keys) for name, keys in found.items() if isinstance(keys, list) and keys}
 
 
 class Ledger:
@@ -109,7 +112,7 @@ class Ledger:
 
     def _look(self, load: Load, repository: Repository) -> Count:
         queues = connect.queues(self.release)
-        count = Count(len(load.puts))
+        count = Count(len(load.puts), list(load.refused))
         found = Counter(each.uri for each in repository.datasets(load.exposures))
         where = f"s3://{self.release.bucket}/"
         count.lost = [key for key in load.puts if where + key not in found]
@@ -131,7 +134,7 @@ class Ledger:
         count.invisible = self.invisible(load)
         heard = received.keys(RECEIVED, bucket=self.release.bucket)
         count.unannounced = [key for key in load.puts if key not in heard]
-        count.twice = queues.announcements() - self._announced - len(load.puts)
+        count.twice = max(0, queues.announcements() - self._announced - len(load.puts))
         notes = queues.notes(list(load.puts))
         delays = [
             note.ingested - load.puts[key].acknowledged

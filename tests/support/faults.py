@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.rig.command import run, wait_for
+from tests.rig.errors import RigError
 from tests.rig.release import Release
 from tests.rig.site import STATE
 from tests.support.namespace import FULLNAME, Namespace, is_ready
@@ -19,27 +21,45 @@ def pods(release: Release, *apps: str) -> list[dict[str, Any]]:
 
 
 def kill(release: Release, *apps: str) -> None:
-    """Kill the processes of some services' pods, as a crash does: SIGKILL, at once, in place."""
-    _kill_containers(pods(release, *apps))
+    """Kill the processes of some services' pods, as a crash does: SIGKILL, at once, in place.
+
+    It returns once Kubernetes knows, so that what is ready afterwards has started again.
+    """
+    for app in apps:
+        if app not in running(release):
+            raise RigError(f"{app} of {release.name} does not run, so it cannot be killed")
+    _kill_containers(lambda: pods(release, *apps))
 
 
-def _kill_containers(found: list[dict[str, Any]]) -> None:
-    containers = [
+def running(release: Release) -> list[str]:
+    """Return those of the five services of which a process runs."""
+    return [app for app in APPS if _containers(pods(release, app))]
+
+
+def _containers(found: list[dict[str, Any]]) -> set[str]:
+    return {
         status["containerID"].removeprefix("containerd://")
         for pod in found
         for status in pod["status"].get("containerStatuses", [])
         if "running" in status["state"]
-    ]
+    }
+
+
+def _kill_containers(look: Callable[[], list[dict[str, Any]]]) -> None:
+    containers = _containers(look())
+    if not containers:
+        raise RigError("nothing runs that could be killed")
     for container in containers:
         words = ("task", "kill", "--signal", "SIGKILL", container)
         # One that has just ended by itself is as dead as it is to be.
         run("ctr", "-a", STATE / "containerd/containerd.sock", "-n", "k8s.io", *words, check=False)
+    wait_for("they are dead", lambda: not containers & _containers(look()), timeout=60)
 
 
 def kill_job(release: Release, job: str) -> None:
     """Kill the process of a hook's pod, as a node that runs out of memory does."""
-    found = Namespace(release.namespace).get("pods", "-l", f"job-name={FULLNAME}-{job}")["items"]
-    _kill_containers(found)
+    words = ("pods", "-l", f"job-name={FULLNAME}-{job}")
+    _kill_containers(lambda: list(Namespace(release.namespace).get(*words)["items"]))
 
 
 def wait_until_ready(release: Release, *apps: str, timeout: float = 120) -> None:

@@ -53,8 +53,7 @@ def test_the_whole_environment_is_away_and_its_notification_withdrawn(
 
 
 def assert_the_camera_did_not_notice(load: Load, begun: float) -> None:
-    """No PUT failed, and they took as long as before."""
-    assert load.refused == {}
+    """PUTs took as long as before; that none failed is counted with all others."""
     before = [p.acknowledged - p.begun for p in load.puts.values() if p.acknowledged < begun]
     away = [p.acknowledged - p.begun for p in load.puts.values() if begun < p.begun < begun + AWAY]
     assert median(away) < SLOWER * median(before)

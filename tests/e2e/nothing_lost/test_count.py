@@ -1,18 +1,22 @@
-"""The count that all of this relies on: it sees an object that is lost, and one that is surplus."""
+"""The count that all of this relies on sees a lost object, which the clock then brings back."""
 
 from __future__ import annotations
 
+from tests.rig.command import wait_for
 from tests.rig.release import Release
-from tests.support import connect
+from tests.support import connect, faults
 from tests.support.count import Ledger
 from tests.support.load import Load
 from tests.support.namespace import INGEST, Namespace
 
+EACH_MINUTE = ("--set", "hooks.reconcile.schedule=* * * * *")
 
-def test_one_lost_object_is_counted_and_no_other(release: Release) -> None:
+
+def test_one_lost_object_is_counted_and_found_by_the_clock(release: Release) -> None:
     namespace = Namespace(release.namespace)
     ledger, queues = Ledger(release), connect.queues(release)
     namespace.kubectl("scale", INGEST, "--replicas=0")
+    wait_for("ingest is gone", lambda: not faults.pods(release, "ingest"), timeout=60)
     with Load(release) as load:
         load.wait_for_more(50)
         load.wait("something waits in the queue", queues.waiting)
@@ -21,5 +25,6 @@ def test_one_lost_object_is_counted_and_no_other(release: Release) -> None:
     count = ledger.settle(load, lost=1)
     assert count.lost == [stolen.removeprefix(f"{release.bucket}/")]
     assert count.problems() == {"lost": 1}
-    queues.redis.lpush(f"QUEUE:{release.bucket}", stolen)
+    release.deploy(print, *EACH_MINUTE)
     assert ledger.settle(load).problems() == {}
+    release.deploy(print)

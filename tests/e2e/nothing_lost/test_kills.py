@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.nothing_lost.conftest import Night
 from tests.rig.release import Release
-from tests.support import faults
+from tests.support import faults, mends
 from tests.support.namespace import INGEST, Namespace
 
 SECONDS = 180
@@ -18,17 +18,17 @@ EVERY = 5.0
 @pytest.mark.soak
 @pytest.mark.parametrize("app", ["redis", "enqueue", "ingest", "idle", "presence"])
 def test_one_pods_process_is_killed(release: Release, night: Night, app: str) -> None:
-    with night() as load:
+    with night(mends.visits) as load:
         faults.kill(release, app)
         load.wait_for_more()
         faults.wait_until_ready(release)
 
 
 def test_all_pods_processes_are_killed_at_once(release: Release, night: Night) -> None:
-    with night() as load:
+    with night(mends.visits) as load:
         faults.kill(release, *faults.APPS)
         load.wait_for_more()
-        faults.wait_until_ready(release)
+        faults.wait_until_ready(release, timeout=300)
 
 
 @pytest.mark.soak
@@ -37,9 +37,9 @@ def test_a_random_process_is_killed_every_five_seconds(release: Release, night: 
     chosen = random.Random(20260603)
     namespace = Namespace(release.namespace)
     try:
-        with night(timeout=600) as load:
+        with night(mends.visits, timeout=600) as load:
             for _ in range(int(SECONDS / EVERY)):
-                faults.kill(release, chosen.choice(faults.APPS))
+                faults.kill(release, chosen.choice(faults.running(release)))
                 load.go_on(EVERY)
             faults.wait_until_ready(release, timeout=400)
             # Ceph 16 has announced thousands of times what enqueue could not take: a long queue,

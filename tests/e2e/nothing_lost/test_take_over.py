@@ -77,7 +77,7 @@ def test_one_that_fails_leaves_what_runs(place: Place, request: pytest.FixtureRe
     """At any step: before it begins, in the first job, in the second, and between two pods."""
     refusing = {"namespace": place.release.namespace}
     short: dict[str, Any] = {"hooks": {"deadlineSeconds": 30}}
-    with _counted(place.release, request.node.name, timeout=900) as load:
+    with _counted(place.release, request.node.name, mends.by_itself, 900) as load:
         load.wait("Redis knows of files", lambda: keys(place))
         before, pods, queues = place.workloads(), place.pods(), keys(place)
         said = place.take_over("--atomic")
@@ -130,7 +130,7 @@ def test_a_value_that_would_change_is_told_before_anything_is_done(place: Place)
 
 
 def test_it_is_undone(place: Place, request: pytest.FixtureRequest) -> None:
-    with _counted(place.release, request.node.name, timeout=900) as load:
+    with _counted(place.release, request.node.name, mends.by_itself, 900) as load:
         before, queues = place.workloads(), keys(place)
         said = place.take_over()
         assert said.status == 0, said.all
@@ -142,7 +142,7 @@ def test_it_is_undone(place: Place, request: pytest.FixtureRequest) -> None:
 
 
 def test_it_takes_over(place: Place, request: pytest.FixtureRequest) -> None:
-    with _counted(place.release, request.node.name, mends.everything, 900) as load:
+    with _counted(place.release, request.node.name, mends.by_itself, 900) as load:
         addresses, queues = place.addresses(), keys(place)
         claim = place.get("pvc", "data-redis-0")["metadata"]["uid"]
         said = place.take_over()
