@@ -20,7 +20,7 @@ from tests.rig import environment, kafka, supervisor
 from tests.rig.command import wait_for
 from tests.rig.release import Release
 from tests.rig.site import FORWARDER_URL, KAFKA
-from tests.support import broker, connect, faults, verbs
+from tests.support import broker, connect, faults, site_faults, verbs
 from tests.support.count import Ledger, write_down
 from tests.support.exposure import Exposure
 from tests.support.load import Load
@@ -262,6 +262,15 @@ def test_nothing_is_lost_when_a_process_is_killed(place: Place, app: str) -> Non
     with place.night(f"Kafka: {app} is killed") as load:
         faults.kill(place.release, app)
         load.wait_for_more()
+        faults.wait_until_ready(place.release)
+
+
+@pytest.mark.soak
+def test_nothing_is_lost_when_redis_is_away(place: Place) -> None:
+    # For longer than an announcement is tried by itself: the consumer has to be stopped meanwhile.
+    with place.night("Kafka: redis is away for 30 s") as load:
+        with site_faults.redis_stopped(place.release):
+            load.go_on(30)
         faults.wait_until_ready(place.release)
 
 

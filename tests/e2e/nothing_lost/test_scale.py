@@ -7,6 +7,7 @@ import pytest
 from tests.e2e.nothing_lost.conftest import Night
 from tests.rig.release import Release
 from tests.support import connect, faults, site_faults
+from tests.support.changing import Changing
 from tests.support.namespace import INGEST, Namespace
 
 pytestmark = pytest.mark.soak
@@ -31,10 +32,14 @@ def test_all_pods_are_evicted_as_by_the_drain_of_a_node(release: Release, night:
     release.deploy(print)
 
 
-def test_ingest_is_suspended_and_resumed(release: Release, night: Night) -> None:
-    with night() as load:
-        release.deploy(print, "--set", "ingest.suspend=true")
-        assert not faults.pods(release, "ingest")
-        load.wait("something waits in the queue", connect.queues(release).waiting)
+def test_ingest_is_suspended_and_resumed(changing: Changing, changing_night: Night) -> None:
+    queues = connect.queues(changing.release)
+    with changing_night() as load:
+        done = changing.upgrade({"ingest": {"suspend": True}})
+        assert done.status == 0, done.all
+        assert not faults.pods(changing.release, "ingest")
+        load.wait("something waits in the queue", queues.waiting)
         load.wait_for_more()
-        release.deploy(print)
+        done = changing.upgrade({})
+        assert done.status == 0, done.all
+        faults.wait_until_ready(changing.release)
