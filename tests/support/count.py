@@ -22,7 +22,6 @@ from tests.support.repository import Repository
 FIGURES = LOGS / "nothing-lost.csv"
 """A line for each scenario."""
 _INTERVAL = 1.0
-_WORDS = {True: "yes", False: "no"}
 _ASKERS = 8
 
 
@@ -145,7 +144,7 @@ class Ledger:
         return count
 
 
-def write_down(row: str, helm: str, load: Load, count: Count, backfill: bool | str = False) -> None:
+def write_down(row: str, helm: str, load: Load, count: Count, backfill: str = "") -> None:
     """Append a scenario's figures to the table; `backfill` says what had to be done, if so."""
     columns = {
         "row": row,
@@ -156,7 +155,7 @@ def write_down(row: str, helm: str, load: Load, count: Count, backfill: bool | s
         "lost": len(count.lost),
         "announced again": count.twice,
         "longest delay (s)": f"{count.longest:.1f}",
-        "backfill": backfill if isinstance(backfill, str) and backfill else _WORDS[bool(backfill)],
+        "backfill": backfill or "no",
     }
     new = not FIGURES.exists()
     with FIGURES.open("a", newline="") as file:

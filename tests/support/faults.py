@@ -25,15 +25,15 @@ def kill(release: Release, *apps: str) -> None:
 
     It returns once Kubernetes knows, so that what is ready afterwards has started again.
     """
-    for app in apps:
-        if app not in running(release):
-            raise RigError(f"{app} of {release.name} does not run, so it cannot be killed")
+    if absent := set(apps) - set(running(release)):
+        raise RigError(f"{release.name}: {sorted(absent)} do not run, so they cannot be killed")
     _kill_containers(lambda: pods(release, *apps))
 
 
 def running(release: Release) -> list[str]:
     """Return those of the five services of which a process runs."""
-    return [app for app in APPS if _containers(pods(release, app))]
+    found = {pod["metadata"]["labels"]["app"] for pod in pods(release) if _containers([pod])}
+    return [app for app in APPS if app in found]
 
 
 def _containers(found: list[dict[str, Any]]) -> set[str]:

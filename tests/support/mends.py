@@ -39,8 +39,8 @@ def by_itself(ledger: Ledger, load: Load) -> str:
     if missing := ledger.missing(load):
         keys = [path.removeprefix(f"{ledger.release.bucket}/") for path in missing]
         notes = connect.queues(ledger.release).notes(keys)
-        dropped = [key for key in keys if key not in notes or not notes[key].failure]
-        assert not dropped, f"{len(dropped)} neither ingested nor given up: {dropped[:3]}"
+        unheard = [key for key in keys if key not in notes or not notes[key].failure]
+        assert not unheard, f"{len(unheard)} neither ingested nor given up: {unheard[:3]}"
         done.append(_reconcile(ledger, load))
     return ", ".join(filter(None, done))
 
@@ -120,11 +120,11 @@ def _wake(ledger: Ledger, load: Load) -> str:
 def _reconcile(ledger: Ledger, load: Load) -> str:
     """Do what the CronJob does every five minutes, as long as it finds something."""
     last = max(put.acknowledged for put in load.puts.values())
-    wait_for("the last file is old enough", lambda: time.time() - last > _GRACE, _GRACE + 10)
     namespace, files = Namespace(ledger.release.namespace), 0
     for _ in range(_TURNS):
         if not ledger.missing(load):
             break
+        wait_for("the last file is old enough", lambda: time.time() - last > _GRACE, _GRACE + 10)
         assert namespace.run_now(f"{FULLNAME}-reconcile", "reconcile-now")
         told = namespace.get("configmap", f"{FULLNAME}-reconcile")["data"]["last.json"]
         files += (queued := int(json.loads(told)["queued"]))
