@@ -243,13 +243,6 @@ def exposed(desk: Desk) -> None:
     wait_for("the exposure is ingested", lambda: ingested() == 205, timeout=180)
 
 
-def settle() -> None:
-    """Wait until what an earlier command has restarted is back."""
-    for name in ("statefulset/redis", *(f"deployment/{each}" for each in RELEASE.deployments())):
-        waiting = ("rollout", "status", name, "-n", RELEASE.namespace, "--timeout=100s")
-        cluster.kubectl(*waiting, timeout=110)
-
-
 @pytest.mark.parametrize("command", RUN)
 def test_a_documented_command(desk: Desk, command: str, request: pytest.FixtureRequest) -> None:
     case = RUN[command]
@@ -258,7 +251,7 @@ def test_a_documented_command(desk: Desk, command: str, request: pytest.FixtureR
     if order.index(command) > order.index("make apply ENV=summit"):
         request.getfixturevalue("exposed")
         if re.search(r" (apply|upgrade|rollback|restart|scale|resume) ", f" {before} "):
-            settle()
+            RELEASE.wait_for_rollout()  # what an earlier command has restarted
     done = desk.run(command, case)
     assert done.returncode == case.code, done.stdout + done.stderr
     says = case.says if "summit-new" in case.says else RELEASE.renamed(case.says)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import hvac
 import pytest
 
+from tests.rig import vault
 from tests.rig.command import wait_for
 from tests.rig.listener import RECEIVED
 from tests.rig.release import SUMMIT
 from tests.rig.site import LOGS
-from tests.rig.vault import admin
 from tests.support import connect, pictures, received
 from tests.support.foreign import FOREIGN, Foreign
 from tests.support.gateway import Gateway, Notification, endpoint, fingerprints
@@ -42,12 +41,6 @@ def night(release: None) -> Night:
     return taken
 
 
-@pytest.fixture(scope="module")
-def vault(site: None) -> hvac.Client:
-    """Vault, as its administrator."""
-    return admin()
-
-
 def test_all_five_pods_run(release: None) -> None:
     pods = NAMESPACE.pods()
     kinds = Counter(pod["metadata"]["labels"]["app"] for pod in pods)
@@ -56,13 +49,8 @@ def test_all_five_pods_run(release: None) -> None:
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_secrets_hold_what_vault_holds(release: None, vault: hvac.Client, name: str) -> None:
-    expected = {}
-    for key, (path, field) in SECRETS[name].items():
-        answer = vault.secrets.kv.v2.read_secret_version(
-            path, mount_point="secret", raise_on_deleted_version=True
-        )
-        expected[key] = answer["data"]["data"][field]
+def test_secrets_hold_what_vault_holds(release: None, name: str) -> None:
+    expected = {key: vault.read(path)[field] for key, (path, field) in SECRETS[name].items()}
     assert all(expected.values()), f"Vault has an empty value for Secret {name}"
     assert fingerprints(NAMESPACE.secret(name)) == fingerprints(expected)
 

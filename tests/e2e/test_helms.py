@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.rig import environment, helms, vault
+from tests.rig import cluster, environment, helms, vault
 from tests.rig.cluster import CLIENT_ENVIRONMENT
 from tests.rig.command import run, wait_for
 from tests.rig.release import Release
@@ -115,7 +115,7 @@ def test_status_fails_while_a_new_pod_is_not_ready_beside_the_old_one(place: Pla
     )
     said = place.run("status")
     place.kubectl("rollout", "undo", IDLE)
-    place.kubectl("rollout", "status", IDLE, "--timeout=50s")
+    cluster.wait_for_rollout(place.release.namespace, IDLE)
     assert said.status == 1
     assert "! embargo-butler-idle: 0 of 1 pods are ready: " in said.out
     assert "Pull" in said.out

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.rig import environment, kafka, supervisor
+from tests.rig import cluster, environment, kafka, supervisor
 from tests.rig.command import wait_for
 from tests.rig.release import Release
 from tests.rig.site import FORWARDER_URL, KAFKA
@@ -110,7 +110,7 @@ class Place:
 
         A consumer may be done with its work before its node has told of its start.
         """
-        self.namespace.kubectl("rollout", "status", consumer, "--timeout=60s", timeout=70)
+        cluster.wait_for_rollout(self.namespace.name, consumer)
         return self.namespace.kubectl("logs", consumer)
 
     def waiting(self, topic: str = "") -> int:
@@ -278,7 +278,7 @@ def test_nothing_is_lost_when_redis_is_away(place: Place) -> None:
 def test_nothing_is_lost_when_the_consumer_is_replaced(place: Place) -> None:
     with place.night("Kafka: enqueue is restarted") as load:
         place.namespace.kubectl("rollout", "restart", ENQUEUE)
-        place.namespace.kubectl("rollout", "status", ENQUEUE, "--timeout=90s", timeout=100)
+        cluster.wait_for_rollout(place.release.namespace, ENQUEUE)
         load.wait_for_more()
 
 

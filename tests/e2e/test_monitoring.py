@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.rig import environment, images
+from tests.rig import cluster, environment, images
 from tests.rig.command import wait_for
 from tests.rig.release import Release
 from tests.support import connect, kube_state, prometheus
@@ -102,8 +102,7 @@ def doomed(kind: str, name: str, spec: dict[str, Any]) -> None:
 def scale(replicas: int) -> None:
     names = [f"deployment/{FULLNAME}-{name}" for name in STOPPED]
     NAMESPACE.kubectl("scale", f"--replicas={replicas}", *names)
-    for name in names:
-        NAMESPACE.kubectl("rollout", "status", name, "--timeout=60s", timeout=70)
+    cluster.wait_for_rollout(NAMESPACE.name, *names)
 
 
 def test_nothing_fires_where_all_is_well(watching: Prometheus, queues: Queues) -> None:

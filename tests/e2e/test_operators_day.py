@@ -96,15 +96,13 @@ def test_one_screen_tells_that_all_is_well(place: Place) -> None:
 
 
 def test_what_is_not_well_is_told_with_what_to_do(place: Place) -> None:
-    name, kv = place.release.name, vault.admin().secrets.kv.v2
-    paths = vault.secrets(place.release)
-    path = next(each for each in paths if each.endswith("postgres"))
-    kv.create_or_update_secret(path, {**paths[path], "password": "another"})
+    name, path = place.release.name, place.release.renamed(vault.POSTGRES)
+    kept = vault.change(path, password="another")
     place.kubectl("set", "image", INGEST, "ingest=ghcr.io/lsst-dm/embargo-butler-idle:1.2.1")
     said = place.type("status", "--output", "json")
-    kv.create_or_update_secret(path, paths[path])
+    vault.change(path, **kept)
     place.kubectl("rollout", "undo", INGEST)
-    place.kubectl("rollout", "status", INGEST, "--timeout=90s")
+    cluster.wait_for_rollout(place.release.namespace, INGEST)
     assert said.status == 1
     (older,) = section(said, "secrets")["problems"]
     assert older == f"Secret db-env: older than Vault: pg_password: `make plan ENV={name}`"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.rig import environment
+from tests.rig import cluster, environment
 from tests.rig.command import wait_for
 from tests.rig.errors import RigError
 from tests.rig.release import Release
@@ -133,7 +133,7 @@ def no_redis(namespace: Namespace) -> Iterator[None]:
         yield
     finally:
         namespace.kubectl("scale", "statefulset/redis", "--replicas=1")
-        namespace.kubectl("rollout", "status", "statefulset/redis", "--timeout=50s")
+        cluster.wait_for_rollout(namespace.name, "statefulset/redis")
 
 
 def seconds_until(namespace: Namespace, ready: bool) -> dict[str, float]:
@@ -203,4 +203,4 @@ def test_pods_stop_long_before_they_are_killed(
     record_property("stopped after seconds", took)
     print(f"{app}: stopped after {took} s of {grace} s")
     assert took < within < grace
-    namespace.kubectl("rollout", "status", f"deployment/embargo-butler-{app}", "--timeout=50s")
+    cluster.wait_for_rollout(namespace.name, f"deployment/embargo-butler-{app}")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.rig import environment
+from tests.rig import cluster, environment
 from tests.rig.command import wait_for
 from tests.rig.release import Release
 from tests.rig.site import API_URL, KUBECONFIG
@@ -46,7 +46,7 @@ class Place:
 
     def scale(self, replicas: int) -> None:
         self.namespace.kubectl("scale", INGEST, f"--replicas={replicas}")
-        self.namespace.kubectl("rollout", "status", INGEST, "--timeout=90s", timeout=100)
+        cluster.wait_for_rollout(self.namespace.name, INGEST)
 
     def notes(self, exposure: Exposure) -> dict[str, Any]:
         return dict(self.queues.notes(list(exposure.keys)))

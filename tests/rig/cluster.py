@@ -61,6 +61,22 @@ def kubectl(
     return run(*command, stdin=stdin, timeout=timeout, check=check, env=CLIENT_ENVIRONMENT)
 
 
+def wait_for_rollout(namespace: str, *workloads: str, timeout: int = 150) -> None:
+    """Wait until all pods of workloads are of their newest revision, and ready.
+
+    Args:
+        namespace: Where they are.
+        workloads: As `deployment/name`, one after another.
+        timeout: Seconds for each.
+
+    Raises:
+        RigError: One took longer.
+    """
+    for name in workloads:
+        waiting = ("rollout", "status", name, "-n", namespace, f"--timeout={timeout}s")
+        kubectl(*waiting, timeout=timeout + 10)
+
+
 def control_plane(say: Say) -> None:
     """Bring up etcd, the API server, the controllers and the scheduler."""
     pki.up()

@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from tests.rig import images
-from tests.rig.cluster import CLIENT_ENVIRONMENT, kubectl
+from tests.rig.cluster import CLIENT_ENVIRONMENT, kubectl, wait_for_rollout
 from tests.rig.command import run, tail
 from tests.rig.errors import RigError
 from tests.rig.site import KUBECONFIG, PROJECT, STATE
@@ -138,10 +138,17 @@ class Release:
         say(" ".join(command))
         words = (*command[1:], "--wait", f"--timeout={timeout}s")
         done = self.run_helm(*words, timeout=3 * timeout)
-        for kind in ("statefulset/redis", *(f"deployment/{name}" for name in self.deployments())):
-            waiting = ("rollout", "status", kind, "-n", self.namespace, "--timeout=120s")
-            kubectl(*waiting, timeout=130)
+        self.wait_for_rollout()
         return done
+
+    def wait_for_rollout(self) -> None:
+        """Wait until all pods of the release's workloads are of their newest revision, and ready.
+
+        Raises:
+            RigError: They are not, for too long.
+        """
+        deployments = (f"deployment/{name}" for name in self.deployments())
+        wait_for_rollout(self.namespace, "statefulset/redis", *deployments)
 
     def run_helm(self, *words: str, timeout: float = 300) -> str:
         """Run this release's Helm with any words.

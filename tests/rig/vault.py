@@ -78,7 +78,7 @@ def up(say: Say) -> None:
         client = _unsealed(program)
     if f"{MOUNT}/" not in client.sys.list_mounted_secrets_engines()["data"]:
         client.sys.enable_secrets_engine("kv", path=MOUNT, options={"version": "2"})
-    wait_for("secrets can be read", lambda: _read(client, OWN) is not None, timeout=30)
+    wait_for("secrets can be read", lambda: _found(OWN) is not None, timeout=30)
     say(f"{VAULT_URL}, unsealed")
 
 
@@ -110,12 +110,12 @@ def make(release: Release) -> None:
     """
     client = admin()
     for path, wanted in secrets(release).items():
-        found = _read(client, path) or {}
+        found = _found(path) or {}
         if found | wanted != found:
             client.secrets.kv.v2.create_or_update_secret(path, found | wanted, mount_point=MOUNT)
     # These two are nobody else's: whoever changed them in Vault since is right.
     own = release.renamed(OWN)
-    found = _read(client, own) or {}
+    found = _found(own) or {}
     known = credentials.load()
     wanted = {
         name: known.password(f"vault/{release.name}/{name}") for name in ("redis", "notification")
@@ -139,6 +139,30 @@ def remove(release: Release) -> None:
     client.delete(printed["role"]["path"])
 
 
+def read(path: str) -> dict[str, str]:
+    """Return the fields of a path.
+
+    Raises:
+        hvac.exceptions.InvalidPath: There is none, or it was deleted.
+    """
+    answer = admin().secrets.kv.v2.read_secret_version(
+        path, mount_point=MOUNT, raise_on_deleted_version=True
+    )
+    fields: dict[str, str] = answer["data"]["data"]
+    return fields
+
+
+def change(path: str, **fields: str) -> dict[str, str]:
+    """Change fields of a path, and return all that it had before.
+
+    Raises:
+        hvac.exceptions.InvalidPath: There is none, or it was deleted.
+    """
+    before, kv = read(path), admin().secrets.kv.v2
+    kv.create_or_update_secret(path, {**before, **fields}, mount_point=MOUNT)
+    return before
+
+
 def admin() -> hvac.Client:
     """Return a client that may do everything."""
     return hvac.Client(url=VAULT_URL, token=_keys()["root_token"], timeout=30)
@@ -158,19 +182,15 @@ def secrets(release: Release) -> dict[str, dict[str, str]]:
     return {release.renamed(path): fields for path, fields in found.items()}
 
 
-def _read(client: hvac.Client, path: str) -> dict[str, str] | None:
+def _found(path: str) -> dict[str, str] | None:
     """Return the fields of a path, none for an absent one, nothing while KV is not ready."""
     try:
-        answer = client.secrets.kv.v2.read_secret_version(
-            path, mount_point=MOUNT, raise_on_deleted_version=True
-        )
+        return read(path)
     except InvalidPath:
         return {}
     except InvalidRequest:
         # A fresh mount says for a moment that it is being upgraded.
         return None
-    fields: dict[str, str] = answer["data"]["data"]
-    return fields
 
 
 def _unsealed(program: supervisor.Program) -> hvac.Client:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.rig import ceph
+from tests.rig import ceph, credentials, postgres, vault
 from tests.rig.cluster import CLIENT_ENVIRONMENT
 from tests.rig.release import Release
 from tests.rig.site import PROJECT, RGW_URL, VAULT_URL
@@ -103,6 +103,13 @@ class Changing(Operated):
     def undoing(self) -> str:
         """What tells this Helm to roll back by itself."""
         return "--atomic" if self.release.helm_version() < "v4" else "--rollback-on-failure"
+
+    def rotate_database(self) -> None:
+        """Change the Butler's password at its database, which refuses the old one from now on."""
+        user = self.release.database
+        password = credentials.load().change(f"postgres/{user}")
+        postgres.query(f"ALTER ROLE {user} PASSWORD '{password}'")
+        vault.make(self.release)
 
     def status(self) -> str:
         """Return the newest revision's status."""

@@ -101,8 +101,7 @@ def apply(release: Release, rig: dict[str, Any]) -> None:
     made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": release.namespace}}
     namespace.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(made))
     namespace.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(manifests(release, rig)))
-    for name in ("statefulset/redis", *(f"deployment/{each}" for each in release.deployments())):
-        namespace.kubectl("rollout", "status", name, "--timeout=150s", timeout=160)
+    release.wait_for_rollout()
     address = namespace.outer_address(f"{FULLNAME}-enqueue")
     attributes = {
         "push-endpoint": f"http://{address}:8080/notify",

@@ -41,7 +41,6 @@ class Rotating:
         self.namespace = Namespace(release.namespace)
         self.buckets = Gateway(release.bucket)
         self._folder = folder
-        self._vault = vault.admin()
         self.installed = ""
         """The workloads as YAML, as they were right after the installation."""
 
@@ -58,18 +57,11 @@ class Rotating:
 
     def read(self, path: str) -> dict[str, str]:
         """Return the fields of one of summit's paths, under this release's name."""
-        kv = self._vault.secrets.kv.v2
-        answer = kv.read_secret_version(
-            self.release.renamed(path), mount_point=vault.MOUNT, raise_on_deleted_version=True
-        )
-        fields: dict[str, str] = answer["data"]["data"]
-        return fields
+        return vault.read(self.release.renamed(path))
 
     def write(self, path: str, **fields: str) -> None:
         """Change fields of it."""
-        kv = self._vault.secrets.kv.v2
-        at = self.release.renamed(path)
-        kv.create_or_update_secret(at, {**self.read(path), **fields}, mount_point=vault.MOUNT)
+        vault.change(self.release.renamed(path), **fields)
 
     def lives(self) -> dict[str, Life]:
         """Return which pod each of the five services is."""

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from tests.e2e.nothing_lost.conftest import FOUR, Night, in_each_test
-from tests.e2e.nothing_lost.test_rotations import database
 from tests.support import faults
 from tests.support.changing import Changing
 from tests.support.gate import Gate
@@ -45,7 +44,7 @@ def test_over_several_revisions(changing: Changing, changing_night: Night) -> No
         change |= {"ingest": {"env": {"MAX_INGESTS": "7"}}}
         assert changing.upgrade(change).status == 0
         load.wait_for_more(20)
-        database(changing)  # a secret that is rotated since is not rolled back
+        changing.rotate_database()  # a secret that is rotated since is not rolled back
         back = changing.rollback(good)
         assert back.status == 0, back.all
         assert changing.status() == "deployed"

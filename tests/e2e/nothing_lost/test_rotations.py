@@ -8,7 +8,7 @@ import pytest
 from redis.exceptions import AuthenticationError
 
 from tests.e2e.nothing_lost.conftest import THREE, Night, in_each_test
-from tests.rig import ceph, credentials, postgres, vault
+from tests.rig import ceph, credentials, vault
 from tests.rig.command import wait_for
 from tests.support import connect, faults, mends
 from tests.support.changing import Changing
@@ -18,7 +18,7 @@ from tests.support.queues import Queues
 def redis(changing: Changing) -> Callable[[], None]:
     """Redis' password: Redis has to learn it, and forget the old one."""
     old = changing.namespace.secret("redis")["redis-password"]
-    _into_vault(changing, redis=_new(changing, "redis"))
+    _change(changing, "redis")
 
     def old_one_is_refused() -> bool:
         address = changing.namespace.cluster_address("redis")
@@ -37,7 +37,7 @@ def redis(changing: Changing) -> Callable[[], None]:
 def notification(changing: Changing) -> Callable[[], None]:
     """The notification secret: gateway and enqueue have to change it together."""
     [before] = changing.declared()["notifications"]
-    _into_vault(changing, notification=_new(changing, "notification"))
+    _change(changing, "notification")
 
     def check() -> None:
         [after] = changing.declared()["notifications"]
@@ -62,11 +62,8 @@ def object_store(changing: Changing) -> Callable[[], None]:
 
 
 def database(changing: Changing) -> Callable[[], None]:
-    """The Butler's password at its database: from now on no new connection gets in by the old."""
-    user = changing.release.database
-    password = credentials.load().change(f"postgres/{user}")
-    postgres.query(f"ALTER ROLE {user} PASSWORD '{password}'")
-    vault.make(changing.release)
+    """The Butler's password at its database."""
+    changing.rotate_database()
     return lambda: None
 
 
@@ -102,12 +99,6 @@ def test_a_secret_is_rotated(
     assert connect.queues(changing.release).lists() == []
 
 
-def _new(changing: Changing, field: str) -> str:
-    return credentials.load().change(f"vault/{changing.release.name}/{field}")
-
-
-def _into_vault(changing: Changing, **fields: str) -> None:
-    path, kv = changing.release.renamed(vault.OWN), vault.admin().secrets.kv.v2
-    found = kv.read_secret_version(path, mount_point=vault.MOUNT, raise_on_deleted_version=True)
-    data = {**found["data"]["data"], **fields}
-    kv.create_or_update_secret(path, data, mount_point=vault.MOUNT)
+def _change(changing: Changing, field: str) -> None:
+    new = credentials.load().change(f"vault/{changing.release.name}/{field}")
+    vault.change(changing.release.renamed(vault.OWN), **{field: new})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.nothing_lost.conftest import Night
+from tests.rig import cluster
 from tests.rig.release import Release
 from tests.support import connect, faults, site_faults
 from tests.support.changing import Changing
@@ -18,7 +19,7 @@ def test_ingest_is_scaled_by_hand(release: Release, night: Night) -> None:
     with night() as load:
         for replicas in (1, 8, 0, 3):
             namespace.kubectl("scale", INGEST, f"--replicas={replicas}")
-            namespace.kubectl("rollout", "status", INGEST, "--timeout=240s", timeout=250)
+            cluster.wait_for_rollout(release.namespace, INGEST, timeout=240)
             load.wait_for_more()
     namespace.kubectl("scale", INGEST, "--replicas=1")
 

@@ -114,13 +114,10 @@ def test_one_that_fails_leaves_what_runs(place: Place, request: pytest.FixtureRe
 
 
 def test_a_value_that_would_change_is_told_before_anything_is_done(place: Place) -> None:
-    path, name = place.release.renamed(vault.OWN), "notification"
-    kv = vault.admin().secrets.kv.v2
-    kept = kv.read_secret_version(path, mount_point=vault.MOUNT, raise_on_deleted_version=True)
-    data = kept["data"]["data"]
-    kv.create_or_update_secret(path, {**data, name: "not-the-running-one"}, mount_point=vault.MOUNT)
+    path = place.release.renamed(vault.OWN)
+    kept = vault.change(path, notification="not-the-running-one")
     said = place.take_over()
-    kv.create_or_update_secret(path, data, mount_point=vault.MOUNT)
+    vault.change(path, **kept)
     assert said.status == 1
     assert (
         "embargo-butler-enqueue: NOTIFICATION_SECRET is secret of Secret notification" in said.err
