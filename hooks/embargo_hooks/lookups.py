@@ -8,7 +8,7 @@ that is killed has said it; reconcile only reads it, and keeps in a ConfigMap of
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -86,6 +86,30 @@ def last(config: Config, cluster: Cluster) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def silence(found: Mapping[str, Any], mode: str, typed: Callable[[Sequence[str]], str]) -> str:
+    """Tell of a topic that may announce nothing although its endpoint is there.
+
+    Seen on Ceph 16.2 and 18.2: when an endpoint was away, some pushes never end, and the queue
+    behind them stands still until the gateway is restarted or the topic has a new name.
+
+    Args:
+        found: What the last reconcile has written down.
+        mode: How enqueue hears: `webhook` or `kafka`.
+        typed: Spells the command that is advised.
+
+    Returns:
+        A sentence; empty where all was announced.
+    """
+    if not (number := found.get("unannounced")):
+        return ""
+    # Consumers read a topic of Kafka by its name, so that it gets no other by itself.
+    renew = typed(("buckets", "renew", "TOPIC")) if mode == "webhook" else "docs/operators.md"
+    return (
+        f"{number} objects were never announced until reconcile found them at {found['time']}: if "
+        f"that goes on while enqueue is ready, the topic's queue is stuck: `{renew}`"
+    )
 
 
 def done(

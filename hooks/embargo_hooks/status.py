@@ -220,23 +220,25 @@ def _reconcile(config: Config, world: jobs.World, typed: Typed) -> Section:
     found = dict(lookups.last(config, cluster))
     waiting = lookups.open_ones(config, cluster, jobs.pipeline(config).name)
     lines = [f"the buckets job asks to look from {each.since} on: {each.why}" for each in waiting]
+    by_clock = jobs.pipeline(config).by_clock
+    if not by_clock:
+        lines.append(
+            "does not run by the clock here: hooks.reconcile is off, or no confirmed notification "
+            f"leads to this environment's enqueue; by hand: `{typed(('backfill',))}`"
+        )
     if not found:
         return Section("reconcile", ("has not run yet", *lines), None)
     found.pop("done", None)
     problems = []
     age = datetime.now(UTC) - _time(found["time"])
-    if age > _RECONCILE_LATE and jobs.pipeline(config).by_clock:
+    if age > _RECONCILE_LATE and by_clock:
         problems.append(
             f"the last reconcile was {lasting(age.total_seconds())} ago: is its CronJob at work?"
         )
     if found["left"]:
         problems.append(f"{found['left']} objects wait to be queued: `{typed(('backfill',))}`")
-    if number := found.get("unannounced"):
-        renew = typed(("buckets", "renew", "TOPIC"))
-        problems.append(
-            f"{number} objects were never announced until reconcile found them: if that goes on "
-            f"while enqueue is ready, the topic's queue is stuck: `{renew}`"
-        )
+    if silence := lookups.silence(found, jobs.pipeline(config).mode, typed):
+        problems.append(silence)
     line = (
         f"{lasting(age.total_seconds())} ago: {found['found']} lost objects found, "
         f"{found['queued']} queued"

@@ -18,7 +18,7 @@ class Fate(StrEnum):
     UNMATCHED = "left out: DATASET_REGEXP does not match it"
     UNPARSABLE = "left out: enqueue would fail on its key"
     UNDER_WAY = "left out: it is in the queue, or in a worker's hands"
-    DONE = "left out: it is ingested (--force announces it all the same)"
+    DONE = "left out: it is ingested"
     IN_BUTLER = "left out: the Butler has it"
 
 

@@ -56,5 +56,5 @@ def _of(bucket: BucketSpec, declared: BucketConfig, gateway: Gateway) -> Plan:
                 )
             elif (topic := gateway.topic(live.topic)) is None or topic.persistent:
                 gone = DeleteNotification(bucket.owner, bucket.name, live.name)
-                changes.append(Change(gone, "withdrawn, until `buckets apply` puts it back"))
+                changes.append(Change(gone, "withdrawn, until the next apply puts it back"))
     return Plan(tuple(changes), tuple(warnings))

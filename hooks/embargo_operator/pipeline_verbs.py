@@ -28,6 +28,12 @@ OF_IMAGES = ("status", "trace", "trigger", "backfill", "visits", "report")
 OF_DECLARED = ("audit", "buckets", "secrets", "vault-policy")
 NAMES = (*OF_IMAGES, *OF_DECLARED)
 _COMPONENT = "app.kubernetes.io/component=config"
+_TARGETS = {
+    ("buckets", "plan"): "buckets",
+    ("buckets", "apply"): "buckets-apply",
+    ("buckets", "renew"): "renew",
+}
+"""Verbs of two words that are targets by another name."""
 _FLAGS = {
     "--output": "OUTPUT",
     "--since": "SINCE",
@@ -65,17 +71,20 @@ def run(
     def spell(command: Sequence[str]) -> str:
         return spelled(environment, command)
 
-    found = config(chart, programs, declared=verb in OF_DECLARED)
+    # Whose policy it is, the jobs' or a person's, is the one thing that the login decides.
+    own = verb != "vault-policy"
+    found = config(chart, programs, declared=verb in OF_DECLARED, own=own)
     return cli.main([verb, *words], caller=Caller(found, spell, ahead))
 
 
-def config(chart: Chart, programs: Programs, declared: bool = False) -> Config:
+def config(chart: Chart, programs: Programs, declared: bool = False, own: bool = True) -> Config:
     """Return what the release is told, as it stands in the cluster; else as the chart has it.
 
     Args:
         chart: The environment's chart.
         programs: helm and kubectl.
         declared: Whether what is declared here counts, deployed or not.
+        own: Whether the operator logs in, in the place of the job.
 
     Raises:
         ConfigError: Neither has it.
@@ -98,12 +107,14 @@ def config(chart: Chart, programs: Programs, declared: bool = False) -> Config:
             f"{chart.environment.name}: there is no release in namespace {programs.namespace}, "
             "and its chart declares nothing to look at"
         )
-    return hooks_config.parse(Node(as_operator(document), where))
+    return hooks_config.parse(Node(as_operator(document) if own else document, where))
 
 
 def spelled(environment: str, command: Sequence[str]) -> str:
     """Spell a verb and its words as a target of make."""
     verb, *words = command
+    if words and (verb, words[0]) in _TARGETS:
+        verb, *words = _TARGETS[verb, words[0]], *words[1:]
     flags, rest = [], []
     given = iter(words)
     for word in given:
@@ -113,5 +124,6 @@ def spelled(environment: str, command: Sequence[str]) -> str:
             flags.append(f"{word[2:].replace('-', '_').upper()}=1")
         else:
             rest.append(word)
-    named = [f"EXPOSURE={shlex.quote(' '.join(rest))}"] if rest else []
+    noun = "TOPIC" if verb == "renew" else "EXPOSURE"
+    named = [f"{noun}={shlex.quote(' '.join(rest))}"] if rest else []
     return " ".join(["make", verb, f"ENV={environment}", *named, *flags])

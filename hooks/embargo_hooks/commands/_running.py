@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 DONE, FAILED, CHANGES = 0, 1, 2
 
 
+_AREAS = ("secrets", "buckets", "settle")
+"""Whose verbs are a second word."""
+
 Spell: TypeAlias = "Callable[[Sequence[str]], str]"
 """Spells a verb and its words as they are typed: by the program's name, or as a target of make."""
 
@@ -47,8 +50,9 @@ def plain(file: Path | None) -> Spell:
     """Return the spelling of a command line with its configuration in a file."""
 
     def spell(words: Sequence[str]) -> str:
-        verb, *others = words
-        return shlex.join(["embargo-hooks", verb, "--config", str(file or "FILE"), *others])
+        verbs = 2 if words[0] in _AREAS else 1
+        config = ("--config", str(file or "FILE"))
+        return shlex.join(["embargo-hooks", *words[:verbs], *config, *words[verbs:]])
 
     return spell
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -55,7 +55,10 @@ def _audit(run: Run) -> int:
     gathering = Gathering()
     if run.config.pipeline:
         with gathering.catching():
-            beside += [*_last_night(run), *_silence(run)]
+            beside += _last_night(run)
+            last = lookups.last(run.config, run.world.cluster())
+            silence = lookups.silence(last, run.config.pipeline.mode, run.typed)
+            beside += filter(None, [silence])
     found.problems += gathering.found
     for sentence in beside:
         run.report.warn(sentence)
@@ -84,21 +87,6 @@ def _last_night(run: Run) -> Sequence[str]:
     found = left_out(config, run.world.objects(), window("24h", "", now, timedelta()))
     run.report.show("leftOut", dict(found.others), list(found.lines()))
     return [f"bucket {config.bucket}: {each}" for each in found.findings()]
-
-
-def _silence(run: Run) -> Iterator[str]:
-    """Tell of a topic that announces nothing although its endpoint is there.
-
-    Seen on Ceph 16.2 and 18.2: when an endpoint was away, some pushes never end, and the queue
-    behind them stands still until the gateway is restarted or the topic has a new name.
-    """
-    found = lookups.last(run.config, run.world.cluster())
-    if number := found.get("unannounced"):
-        yield (
-            f"{number} objects were never announced until reconcile found them at "
-            f"{found['time']}: if that goes on while enqueue is ready, the topic's queue is stuck; "
-            "`embargo-hooks buckets renew` gives it a new one"
-        )
 
 
 def _look(run: Run) -> _Found:

@@ -53,7 +53,7 @@ def _backfill(run: Run) -> int:
     if within.since < now - _REMEMBERED and arguments.apply and not arguments.in_butler:
         raise ConfigError(
             f"--since {arguments.since}: Redis forgets after 7 days, so all that is older would be "
-            "queued; add --in-butler, which leaves out what the Butler has"
+            f"queued; `{_again(run, '--in-butler', '--apply')}` leaves out what the Butler has"
         )
     found = _look(run, config, within)
     if arguments.in_butler:
@@ -122,7 +122,8 @@ def _finish(
         report.end("unchanged", f"{run.name}: nothing to queue{waiting}")
         return DONE
     if maximum is None:
-        report.end("changes", f"{run.name}: {left} objects to be queued; --apply queues them")
+        end = f"{run.name}: {left} objects to be queued; `{_again(run, '--apply')}` queues them"
+        report.end("changes", end)
         return CHANGES
     more = f", {left} more when there is room: run it again" if left else ""
     report.end("changed", f"{run.name}: {queued} objects queued{more}")
@@ -157,7 +158,7 @@ def _show(run: Run, config: PipelineConfig, within: Window, found: Survey) -> No
     if found.unsettled:
         lines.append(
             f"{len(found.unsettled)} were taken from the queue and nothing is noted of them since: "
-            "duplicates, most likely; --in-butler tells"
+            f"duplicates, most likely; `{_again(run, '--in-butler')}` tells"
         )
     if found.unparsable:
         first = ", ".join(found.unparsable[:_SHOWN])
@@ -193,6 +194,17 @@ def _check_bucket(config: PipelineConfig, given: str) -> None:
         raise HooksError(
             f"--bucket {given}: this environment's ingest works on {config.bucket} only"
         )
+
+
+def _again(run: Run, *more: str) -> str:
+    """Spell the backfill over the same time, with more options."""
+    arguments = run.arguments
+    words = ["backfill", "--since", arguments.since]
+    if until := getattr(arguments, "until", ""):
+        words += ["--until", until]
+    if getattr(arguments, "in_butler", False) and "--in-butler" not in more:
+        words.append("--in-butler")
+    return run.typed((*words, *more))
 
 
 def _window(since: str, until: str, now: datetime) -> Window:

@@ -78,7 +78,7 @@ def _withdraw(run: Run) -> int:
     run.report.end(
         "changed",
         f"{run.name}: {len(job.plan.changes)} withdrawn; what is PUT from now on is announced to "
-        "nobody, until `buckets apply` puts them back and has it looked for",
+        f"nobody, until `{run.typed(('buckets', 'apply'))}` puts them back and has it looked for",
     )
     return DONE
 

@@ -116,8 +116,8 @@ def _refuse(config: PipelineConfig, run: Run) -> None:
     if through == "kafka" and to and to.readers and not run.arguments.shared_topic:
         raise UnsafePlanError(
             f"topic {to.topic} is shared: {', '.join(to.readers)} would get all of it once more; "
-            "put it straight into the queue (--through queue), which nobody else sees, or say "
-            "that you mean it: --shared-topic"
+            f"`{_again(run)}` puts it straight into the queue, which nobody else sees; "
+            f"`{_again(run, '--through', 'kafka', '--shared-topic')}` says that you mean it"
         )
 
 
@@ -188,10 +188,16 @@ def _table(asked: Sequence[_Asked], outcomes: Outcomes, run: Run) -> Iterator[st
     yield from table([[row[at] for at in kept] for row in rows], "")
     fates = Counter(choice.fate for each in asked for choice in each.choices)
     yield from (f"{n} {fate}" for fate, n in fates.items() if fate is not Fate.TRIGGERED)
+    if fates[Fate.DONE]:
+        yield f"`{_again(run, '--force')}` announces what is ingested all the same"
     reasons = Counter(why for outcome, why in outcomes.values() if outcome is Outcome.FAILED)
     yield from (f"{n} given up: {why}" for why, n in reasons.items())
     if {outcome for outcome, _ in outcomes.values()} & {Outcome.UNDER_WAY, Outcome.UNHEARD}:
         yield f"look again: {'; '.join(run.typed(('trace', each.name)) for each in asked[:3])}"
+
+
+def _again(run: Run, *options: str) -> str:
+    return run.typed(("trigger", *run.arguments.objects, *options))
 
 
 def _asked(subject: Subject) -> tuple[str, str, str]:

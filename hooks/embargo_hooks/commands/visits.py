@@ -47,7 +47,9 @@ def _visits(run: Run) -> int:
         run.report.end("unchanged", f"{run.name}: every science exposure has its visit")
         return DONE
     if not run.arguments.apply:
-        sentence = f"{len(names)} exposures have no visit; --apply defines it"
+        until = ("--until", run.arguments.until) if run.arguments.until else ()
+        command = run.typed(("visits", "--since", run.arguments.since, *until, "--apply"))
+        sentence = f"{len(names)} exposures have no visit; `{command}` defines it"
         run.report.end("changes", f"{run.name}: {sentence}")
         return CHANGES
     run.report.wrote = True

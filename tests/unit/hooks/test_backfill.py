@@ -128,7 +128,8 @@ def test_text_groups_and_shows_the_first_few(pipeline: Site) -> None:
     assert lines[1] == "6 objects listed, 6 of that time are for ingest"
     assert lines[2].endswith(": 6 in the bucket, never announced")
     assert lines[6] == "    and 3 more"
-    assert lines[-1] == "backfill: summit: 6 objects to be queued; --apply queues them"
+    again = f"`embargo-hooks backfill --config {pipeline.file} --since 24h --apply`"
+    assert lines[-1] == f"backfill: summit: 6 objects to be queued; {again} queues them"
 
 
 class TestReconcile:

@@ -58,6 +58,7 @@ def test_a_stuck_queue_and_a_late_reconcile_are_problems(pipeline: Site) -> None
     assert "is its CronJob at work?" in problems[0]
     assert "3 objects wait" in problems[1]
     assert "5 objects were never announced" in problems[2]
+    assert f"`embargo-hooks buckets renew --config {pipeline.file} TOPIC`" in problems[2]
     (worker,) = section(document, "queues")["document"]["workers"]
     assert (worker["pod"], worker["files"]) == ("pod", 1)
 
@@ -70,6 +71,8 @@ def test_a_reconcile_that_waits_for_somebody_is_never_late(
     pipeline.world.fake_cluster.config_maps["embargo-butler-reconcile"] = {"last.json": old}
     _, document = pipeline.run("status", "--pipeline-only")
     assert section(document, "reconcile")["problems"] == []
+    assert main(["status", "--config", pipeline.file, "--pipeline-only"], pipeline.world) == 0
+    assert "does not run by the clock here: " in pipeline.capsys.readouterr().out
 
 
 def test_what_is_not_as_declared_is_a_problem(pipeline: Site) -> None:

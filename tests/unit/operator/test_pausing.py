@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import yaml
 
 from embargo_operator import pausing
 from embargo_operator.cli import main
-from embargo_operator.pipeline_verbs import spelled
 from tests.rig.command import wait_for
 from tests.rig.site import PROJECT
 from tests.unit.operator.fakes import Fake, history
@@ -128,23 +126,3 @@ def test_a_rollback_does_not_wake_a_paused_ingest(
     with pausing.held(programs, pausing.Ingest(deployment(8))):
         pass
     assert len(fake.commands("kubectl patch")) == 1, "what is not paused is left alone"
-
-
-@pytest.mark.parametrize(
-    ("command", "typed"),
-    [
-        (("status",), "make status ENV=summit"),
-        (("trace", "MC_O_1"), "make trace ENV=summit EXPOSURE=MC_O_1"),
-        (
-            ("trigger", "A", "B", "--force", "--unless-in-butler", "--through", "kafka"),
-            "make trigger ENV=summit EXPOSURE='A B' FORCE=1 UNLESS_IN_BUTLER=1 THROUGH=kafka",
-        ),
-        (("backfill", "--since", "6h"), "make backfill ENV=summit SINCE=6h"),
-    ],
-)
-def test_what_is_advised_is_a_target_of_make(command: tuple[str, ...], typed: str) -> None:
-    assert spelled("summit", command) == typed
-    made = (PROJECT / "Makefile").read_text()
-    assert f"\n{command[0]}: " in made
-    for variable in re.findall(r"([A-Z_]+)=", typed):
-        assert f"$({variable})" in made
