@@ -1,4 +1,8 @@
-"""Writes down what is live as a `bucketConfig`, without secrets: its first plan is empty."""
+"""Writes down what is live as a `bucketConfig`, without secrets: its first plan is empty.
+
+What no gateway knows of is taken from the declaration: where the owners' keys are, who else reads a
+topic, and what an uninstall leaves.
+"""
 
 from __future__ import annotations
 
@@ -55,14 +59,21 @@ def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
                 foreign.append(notification.name)
                 continue
             notifications[notification.name] = _notification(notification)
-            topics[topic.name] = {"owner": spec.owner, **_topic(topic, live)}
+            declared = config.topics.get(topic.name)
+            shared = {"shared": list(declared.shared)} if declared and declared.shared else {}
+            topics[topic.name] = {"owner": spec.owner, **shared, **_topic(topic, live)}
         entry |= _policy(spec, found)
         entry |= {"notifications": notifications} if notifications else {}
         entry |= {"foreign": foreign} if foreign else {}
         buckets[name] = entry
     zone_group = {"zoneGroup": config.zone_group} if config.zone_group != config.region else {}
     owners = {
-        name: {"path": each.path, "accessKey": each.access_key, "secretKey": each.secret_key}
+        name: {
+            "path": each.path,
+            **({"profile": each.profile} if each.profile else {}),
+            "accessKey": each.access_key,
+            "secretKey": each.secret_key,
+        }
         for name, each in config.owners.items()
     }
     return {
@@ -70,6 +81,7 @@ def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
             "endpoint": config.endpoint,
             "region": config.region,
             **zone_group,
+            **({"onUninstall": "keep"} if config.keep else {}),
             "owners": owners,
             "topics": topics,
             "buckets": buckets,

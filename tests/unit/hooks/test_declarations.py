@@ -250,6 +250,21 @@ def _bucket(at: Site) -> Any:
     return config.buckets[BUCKET]
 
 
+def test_import_keeps_what_no_gateway_knows_of(
+    at: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = at.document["bucketConfig"]
+    site["onUninstall"] = "keep"
+    site["owners"][BUCKET]["profile"] = "wsummit"
+    site["topics"]["rubin-summit"]["shared"] = ["Prompt Processing"]
+    at.run()
+    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
+    found = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    assert found["onUninstall"] == "keep"
+    assert found["owners"][BUCKET]["profile"] == "wsummit"
+    assert found["topics"]["rubin-summit"]["shared"] == ["Prompt Processing"]
+
+
 def test_import_writes_what_is_live_and_its_plan_is_empty(
     at: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
