@@ -295,8 +295,10 @@ class Objects(Protocol):
 class Butler(Protocol):
     """The Butler repository, as ingest knows it."""
 
-    def known(self, subjects: Sequence[tuple[str, str, str]]) -> tuple[set[str], set[str]]:
-        """Return the paths of the datasets of some exposures, and those that have a visit.
+    def known(
+        self, subjects: Sequence[tuple[str, str, str]]
+    ) -> tuple[set[str], Mapping[str, bool]]:
+        """Return the datasets' paths of some exposures, and which of the science ones have a visit.
 
         A subject is instrument, observation day, and exposure, empty for all of the day.
         """

@@ -60,7 +60,8 @@ class Trace:
     Attributes:
         subject: What was asked for.
         rows: Its files.
-        visit: Whether a visit is defined; None if the Butler was not asked, or there is no need.
+        visit: Whether its visit is defined; None if the Butler was not asked, does not have the
+            exposure, or it is none of science, which needs no visit.
         problem: Why the Butler, or presence, could not be asked.
     """
 
@@ -79,7 +80,8 @@ class Trace:
         rows, whole = self.rows, len(self.rows)
         asked = [row for row in rows if row.in_butler is not None]
         shown = [row for row in rows if row.present is not None]
-        visit = {True: "defined", False: "missing", None: "not asked"}[self.visit]
+        unseen = "none" if asked else "not asked"
+        visit = {True: "defined", False: "missing", None: unseen}[self.visit]
         return {
             "in the bucket": f"{sum(bool(row.put) for row in rows)} of {whole}",
             "announced": f"{sum(bool(row.received) for row in rows)} of {whole}",
@@ -129,7 +131,7 @@ def trace(
     known, visits = (
         butler.known([(subject.instrument, subject.day, subject.exposure)])
         if butler
-        else (None, set[str]())
+        else (None, dict[str, bool]())
     )
     present = _present(config, subject, objects, records)
     rows = []
@@ -150,8 +152,8 @@ def trace(
         )
         rows.append(_explained(row, record, subject, now))
     rows += list(_absent(subject, {row.detector for row in rows}))
-    visit = subject.exposure in visits if butler and subject.exposure else None
-    return Trace(subject, tuple(sorted(rows, key=lambda row: row.detector)), visit)
+    rows.sort(key=lambda row: row.detector)
+    return Trace(subject, tuple(rows), visits.get(subject.exposure))
 
 
 def with_logs(found: Trace, logs: Logs) -> Trace:

@@ -37,14 +37,15 @@ with Butler.from_config(os.environ["BUTLER_REPO"]) as butler:
         if names == {""}:
             where, bind = "instrument = :i AND day_obs = :d", {"i": instrument, "d": int(day)}
         else:
-            records = {r.id: r.obs_id for r in exposures(instrument, sorted(names))}
+            records = {r.id: r for r in exposures(instrument, sorted(names))}
             if not records:
                 continue
             where = "instrument = :i AND exposure IN (:ids)"
             bind = {"i": instrument, "ids": sorted(records)}
-            for r in butler.query_dimension_records(
-                    "visit_definition", where=where, bind=bind, explain=False, limit=None):
-                visits.append(records[r.exposure])
+            defined = {r.exposure for r in butler.query_dimension_records(
+                "visit_definition", where=where, bind=bind, explain=False, limit=None)}
+            visits += [[r.obs_id, r.id in defined] for r in records.values()
+                if r.observation_type == "science"]
         for kind, home in ("raw", "all"), ("guider_raw", "guider"):
             try:
                 refs = butler.query_datasets(kind, collections=f"{instrument}/raw/{home}",
@@ -53,7 +54,7 @@ with Butler.from_config(os.environ["BUTLER_REPO"]) as butler:
                 continue
             found = butler.get_many_uris(refs, predict=False, allow_missing=True)
             uris += [str(uri.primaryURI) for uri in found.values()]
-json.dump({"uris": uris, "visits": sorted(set(visits))}, sys.stdout)
+json.dump({"uris": uris, "visits": sorted(visits)}, sys.stdout)
 """
 
 _UNVISITED = r"""
@@ -90,7 +91,7 @@ class PodButler:
         self._namespace = namespace
         self._deployment = deployment
 
-    def known(self, subjects: Sequence[tuple[str, str, str]]) -> tuple[set[str], set[str]]:
+    def known(self, subjects: Sequence[tuple[str, str, str]]) -> tuple[set[str], dict[str, bool]]:
         """Return what the Butler has of some exposures.
 
         Args:
@@ -98,11 +99,12 @@ class PodButler:
                 all of a day, as in the Large File Annex, which has none.
 
         Returns:
-            The paths of its datasets, and the exposures of which a visit is defined.
+            The paths of its datasets; and of each science exposure that it has, whether the visit
+            is defined. Others have none (pipelines.lsst.io, `DefineVisitsTask`).
         """
         answer = self._ask(_PROGRAM, "uris", {"subjects": sorted(set(subjects))})
         paths = {str(uri).removeprefix("s3://") for uri in answer["uris"]}
-        return paths, set(answer["visits"])
+        return paths, {str(name): bool(defined) for name, defined in answer["visits"]}
 
     def unvisited(self, days: Sequence[str], since: float, until: float) -> list[tuple[str, str]]:
         """Return instrument and name of each science exposure that has no visit.

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from embargo_hooks import jobs
 from embargo_hooks.commands._running import DONE, FAILED, Areas, Run, add
@@ -83,7 +83,8 @@ def _text(found: Trace, run: Run, now: float) -> Iterator[str]:
         yield f"  not to be seen: {found.problem}"
     if found.visit is False:
         yield "  ! no visit is defined: ingest was stopped just before"
-        yield f"      {run.typed(('visits', '--apply'))}"
+        day = f"{date.fromisoformat(subject.day):%FT00:00:00Z}"
+        yield f"      {run.typed(('visits', '--since', day, '--apply'))}"
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in found.rows:
         if row.why:

@@ -229,8 +229,9 @@ class FakeButler:
         self.exposures: list[tuple[str, str]] = []
         self.refuses = False
 
-    def known(self, subjects: Sequence[tuple[str, str, str]]) -> tuple[set[str], set[str]]:
-        return set(self.paths), set(self.visits)
+    def known(self, subjects: Sequence[tuple[str, str, str]]) -> tuple[set[str], dict[str, bool]]:
+        science = {name for _, name in self.exposures} | self.visits
+        return set(self.paths), {name: name in self.visits for name in science}
 
     def unvisited(self, days: Sequence[str], since: float, until: float) -> list[tuple[str, str]]:
         return [(i, n) for i, n in self.exposures if n not in self.visits]

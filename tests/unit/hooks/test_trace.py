@@ -103,6 +103,23 @@ def test_files_of_the_same_fate_are_one_line_with_one_command(pipeline: Site) ->
     assert len(out.splitlines()) < 20
 
 
+@pytest.mark.parametrize(("science", "shown", "code"), [(True, "missing", 1), (False, "none", 0)])
+def test_only_a_science_exposure_lacks_a_visit(
+    pipeline: Site, science: bool, shown: str, code: int
+) -> None:
+    paths = pipeline.expose(258)
+    pipeline.arrive(paths)
+    exposure, day = name(paths[0]), paths[0].split("/")[2]
+    pipeline.world.fake_butler.visits.clear()
+    pipeline.world.fake_butler.exposures = [("LSSTCam", exposure)] if science else []
+    assert main(["trace", "--config", pipeline.file, exposure], pipeline.world) == code
+    out = pipeline.capsys.readouterr().out
+    assert f"  visit                {shown}\n" in out
+    since = f"{day[:4]}-{day[4:6]}-{day[6:]}T00:00:00Z"
+    mend = f"embargo-hooks visits --config {pipeline.file} --since {since} --apply\n"
+    assert (mend in out) == science
+
+
 def test_without_a_pod_of_ingest_the_rest_is_shown(
     pipeline: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
