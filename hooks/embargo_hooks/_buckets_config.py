@@ -29,11 +29,6 @@ class OwnerSpec:
     key: str
     profile: str = ""
 
-    @property
-    def tenant(self) -> str:
-        """The tenant, empty for none: of the user, so of the user's buckets and topics too."""
-        return tenant_of(self.name)
-
 
 @dataclass(frozen=True)
 class TopicSpec:
@@ -187,5 +182,5 @@ class BucketConfig:
 
 
 def tenant_of(user: str) -> str:
-    """Return the tenant of a user, empty for none."""
+    """Return the tenant of a user, and so of its buckets and topics; empty for none."""
     return user.rpartition("$")[0]

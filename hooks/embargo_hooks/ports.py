@@ -74,13 +74,11 @@ class Pod:
         name: Its name.
         owner: What replaces it, as kind and name (`Deployment x`); empty for nothing.
         uses: What it has read.
-        ending: Whether it is being deleted.
     """
 
     name: str
     owner: str
     uses: tuple[Use, ...] = ()
-    ending: bool = False
 
 
 @dataclass(frozen=True)

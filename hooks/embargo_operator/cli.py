@@ -110,7 +110,6 @@ _VERBS = {
     "plan": "show what an apply would change in Kubernetes, in Secrets and in buckets",
     "audit": "tell whether what is there is still as declared",
     "buckets": "topics, notifications, policies: plan, apply, renew TOPIC, withdraw, import",
-    "secrets": "the Secrets alone: plan or apply",
     "vault-policy": "print the least policy in Vault, and the role for the jobs' login",
     "config": "print what the jobs are told: the FILE of `embargo-hooks --config FILE`",
     "diff": "show what an apply would change in Kubernetes",

@@ -25,7 +25,7 @@ from embargo_operator.jobs_plan import as_operator
 from embargo_operator.programs import ProgramError, Programs
 
 OF_IMAGES = ("status", "trace", "trigger", "backfill", "visits", "report")
-OF_DECLARED = ("audit", "buckets", "secrets", "vault-policy")
+OF_DECLARED = ("audit", "buckets", "vault-policy")
 NAMES = (*OF_IMAGES, *OF_DECLARED)
 _COMPONENT = "app.kubernetes.io/component=config"
 _TARGETS = {

@@ -245,10 +245,6 @@ class Verbs:
             self._refuse_two_managers()
         return self._pipeline("buckets")
 
-    def secrets(self) -> int:
-        """Plan or apply the Secrets alone."""
-        return self._pipeline("secrets")
-
     def config(self) -> int:
         """Print what the release's jobs are told, with the operator's own login."""
         found = self._chart.verbs_config(self._programs)

@@ -22,7 +22,6 @@ def pod(live: PodModel) -> Pod:
         name=live.metadata.name or "",
         owner=_owner(live),
         uses=tuple(dict.fromkeys(_uses(live))),
-        ending=live.metadata.deletionTimestamp is not None,
     )
 
 

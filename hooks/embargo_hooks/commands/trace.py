@@ -27,7 +27,6 @@ def add_to(areas: Areas) -> None:
     tracing.add_argument("exposure", metavar="EXPOSURE", help="an exposure, a detector, or a key")
     tracing.add_argument("--rows", action="store_true", help="a line for each file")
     tracing.add_argument("--no-butler", action="store_true", help="do not ask the Butler")
-    tracing.add_argument("--no-logs", action="store_true", help="do not look into the pods' logs")
 
 
 def _trace(run: Run) -> int:
@@ -44,7 +43,7 @@ def _trace(run: Run) -> int:
         # Without a pod of ingest, or the right to run something in it, the rest is still shown.
         hidden.append(f"the Butler cannot be asked: {error}")
         found = trace(config, subject, objects, records, None, now)
-    if not found.well and not run.arguments.no_logs:
+    if not found.well:
         try:
             found = with_logs(found, run.world.logs())
         except KubernetesError as error:

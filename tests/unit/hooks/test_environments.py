@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from embargo_hooks import _buckets_parser, policy
-from embargo_hooks._buckets_config import BucketConfig, Denial
+from embargo_hooks._buckets_config import BucketConfig, Denial, tenant_of
 from embargo_hooks._reader import Node
 
 ROOT = Path(__file__).parents[3]
@@ -120,5 +120,5 @@ def test_the_shared_topic_is_as_it_is_today() -> None:
 
 
 def test_lfa_is_of_the_tenant() -> None:
-    (owner,) = declared("lfa").owners.values()
-    assert owner.tenant == "rubin"
+    (owner,) = declared("lfa").owners
+    assert tenant_of(owner) == "rubin"
