@@ -39,10 +39,10 @@ demo-down: $(READY) ## take that site away, without a trace but the cache
 environments: $(READY) ## list the environments: cluster, namespace, tags, replicas
 	@$(OPERATOR) environments $(OPTIONS)
 
-status: $(READY) ## ENV=... [WATCH=30]: an environment on one screen; fails when something is not well
+status: $(READY) ## ENV=... [WATCH=30 PIPELINE_ONLY=1]: an environment on one screen; fails when something is not well
 	@$(OPERATOR) status "$(ENV)" $(addprefix --watch ,$(WATCH)) $(if $(PIPELINE_ONLY),--pipeline-only) $(OPTIONS)
 
-trace: $(READY) ## ENV=... EXPOSURE=MC_O_... [ROWS=1]: how far its files have come, why no further, what mends it
+trace: $(READY) ## ENV=... EXPOSURE=MC_O_... [ROWS=1 NO_BUTLER=1]: how far its files have come, why no further, what mends it
 	@$(OPERATOR) trace "$(ENV)" $(EXPOSURE) $(if $(ROWS),--rows) $(if $(NO_BUTLER),--no-butler) $(OPTIONS)
 
 report: $(READY) ## ENV=... NIGHT=20260603 [FILE=...]: a night as one page
@@ -55,7 +55,7 @@ trigger: $(READY) ## ENV=... EXPOSURE="..." [THROUGH=webhook FORCE=1 DRY_RUN=1]:
 	    $(if $(DRY_RUN),--dry-run) $(OPTIONS)
 
 # Exit status 2 says that there are changes, which is no failure here.
-backfill: $(READY) ## ENV=... SINCE=6h [IN_BUTLER=1 APPLY=1]: what was never announced, or given up; APPLY=1 queues it
+backfill: $(READY) ## ENV=... SINCE=6h [UNTIL=1h IN_BUTLER=1 MAX=5000 APPLY=1]: what was never announced, or given up; APPLY=1 queues it
 	@$(OPERATOR) backfill "$(ENV)" $(addprefix --since ,$(SINCE)) $(addprefix --until ,$(UNTIL)) $(addprefix --max ,$(MAX)) \
 	    $(if $(IN_BUTLER),--in-butler) $(if $(APPLY),--apply) $(OPTIONS) || [ $$? = 2 ]
 

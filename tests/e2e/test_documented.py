@@ -149,7 +149,6 @@ MENTIONED = {
     "helm upgrade --atomic": "helm upgrade --install summit charts/embargo-butler -n summit "
     "--create-namespace -f values/summit.yaml -f bucket-config/summit.yaml",
     "vault login": "vault login -method=ldap",
-    "embargo-hooks buckets renew": "make renew ENV=summit TOPIC=rubin-summit",
 }
 """Short for a whole command that stands elsewhere."""
 
