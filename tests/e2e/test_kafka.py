@@ -20,7 +20,7 @@ from tests.rig import cluster, environment, kafka, supervisor
 from tests.rig.command import wait_for
 from tests.rig.release import Release
 from tests.rig.site import FORWARDER_URL, KAFKA
-from tests.support import broker, connect, faults, site_faults, verbs
+from tests.support import broker, connect, faults, mends, site_faults, verbs
 from tests.support.count import Ledger, write_down
 from tests.support.exposure import Exposure
 from tests.support.load import Load
@@ -126,8 +126,9 @@ class Place:
             load.wait_for_more()
             yield load
             load.wait_for_more(20)
+        woken = mends.wake(ledger, load)
         count = ledger.settle(load)
-        write_down(row, self.release.helm_version(), load, count)
+        write_down(row, self.release.helm_version(), load, count, woken)
         assert count.problems() == {}, count
         assert self.waiting() == 0
 

@@ -16,11 +16,16 @@ from tests.support.exposure import INSTRUMENT
 
 @dataclass(frozen=True)
 class Put:
-    """One acknowledged PUT: when it was begun and acknowledged (seconds since 1970)."""
+    """One acknowledged PUT: when it was begun and acknowledged (seconds since 1970).
+
+    Attributes:
+        retries: How often it had failed before.
+    """
 
     key: str
     begun: float
     acknowledged: float
+    retries: int = 0
 
 
 class Camera:
@@ -69,8 +74,8 @@ class Camera:
     def put(self, key: str, content: bytes) -> Put:
         """PUT one object."""
         begun = time.time()
-        self._s3.put_object(Bucket=self.bucket, Key=key, Body=content)
-        return Put(key, begun, time.time())
+        answer = self._s3.put_object(Bucket=self.bucket, Key=key, Body=content)
+        return Put(key, begun, time.time(), answer["ResponseMetadata"]["RetryAttempts"])
 
     def put_all(
         self, files: Iterable[tuple[str, bytes]], on_put: Callable[[Put], None] = lambda put: None

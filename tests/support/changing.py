@@ -127,6 +127,11 @@ class Changing(Operated):
 
     def declared(self) -> dict[str, Any]:
         """Return what the jobs have made: of secrets the hashes, of topics not their generation."""
+        secrets = {name: fingerprints(self.namespace.secret(name)) for name in _SECRETS}
+        return {**self.in_the_store(), "secrets": secrets}
+
+    def in_the_store(self) -> dict[str, Any]:
+        """Return the part of it that is in the object store."""
         return {
             "notifications": [self._announcing(each) for each in self.ours()],
             "topics": self.topics(),
@@ -135,7 +140,6 @@ class Changing(Operated):
                     Bucket=self.release.bucket
                 )["Policy"]
             ),
-            "secrets": {name: fingerprints(self.namespace.secret(name)) for name in _SECRETS},
         }
 
     def topics(self) -> set[str]:

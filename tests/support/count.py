@@ -21,6 +21,8 @@ from tests.support.repository import Repository
 
 FIGURES = LOGS / "nothing-lost.csv"
 """A line for each scenario."""
+SLOWEST = 5.0
+"""Seconds that no PUT may take on this machine; without any load and change it is below one."""
 _INTERVAL = 1.0
 _ASKERS = 8
 
@@ -31,7 +33,8 @@ class Count:
 
     Attributes:
         put: How many objects were acknowledged.
-        refused: Whose PUT failed.
+        refused: Whose PUT failed, be it once before it was acknowledged.
+        slow: Whose PUT took longer than `SLOWEST`.
         lost: Not in the Butler.
         surplus: Datasets that are there twice, or of nothing that was put.
         invisible: Science files that presence does not find.
@@ -45,6 +48,7 @@ class Count:
 
     put: int
     refused: list[str] = field(default_factory=list)
+    slow: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     surplus: list[str] = field(default_factory=list)
     invisible: list[str] = field(default_factory=list)
@@ -111,15 +115,15 @@ class Ledger:
 
     def _look(self, load: Load, repository: Repository) -> Count:
         queues = connect.queues(self.release)
-        count = Count(len(load.puts), list(load.refused))
+        slow = [key for key, put in load.puts.items() if put.acknowledged - put.begun > SLOWEST]
+        count = Count(len(load.puts), list(load.refused), slow)
         found = Counter(each.uri for each in repository.datasets(load.exposures))
         where = f"s3://{self.release.bucket}/"
         count.lost = [key for key in load.puts if where + key not in found]
         count.waiting = queues.lists()
+        tried = load.puts.keys() | load.refused.keys() | load.excused.keys()
         count.surplus = [
-            uri
-            for uri, times in found.items()
-            if times > 1 or uri.removeprefix(where) not in load.puts.keys() | load.refused.keys()
+            uri for uri, times in found.items() if times > 1 or uri.removeprefix(where) not in tried
         ]
         if count.lost or count.waiting:
             return count  # the rest takes longer, and cannot be right yet

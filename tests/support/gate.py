@@ -52,8 +52,10 @@ class Gate:
     def shut_for_a_while(self) -> Iterator[None]:
         """Be shut as long as the context lasts."""
         self.shut()
-        yield
-        self.open()
+        try:
+            yield
+        finally:
+            self.open()
 
     @contextmanager
     def holding(self, pattern: bytes) -> Iterator[None]:
@@ -61,9 +63,11 @@ class Gate:
         self._held.clear()
         self._freed.clear()
         self._pattern = pattern
-        yield
-        self._pattern = None
-        self._freed.set()
+        try:
+            yield
+        finally:
+            self._pattern = None
+            self._freed.set()
 
     def wait_until_held(self, timeout: float = 120) -> None:
         """Wait until there is such a request."""

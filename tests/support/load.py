@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count, islice
 
@@ -33,13 +34,16 @@ class Load:
     Attributes:
         puts: Every acknowledged PUT by its key.
         exposures: What they are of.
-        refused: The keys whose PUT failed, each with why.
+        refused: The keys whose PUT failed, be it once before it was acknowledged, each with why.
+        excused: Likewise, while the test had the gateway away.
     """
 
     def __init__(self, release: Release) -> None:
         self.puts: dict[str, Put] = {}
         self.exposures: list[Exposure] = []
         self.refused: dict[str, str] = {}
+        self.excused: dict[str, str] = {}
+        self._gateway_is_away = False
         self._camera = connect.camera(release)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._take, name=f"camera of {release.name}")
@@ -88,6 +92,15 @@ class Load:
         until = time.monotonic() + seconds
         self.wait("the time is over", lambda: time.monotonic() > until, seconds + 10)
 
+    @contextmanager
+    def without_gateway(self) -> Iterator[None]:
+        """Expect PUTs to fail as long as the context lasts: nobody acknowledges them."""
+        self._gateway_is_away = True
+        try:
+            yield
+        finally:
+            self._gateway_is_away = False
+
     @property
     def slowest(self) -> float:
         """Seconds that the slowest acknowledged PUT took."""
@@ -113,12 +126,17 @@ class Load:
         self, pool: ThreadPoolExecutor, exposure: Exposure, files: Iterable[tuple[str, bytes]]
     ) -> None:
         self.exposures.append(exposure)
-        list(pool.map(self._put_one, files))
+        list(pool.map(lambda file: self.put(*file), files))
 
-    def _put_one(self, file: tuple[str, bytes]) -> None:
+    def put(self, key: str, content: bytes) -> None:
+        """PUT one file, and write down how it went."""
+        expected = self._gateway_is_away
         try:
-            put = self._camera.put(*file)
+            put = self.puts[key] = self._camera.put(key, content)
         except (ClientError, BotoCoreError) as error:
-            self.refused[file[0]] = str(error)
+            why = str(error)
         else:
-            self.puts[put.key] = put
+            why = f"acknowledged after {put.retries} retries" if put.retries else ""
+        if why:
+            failed = self.excused if expected or self._gateway_is_away else self.refused
+            failed[key] = why

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
+
 from tests.rig import cluster, packages, supervisor
 from tests.rig.command import run, wait_for
 from tests.rig.errors import RigError
 from tests.rig.release import Release
-from tests.rig.site import NODE
+from tests.rig.site import KUBECONFIG, NODE
 from tests.support import faults
 from tests.support.namespace import Namespace
 
@@ -69,6 +71,15 @@ def evict(release: Release) -> None:
             return True
 
         wait_for(f"{name} may go", evicted, timeout=180, interval=2)
+
+
+def kubeconfig_of_no_cluster(folder: Path) -> Path:
+    """Write a kubeconfig as the operator's, of an API server that nobody reaches."""
+    document = yaml.safe_load(KUBECONFIG.read_text())
+    document["clusters"][0]["cluster"]["server"] = f"https://{NODE}:1"
+    file = folder / "nowhere"
+    file.write_text(yaml.safe_dump(document))
+    return file
 
 
 def volume(release: Release) -> Path:
@@ -134,5 +145,7 @@ def full_disk(folder: Path) -> Iterator[None]:
     with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(bytes(4096)):
             pass
-    yield
-    filler.unlink()
+    try:
+        yield
+    finally:
+        filler.unlink()

@@ -19,8 +19,6 @@ from tests.support.load import Load
 Mend = Callable[[Ledger, Load], str]
 """Brings what did not come at once, as the README's table allows, and says how."""
 
-SLOWEST = 5.0
-"""Seconds that no PUT may take on this machine; without any load and change it is below one."""
 THREE, FOUR = helms.NEWEST
 
 
@@ -116,4 +114,3 @@ def _counted(release: Release, name: str, mend: Mend, timeout: float) -> Iterato
     count = ledger.settle(load, timeout)
     write_down(name, release.helm_version(), load, count, backfill=mended)
     assert count.problems() == {}, count
-    assert load.slowest < SLOWEST

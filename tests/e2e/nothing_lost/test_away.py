@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -33,7 +34,7 @@ def test_enqueue_is_away(release: Release, night: Night) -> None:
 
 
 def test_the_whole_environment_is_away_and_its_notification_withdrawn(
-    release: Release, night: Night
+    release: Release, night: Night, tmp_path: Path
 ) -> None:
     namespace = Namespace(release.namespace)
 
@@ -41,7 +42,9 @@ def test_the_whole_environment_is_away_and_its_notification_withdrawn(
         begun = time.time()
         namespace.kubectl("scale", "deployment", "--all", "--replicas=0")
         with site_faults.redis_stopped(release):
-            code, document = verbs.run(release, "buckets", "withdraw", "--apply")
+            nowhere = site_faults.kubeconfig_of_no_cluster(tmp_path)
+            withdraw = ("buckets", "withdraw", "--apply")
+            code, document = verbs.run(release, *withdraw, kubeconfig=nowhere)
             assert (code, document["result"]) == (0, "changed"), document["summary"]
             load.go_on(AWAY)
         namespace.kubectl("scale", "deployment", "--all", "--replicas=1")

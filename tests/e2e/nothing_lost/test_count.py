@@ -24,11 +24,15 @@ def test_one_lost_object_is_counted_and_found_by_the_clock(release: Release) -> 
         # As if it had never been announced: with the record alone, only the Butler can tell.
         queues.redis.delete(f"FILE:{stolen}", f"ENQ:{stolen}")
     namespace.kubectl("scale", INGEST, "--replicas=1")
+    lost = stolen.removeprefix(f"{release.bucket}/")
+    mends.wake(ledger, load, but=[lost])
     count = ledger.settle(load, lost=1)
-    assert count.lost == [stolen.removeprefix(f"{release.bucket}/")]
+    assert count.lost == [lost]
     assert count.problems() == {"lost": 1}
     release.deploy(print, *EACH_MINUTE)
-    load.rest("the clock has brought it back", lambda: not ledger.missing(load))
-    mends.by_itself(ledger, load)
-    assert ledger.settle(load).problems() == {}
-    release.deploy(print)
+    try:
+        load.rest("the clock has brought it back", lambda: not ledger.missing(load))
+        mends.by_itself(ledger, load)
+        assert ledger.settle(load).problems() == {}
+    finally:
+        release.deploy(print)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from tests.e2e.nothing_lost.conftest import Night
 from tests.rig.release import Release
@@ -12,9 +15,32 @@ from tests.support.exposure import Exposure
 pytestmark = pytest.mark.soak
 
 
-def test_a_key_that_cannot_be_taken_apart_stops_nothing_and_is_named(
-    release: Release, night: Night
+WIDE = r"LSSTCam/\d{8}/\w*/[\w.]*\.fits$"
+"""Takes keys too on which enqueue fails; one environment has it so."""
+
+
+def test_a_key_on_which_enqueue_fails_for_ever_stops_nothing_and_is_named(
+    release: Release, night: Night, tmp_path: Path
 ) -> None:
+    camera, stray = connect.camera(release), f"LSSTCam/{Exposure.now(0).day}/flat/stray.fits"
+    values = tmp_path / "wide.yaml"
+    values.write_text(yaml.safe_dump({"enqueue": {"env": {"DATASET_REGEXP": WIDE}}}))
+    with night() as load:
+        release.deploy(print, "-f", str(values))
+        camera.put(stray, b"no image")
+        before = set(load.puts)
+        load.wait_for_more()
+        later = list(load.puts.keys() - before)
+        queues = connect.queues(release)
+        load.wait("later ones are announced", lambda: len(queues.notes(later)) == len(later))
+        code, document = verbs.run(release, "audit")
+        assert code == 2
+        assert f"answers 500 for ever: {stray}; narrow" in str(document)
+        release.deploy(print)
+    assert connect.queues(release).lists() == []
+
+
+def test_a_key_that_is_not_taken_stops_nothing_and_is_named(release: Release, night: Night) -> None:
     camera, stray = connect.camera(release), f"LSSTCam/{Exposure.now(0).day}/stray.fits"
     with night() as load:
         camera.put(stray, b"no image")

@@ -6,6 +6,7 @@ import pytest
 
 from tests.e2e.nothing_lost.conftest import Night
 from tests.rig import vault
+from tests.rig.errors import RigError
 from tests.rig.release import Release
 from tests.rig.site import POSTGRES_PORT, RGW_PORT
 from tests.support import connect, faults, mends, site_faults
@@ -20,8 +21,9 @@ UNDER_WAY = 5.0
 
 def test_the_gateway_is_killed(release: Release, night: Night) -> None:
     with night() as load:
-        site_faults.kill_program("ceph-rgw")
-        load.wait_for_more()
+        with load.without_gateway():
+            site_faults.kill_program("ceph-rgw")
+            load.wait_for_more()
         faults.wait_until_ready(release)
 
 
@@ -37,6 +39,10 @@ def test_vault_is_restarted_and_sealed(release: Release, night: Night) -> None:
         site_faults.kill_program("vault")  # one that starts is sealed
         try:
             load.wait_for_more(20)
+            pods = uids(release)
+            with pytest.raises(RigError, match="secrets"):
+                release.deploy(print, "--set", "ingest.env.MAX_INGESTS=7")
+            assert uids(release) == pods, "a release does not begin without its secrets"
         finally:
             vault.up(print)
         release.deploy(print)
@@ -54,6 +60,11 @@ def test_ingest_loses_sight_of_it_for_half_a_minute(
             assert ingested(release, load) == before, "ingest was to be stopped by it"
         load.wait_for_more()
         faults.wait_until_ready(release, timeout=300)
+
+
+def uids(release: Release) -> set[str]:
+    """Return which pods there are."""
+    return {pod["metadata"]["uid"] for pod in faults.pods(release)}
 
 
 def ingested(release: Release, load: Load) -> int:

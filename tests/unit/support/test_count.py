@@ -39,7 +39,10 @@ class Site:
         self.unseen = ""
         self.heard = Counter(KEYS)
         self.load: Any = SimpleNamespace(
-            puts={key: Put(key, 99.0, 100.0) for key in KEYS}, exposures=[EXPOSURE], refused={}
+            puts={key: Put(key, 99.0, 100.0) for key in KEYS},
+            exposures=[EXPOSURE],
+            refused={},
+            excused={},
         )
 
     def ask(self, group: str, detector: str) -> Answer:
@@ -104,6 +107,11 @@ def test_one_is_in_the_butler_that_nobody_put(site: Site) -> None:
 def test_one_was_refused(site: Site) -> None:
     site.load.refused[SCIENCE] = "SlowDown"
     assert site.settled().refused == [SCIENCE]
+
+
+def test_one_put_was_slow(site: Site) -> None:
+    site.load.puts[SCIENCE] = Put(SCIENCE, 94.0, 100.0)
+    assert site.settled().problems() == {"slow": 1}
 
 
 def test_presence_does_not_find_one(site: Site) -> None:
