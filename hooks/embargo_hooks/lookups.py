@@ -20,6 +20,7 @@ from embargo_hooks.plan import Lookup
 from embargo_hooks.ports import Cluster
 
 _KEY, _LAST = "lookups.json", "last.json"
+_FRESH = timedelta(days=1)
 _KEPT = timedelta(days=7)
 """As long as Redis remembers what was announced: all that is older would be queued again."""
 
@@ -68,13 +69,13 @@ def note(config: Config, cluster: Cluster, lookups: Iterable[Lookup], now: datet
         cluster.apply_config_map(_name(config), {_KEY: text})
 
 
-def open_ones(config: Config, cluster: Cluster, bucket: str) -> list[Wanted]:
-    """Return what nobody has looked through yet."""
+def open_ones(config: Config, cluster: Cluster, bucket: str, now: datetime) -> list[Wanted]:
+    """Return what nobody has looked through yet, and Redis still remembers."""
     done = {tuple(each) for each in last(config, cluster).get("done", ())}
     return [
         each
         for each in _noted(config, cluster)
-        if each.bucket == bucket and (each.noted, each.since) not in done
+        if each.bucket == bucket and (each.noted, each.since) not in done and each.end > now - _KEPT
     ]
 
 
@@ -88,7 +89,9 @@ def last(config: Config, cluster: Cluster) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def silence(found: Mapping[str, Any], mode: str, typed: Callable[[Sequence[str]], str]) -> str:
+def silence(
+    found: Mapping[str, Any], mode: str, typed: Callable[[Sequence[str]], str], now: datetime
+) -> str:
     """Tell of a topic that may announce nothing although its endpoint is there.
 
     Seen on Ceph 16.2 and 18.2: when an endpoint was away, some pushes never end, and the queue
@@ -98,11 +101,13 @@ def silence(found: Mapping[str, Any], mode: str, typed: Callable[[Sequence[str]]
         found: What the last reconcile has written down.
         mode: How enqueue hears: `webhook` or `kafka`.
         typed: Spells the command that is advised.
+        now: The time.
 
     Returns:
-        A sentence; empty where all was announced.
+        A sentence; empty where all was announced, or nobody has looked for long.
     """
-    if not (number := found.get("unannounced")):
+    number = found.get("unannounced")
+    if not number or now - _time(found["time"]) > _FRESH:
         return ""
     # Consumers read a topic of Kafka by its name, so that it gets no other by itself.
     renew = typed(("buckets", "renew", "TOPIC")) if mode == "webhook" else "docs/operators.md"

@@ -218,7 +218,7 @@ def _last(objects: Objects, folder: str) -> str | None:
 def _reconcile(config: Config, world: jobs.World, typed: Typed) -> Section:
     cluster = world.cluster()
     found = dict(lookups.last(config, cluster))
-    waiting = lookups.open_ones(config, cluster, jobs.pipeline(config).name)
+    waiting = lookups.open_ones(config, cluster, jobs.pipeline(config).name, datetime.now(UTC))
     lines = [f"the buckets job asks to look from {each.since} on: {each.why}" for each in waiting]
     by_clock = jobs.pipeline(config).by_clock
     if not by_clock:
@@ -237,7 +237,7 @@ def _reconcile(config: Config, world: jobs.World, typed: Typed) -> Section:
         )
     if found["left"]:
         problems.append(f"{found['left']} objects wait to be queued: `{typed(('backfill',))}`")
-    if silence := lookups.silence(found, jobs.pipeline(config).mode, typed):
+    if silence := lookups.silence(found, jobs.pipeline(config).mode, typed, datetime.now(UTC)):
         problems.append(silence)
     line = (
         f"{lasting(age.total_seconds())} ago: {found['found']} lost objects found, "

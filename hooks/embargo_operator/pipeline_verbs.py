@@ -38,6 +38,7 @@ _FLAGS = {
     "--output": "OUTPUT",
     "--since": "SINCE",
     "--until": "UNTIL",
+    "--max": "MAX",
     "--night": "NIGHT",
     "--through": "THROUGH",
     "--watch": "WATCH",

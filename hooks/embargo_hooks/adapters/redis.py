@@ -23,6 +23,7 @@ from embargo_hooks.secret import Secret
 
 FILE_RETENTION = 7 * 24 * 60 * 60
 """Seconds for which the services remember a file."""
+_NOTED_SECONDS = 24 * 60 * 60
 _TIMEOUT_SECONDS = 15
 _BATCH = 1000
 _LIST_BATCH = 10_000
@@ -167,9 +168,12 @@ class RedisRecords:
                 pipe.execute()
 
     def note(self, name: str, numbers: Mapping[str, float]) -> None:
-        """Write numbers down for the monitoring."""
+        """Write numbers down for the monitoring, for as long as somebody may take them as new."""
         with self._telling(f"write {name}"):
-            self._redis.hset(name, mapping=dict(numbers))
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hset(name, mapping=dict(numbers))
+            pipe.expire(name, _NOTED_SECONDS)
+            pipe.execute()
 
     def lock(self, name: str, seconds: int) -> bool:
         """Take a lock that ends by itself; whether it was free."""

@@ -57,8 +57,8 @@ def _audit(run: Run) -> int:
         with gathering.catching():
             beside += _last_night(run)
             last = lookups.last(run.config, run.world.cluster())
-            silence = lookups.silence(last, run.config.pipeline.mode, run.typed)
-            beside += filter(None, [silence])
+            mode, now = run.config.pipeline.mode, datetime.now(UTC)
+            beside += filter(None, [lookups.silence(last, mode, run.typed, now)])
     found.problems += gathering.found
     for sentence in beside:
         run.report.warn(sentence)
@@ -86,7 +86,7 @@ def _last_night(run: Run) -> Sequence[str]:
     run.report.step(f"bucket {config.bucket}: looking for what enqueue leaves out")
     found = left_out(config, run.world.objects(), window("24h", "", now, timedelta()))
     run.report.show("leftOut", dict(found.others), list(found.lines()))
-    return [f"bucket {config.bucket}: {each}" for each in found.findings()]
+    return [f"bucket {config.bucket}: {each}" for each in found.findings(config.mode)]
 
 
 def _look(run: Run) -> _Found:

@@ -20,6 +20,8 @@ from embargo_hooks.pipeline import Stage, parse
 # An object this new is still being announced.
 _GRACE = timedelta(seconds=60)
 _REMEMBERED = timedelta(days=7)
+# Of which Redis forgets the first notes while a lookup is under way.
+_MARGIN = timedelta(hours=1)
 _SHOWN = 3
 
 
@@ -61,37 +63,44 @@ def _backfill(run: Run) -> int:
         butler = run.world.butler()
         found.ask(lambda paths: butler.known(_subjects(paths))[0] & set(paths))
     maximum = config.maximum if arguments.max is None else arguments.max
-    return _finish(run, config, within, found, found.lost, maximum if arguments.apply else None)
+    most = maximum if arguments.apply else None
+    queued = _queue(run, config, within, found, found.lost, most)
+    return _end(run, found, found.lost, queued, most)
 
 
 def _reconcile(run: Run) -> int:
     config, now = jobs.pipeline(run.config), datetime.now(UTC)
     cluster = run.world.cluster()
-    wanted = lookups.open_ones(run.config, cluster, config.name)
+    wanted = lookups.open_ones(run.config, cluster, config.name, now)
     within = _window(run.arguments.since, "", now)
     for each in wanted:
         run.report.step(f"the buckets job asks to look from {each.since} on: {each.why}")
-    within = Window(min([within.since, *(each.begin for each in wanted)]), within.until)
+    remembered = now - _REMEMBERED + _MARGIN
+    begins = [max(each.begin, remembered) for each in wanted]
+    within = Window(min([within.since, *begins]), within.until)
     found = _look(run, config, within)
     due = [each for each in found.lost if each.due(now.timestamp())]
-    code = _finish(run, config, within, found, due, config.maximum if config.automatic else None)
-    left = run.report.shown("left")
-    looked = [each for each in wanted if each.end < within.until] if not left else []
+    maximum = config.maximum if config.automatic else None
+    queued = _queue(run, config, within, found, due, maximum)
+    left = len(due) - queued
+    # Where nothing is queued by itself, all that can be done of a lookup is to tell what it finds.
+    whole = not (left and config.automatic)
+    looked = [each for each in wanted if each.end < within.until] if whole else []
     result = {
         "time": now.strftime(TIME),
         "found": len(found.lost),
         "unannounced": sum(each.stage is Stage.UNSEEN for each in found.lost),
         "due": len(due),
-        "queued": run.report.shown("queued"),
+        "queued": queued,
         "left": left,
     }
     lookups.done(run.config, cluster, result, looked)
     numbers = {"missing": len(found.lost), "newest_put": found.newest}
     run.world.records().note("MONITOR:reconcile", numbers)
-    return code
+    return _end(run, found, due, queued, maximum)
 
 
-def _finish(
+def _queue(
     run: Run,
     config: PipelineConfig,
     within: Window,
@@ -99,7 +108,7 @@ def _finish(
     chosen: Sequence[Lost],
     maximum: int | None,
 ) -> int:
-    """Show what was found, and queue it where a maximum says how long the queue may get."""
+    """Show what was found, queue it where a maximum says how long the queue may get; how much."""
     report, records = run.report, run.world.records()
     queued = 0
     _show(run, config, within, found)
@@ -114,9 +123,13 @@ def _finish(
             now,
             lambda done: report.step(f"queued {done} of {min(room, len(chosen))}"),
         )
-    left = len(chosen) - queued
     report.show("queued", queued)
-    report.show("left", left)
+    report.show("left", len(chosen) - queued)
+    return queued
+
+
+def _end(run: Run, found: Survey, chosen: Sequence[Lost], queued: int, maximum: int | None) -> int:
+    report, left = run.report, len(chosen) - queued
     if not chosen:
         waiting = f" ({len(found.lost)} wait for their next try)" if found.lost else ""
         report.end("unchanged", f"{run.name}: nothing to queue{waiting}")
@@ -204,6 +217,8 @@ def _again(run: Run, *more: str) -> str:
         words += ["--until", until]
     if getattr(arguments, "in_butler", False) and "--in-butler" not in more:
         words.append("--in-butler")
+    if (most := getattr(arguments, "max", None)) is not None:
+        words += ["--max", str(most)]
     return run.typed((*words, *more))
 
 

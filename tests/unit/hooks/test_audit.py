@@ -180,7 +180,13 @@ class TestWhatEnqueueLeavesOut:
     def test_a_topic_that_announces_nothing_is_named(
         self, config: Path, world: FakeWorld, put: Callable[[str], None], capsys: Output
     ) -> None:
-        last = {"time": "2026-06-03T22:00:00Z", "unannounced": 7}
-        world.fake_cluster.config_maps["embargo-butler-reconcile"] = {"last.json": json.dumps(last)}
+        def reconciled(seconds_ago: int) -> None:
+            when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - seconds_ago))
+            last = json.dumps({"time": when, "unannounced": 7})
+            world.fake_cluster.config_maps["embargo-butler-reconcile"] = {"last.json": last}
+
+        reconciled(3600)
         assert audit(config, world) == 2
         assert "7 objects were never announced" in capsys.readouterr().out
+        reconciled(2 * 24 * 3600)
+        assert audit(config, world) == 0, "where it does not run by the clock, that is long ago"

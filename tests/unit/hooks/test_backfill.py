@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from embargo_hooks.cli import main
+from embargo_hooks.errors import KubernetesError
 from embargo_hooks.inventory import TIME
 from tests.unit.hooks.conftest import PIPELINE, Write
 from tests.unit.hooks.pipeline_site import BUCKET, QUEUE, Site
@@ -174,3 +175,41 @@ class TestReconcile:
         assert pipeline.run("reconcile")[1]["survey"]["since"] == begin
         assert pipeline.queue() == [path]
         assert pipeline.run("reconcile")[1]["survey"]["since"] > begin
+
+    def test_looks_no_further_back_than_redis_remembers(self, pipeline: Site) -> None:
+        """What is older would all seem never to have been announced."""
+        pipeline.put(1, age=7 * 24 * 3600 - 60)
+        begin, end = (
+            time.strftime(TIME, time.gmtime(pipeline.now - hours * 3600)) for hours in (168, 1)
+        )
+        asked = {"noted": end, "bucket": "rubin-summit", "since": begin, "until": end, "why": "x"}
+        maps = pipeline.world.fake_cluster.config_maps
+        maps["embargo-butler-lookups"] = {"lookups.json": json.dumps([asked])}
+        assert pipeline.run("reconcile")[1]["survey"]["since"] > begin
+        assert pipeline.queue() == []
+
+    def test_a_lookup_ends_where_nothing_is_queued_by_itself(
+        self, pipeline: Site, site: dict[str, Any], write: Write
+    ) -> None:
+        pipeline.file = str(write({**site, "pipeline": {**PIPELINE, "backfill": "report"}}))
+        pipeline.put(1, age=40 * 3600)
+        begin, end = (
+            time.strftime(TIME, time.gmtime(pipeline.now - hours * 3600)) for hours in (41, 1)
+        )
+        asked = {"noted": end, "bucket": "rubin-summit", "since": begin, "until": end, "why": "x"}
+        maps = pipeline.world.fake_cluster.config_maps
+        maps["embargo-butler-lookups"] = {"lookups.json": json.dumps([asked])}
+        assert pipeline.run("reconcile")[1]["left"] == 1
+        assert pipeline.run("reconcile")[1]["survey"]["since"] > begin
+
+    def test_a_failure_after_the_work_is_told_in_one_document(
+        self, pipeline: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(*_: object) -> None:
+            raise KubernetesError("ConfigMap embargo-butler-reconcile: permission denied")
+
+        pipeline.put(1)
+        monkeypatch.setattr(pipeline.world.fake_cluster, "apply_config_map", refused)
+        code, document = pipeline.run("reconcile")
+        assert (code, document["result"]) == (1, "failed")
+        assert "stopped in the middle" in document["summary"]

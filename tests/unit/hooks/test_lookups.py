@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from embargo_hooks import lookups
@@ -21,10 +21,16 @@ def test_nothing_is_looked_for_that_redis_has_forgotten(site: dict[str, Any], wr
         Lookup("b", "unknown"),
     ]
     lookups.note(config, cluster, asked, NOW)
-    found = {each.why: (each.since, each.until) for each in lookups.open_ones(config, cluster, "b")}
+
+    def opened(now: datetime) -> list[lookups.Wanted]:
+        return lookups.open_ones(config, cluster, "b", now)
+
+    found = {each.why: (each.since, each.until) for each in opened(NOW)}
     end = "2026-11-23T19:48:00Z"
     assert found == {
         "old": ("2026-11-16T19:44:00Z", end),
         "fresh": ("2026-11-23T18:00:00Z", "2026-11-23T19:00:00Z"),
         "unknown": ("2026-11-16T19:44:00Z", end),
     }
+    assert len(opened(NOW + timedelta(days=6))) == 3
+    assert opened(NOW + timedelta(days=8)) == [], "by now Redis remembers nothing of that time"
