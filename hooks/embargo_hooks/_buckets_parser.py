@@ -39,7 +39,9 @@ _EVENTS = frozenset(
 Parsed = TypeVar("Parsed")
 
 
-def parse(node: Node, has_enqueue: bool, secrets: Mapping[str, Mapping[str, Any]]) -> BucketConfig:
+def parse(
+    node: Node, has_enqueue: bool, secrets: Mapping[str, Mapping[str, Any] | None]
+) -> BucketConfig:
     """Turn the parsed part into a declaration, checked against the rest of the configuration.
 
     Raises:
@@ -98,7 +100,7 @@ class _Known:
         owners: tuple[str, ...],
         topics: tuple[str, ...],
         has_enqueue: bool,
-        secrets: Mapping[str, Mapping[str, Any]],
+        secrets: Mapping[str, Mapping[str, Any] | None],
     ) -> None:
         self.owners = owners
         self.topics = topics

@@ -40,7 +40,7 @@ def topic_attribute(
     node: Node,
     endpoint: Node,
     has_enqueue: bool,
-    secrets: Mapping[str, Mapping[str, Any]],
+    secrets: Mapping[str, Mapping[str, Any] | None],
 ) -> str:
     """Read one declared attribute, as text that may be a template.
 
@@ -49,7 +49,7 @@ def topic_attribute(
         node: Its value.
         endpoint: The topic's push-endpoint.
         has_enqueue: Whether there is an enqueue service to refer to.
-        secrets: The declared Secrets.
+        secrets: The Secrets and their keys, None where somebody else makes it with whatever keys.
     """
     if name not in KNOWN:
         raise node.fail(f"unknown attribute; known here: {', '.join(sorted(KNOWN))}")
@@ -75,7 +75,7 @@ def topic_attribute(
 
 
 def _check(
-    node: Node, template: str, has_enqueue: bool, secrets: Mapping[str, Mapping[str, Any]]
+    node: Node, template: str, has_enqueue: bool, secrets: Mapping[str, Mapping[str, Any] | None]
 ) -> None:
     try:
         asked = references(template)
@@ -90,5 +90,5 @@ def _check(
             raise node.fail(
                 f"{{{{ {shown} }}}}: expected enqueue.address or secrets.<Secret>.<key>"
             )
-        elif path[2] not in secrets.get(path[1], {}):
+        elif (keys := secrets.get(path[1], {})) is not None and path[2] not in keys:
             raise node.fail(f"{{{{ {shown} }}}}: `secrets` declares no such key")

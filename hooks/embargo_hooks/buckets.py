@@ -135,7 +135,9 @@ def attributes(
                     f"Secret {name} of namespace {config.namespace}: is not there, but a topic "
                     "needs it; run `embargo-hooks secrets apply` first"
                 )
-            live[name] = {key: value.text() for key, value in secret.data.items()}
+            # Others beside them may be no text.
+            keys = {path[2] for path in asked if path[:2] == ("secrets", name)}
+            live[name] = {key: secret.data[key].text() for key in keys & secret.data.keys()}
     context = {"enqueue": {"address": address}, "secrets": live}
     filled: dict[str, dict[str, Secret]] = {}
     for topic in buckets.topics.values():

@@ -100,6 +100,7 @@ class Config:
     """Everything that the jobs are told.
 
     Attributes:
+        existing: The Secrets that somebody else makes, and that are never ours.
         cron_jobs: The jobs that run between releases, which log in to Vault as well.
         keeps: Whether a Vault that is away stops nothing while the live Secrets are complete.
     """
@@ -115,6 +116,7 @@ class Config:
     deadline: int
     take_over_secrets: frozenset[str] = frozenset()
     retired_secrets: frozenset[str] = frozenset()
+    existing: frozenset[str] = frozenset()
     cron_jobs: tuple[str, ...] = ()
     buckets: BucketConfig | None = field(default=None)
     pipeline: PipelineConfig | None = None
@@ -184,7 +186,7 @@ def parse(root: Node) -> Config:
     """
     top = root.mapping(
         ("environment", "cluster", "namespace", "fullname", "vault", "secrets"),
-        ("enqueue", "hooks", "bucketConfig", "pipeline"),
+        ("existingSecrets", "enqueue", "hooks", "bucketConfig", "pipeline"),
     )
     hooks = root.child("hooks")
     entries = (
@@ -205,6 +207,7 @@ def parse(root: Node) -> Config:
     for node in retired.items() if retired.value is not None else ():
         if node.text() in secrets:
             raise node.fail(f"also declared: {node.text()!r}")
+    existing = frozenset(root.child("existingSecrets").texts())
     buckets = root.child("bucketConfig")
     has_enqueue = root.child("enqueue").value is not None
     return Config(
@@ -219,10 +222,11 @@ def parse(root: Node) -> Config:
         deadline=deadline,
         take_over_secrets=frozenset(take_over.texts()),
         retired_secrets=frozenset(retired.texts()),
+        existing=existing,
         cron_jobs=hooks.child("cronJobs").texts(),
         buckets=None
         if buckets.value is None
-        else _buckets_parser.parse(buckets, has_enqueue, secrets),
+        else _buckets_parser.parse(buckets, has_enqueue, {**secrets, **dict.fromkeys(existing)}),
         pipeline=_pipeline_config.parse(top["pipeline"]) if "pipeline" in top else None,
         restart=_restart(entries["restart"]) if "restart" in entries else RestartConfig(False, ()),
         keeps=outage.value is not None and outage.choice("fail", "keep") == "keep",

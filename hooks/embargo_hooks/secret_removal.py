@@ -27,7 +27,8 @@ def plan_removal(config: Config, cluster: Cluster, report: Report) -> Plan:
     report.step("reading the Roles over Secrets of earlier releases")
     declared = config.secrets.keys()
     earlier = [right for right in cluster.rights() if right.secrets != declared]
-    dropped = sorted({name for right in earlier for name in right.secrets} - declared)
+    made = {name for right in earlier for name in right.secrets}
+    dropped = sorted(made - declared - config.existing)
     gathering, going = Gathering(), []
     for name in dropped:
         with gathering.catching():

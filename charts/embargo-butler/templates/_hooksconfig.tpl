@@ -30,6 +30,7 @@ vault:
     {{- end }}
 secrets:
   {{- toYaml $secrets | nindent 2 }}
+existingSecrets: {{ include "embargo-butler.given" .Values.existingSecrets | fromJson | keys | sortAlpha | toJson }}
 {{- if eq .Values.enqueue.mode "webhook" }}
 enqueue:
   service: {{ $fullname }}-enqueue

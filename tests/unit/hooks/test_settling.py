@@ -177,6 +177,15 @@ def test_what_is_no_longer_declared_goes(place: Place, capsys: Output) -> None:
     assert "nothing to do" in capsys.readouterr().out.splitlines()[-1]
 
 
+def test_what_somebody_else_makes_by_now_stays(place: Place) -> None:
+    cluster = place.cluster
+    cluster.secrets["old"] = KubernetesSecret("old", {}, ours=True)
+    cluster.kept_rights = [Right("before", "2", frozenset({"redis", "notification", "old"}))]
+    place.site["existingSecrets"] = ["old"]
+    place.settle()
+    assert "old" in cluster.secrets
+
+
 def test_what_a_pod_still_has_stays(place: Place, capsys: Output) -> None:
     cluster = place.cluster
     cluster.secrets["old"] = KubernetesSecret("old", {"k": Secret("v")}, ours=True)
