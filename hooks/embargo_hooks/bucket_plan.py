@@ -301,7 +301,8 @@ class _Planning:
             assert owned is not None
             wanted = replace(wanted, name=f"{spec.name}-{self.stamp}")
             owned = replace(owned, names=(*owned.names, wanted.name))
-        if owned and not any(entry.name in owned.names for entry in entries):
+        names = owned.names if owned else (name,)
+        if not any(entry.name in names for entry in entries):
             self._missed(bucket, name, self.topics.get(spec.topic), wanted.topic)
         why = "its topic changed" if same else "changed" if live else "new"
         self.notifications[key] = owned or Owned(bucket.owner, (name,), shared=shared)

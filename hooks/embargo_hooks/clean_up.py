@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -43,7 +44,21 @@ def _retirement(config: Config, declared: BucketConfig, world: World, report: Re
     gathering.check()
     now, name = datetime.now(UTC), config.inventory_name
     plan = bucket_plan.plan_buckets(left, {}, observed, ledger, name, now)
-    return Job(plan, cluster, gateways)
+    return Job(plan + Plan((), tuple(_never_ours(declared, inventory))), cluster, gateways)
+
+
+def _never_ours(declared: BucketConfig, inventory: Inventory) -> Iterator[str]:
+    """Tell of notifications that were there as declared before us: nobody answers them now."""
+    for bucket in declared.buckets.values():
+        for spec in bucket.notifications.values():
+            topic = declared.topics.get(spec.topic)
+            lasting = topic and topic.attributes.get("persistent") == "true" and not topic.shared
+            if lasting and (bucket.name, spec.name) not in inventory.notifications:
+                yield (
+                    f"notification {spec.name} of bucket {bucket.name} stays: it was there before "
+                    f"and was not taken over. Topic {spec.topic} keeps its events, and once its "
+                    "queue is full the gateway refuses PUTs: take the notification away by hand"
+                )
 
 
 def without_ours(config: BucketConfig, inventory: Inventory) -> BucketConfig:
@@ -92,7 +107,7 @@ def _secrets(config: Config, cluster: Cluster) -> Plan:
     changes, warnings = list[Change](), list[str]()
     rights = cluster.rights()
     earlier = {name for right in rights for name in right.secrets} - config.secrets.keys()
-    for name in (*config.secrets, *sorted(earlier)):
+    for name in (*config.secrets, *sorted(earlier - config.existing)):
         with gathering.catching():
             live = cluster.secret(name)
             if live and live.ours:

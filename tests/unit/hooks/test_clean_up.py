@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from embargo_hooks.cli import main
+from embargo_hooks.ports import Right
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.conftest import Write
@@ -67,6 +68,31 @@ def test_what_is_shared_or_unconfirmed_stays(
     assert world.store.writes == []
     assert "prompt-processing hear by it too" in capsys.readouterr().out
     assert world.fake_cluster.secrets == {}
+
+
+def test_what_was_there_before_and_not_taken_over_is_named(
+    site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
+) -> None:
+    file = installed(site, write, world)
+    world.fake_cluster.config_maps.clear()  # as if somebody else had made just the same
+    capsys.readouterr()
+    assert main(["clean-up", "--config", str(file)], world) == 0
+    assert "delete notification rubin-summit/to-http" not in world.store.writes
+    told = "notification to-http of bucket rubin-summit stays: it was there before"
+    assert told in capsys.readouterr().out
+
+
+def test_what_somebody_else_makes_by_now_stays(
+    site: dict[str, Any], write: Write, world: FakeWorld
+) -> None:
+    file = installed(site, write, world)
+    assert file
+    site["secrets"].pop("redis")
+    later = write({**site, "existingSecrets": ["redis"]})
+    cluster = world.fake_cluster
+    cluster.kept_rights = [Right("before", "1", frozenset({"redis", "notification"}))]
+    assert main(["clean-up", "--config", str(later)], world) == 0
+    assert list(cluster.secrets) == ["redis"]
 
 
 def test_keep_keeps(site: dict[str, Any], write: Write, world: FakeWorld) -> None:

@@ -59,6 +59,14 @@ def test_ours_goes_and_theirs_stays_and_apply_puts_it_back_and_has_it_looked_for
     assert [each["bucket"] for each in noted] == [BUCKET]
 
 
+def test_one_that_was_there_before_us_is_looked_for_as_well(world: FakeWorld, run: Run) -> None:
+    world.fake_cluster.config_maps.clear()  # as if somebody else had made just the same
+    assert run("apply")["code"] == 0
+    assert run("withdraw", "--apply")["code"] == 0
+    assert ids(world) == ["theirs"]
+    assert "notification to-http was not there" in str(run("apply")["backfill"])
+
+
 def test_a_later_generation_is_withdrawn_as_well(world: FakeWorld, run: Run) -> None:
     run("renew", BUCKET)
     [now] = set(ids(world)) - {"theirs"}
