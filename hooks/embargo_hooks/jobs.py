@@ -371,8 +371,10 @@ def live_buckets(config: Config, world: World, report: Report) -> Live:
     """
     declared = bucket_config(config)
     gathering, cluster = Gathering(), world.cluster()
-    without_topics = replace(declared, topics={})
-    gateways = gateways_of(without_topics, Inventory(), world, report, gathering)
+    # Of each bucket, be nothing of it confirmed yet.
+    asked = {name: replace(each, manages_policy=True) for name, each in declared.buckets.items()}
+    whole = replace(declared, topics={}, buckets=asked)
+    gateways = gateways_of(whole, Inventory(), world, report, gathering)
     found, topics = {}, {}
     for name, bucket in declared.buckets.items():
         report.step(f"reading bucket {name}")

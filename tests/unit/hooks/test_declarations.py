@@ -14,7 +14,7 @@ from embargo_hooks._buckets_config import Grant
 from embargo_hooks.cli import main
 from embargo_hooks.config import load
 from embargo_hooks.errors import ConfigError, Problems
-from embargo_hooks.resources import Notification, Topic
+from embargo_hooks.resources import KubernetesSecret, Notification, Topic
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeWorld
@@ -248,6 +248,26 @@ def _bucket(at: Site) -> Any:
     config = load(at.write(at.document)).buckets
     assert config
     return config.buckets[BUCKET]
+
+
+def test_import_reads_buckets_of_which_nothing_is_confirmed(
+    at: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at.run()
+    at.document["bucketConfig"]["topics"] = {}
+    at.document["bucketConfig"]["buckets"][BUCKET] = {"owner": BUCKET}
+    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
+    found = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    assert list(found["buckets"][BUCKET]["notifications"]) == ["to-http"]
+
+
+def test_a_topic_may_use_a_secret_that_somebody_else_makes(at: Site) -> None:
+    at.document["secrets"].pop("notification")
+    at.document["existingSecrets"] = ["notification"]
+    data = {"secret": Secret("theirs"), "binary": Secret(b"\xff\xfe")}
+    at.world.fake_cluster.secrets["notification"] = KubernetesSecret("notification", data)
+    at.run()
+    assert at.store.topics["rubin-summit"].attributes["OpaqueData"].text() == "theirs"
 
 
 def test_import_keeps_what_no_gateway_knows_of(
