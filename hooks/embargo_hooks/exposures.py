@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embargo_hooks.errors import GatewayError
+from embargo_hooks.pipeline import parse
 from embargo_hooks.ports import Objects, Stored
 
 _EXPOSURE = re.compile(r"(?P<exposure>[A-Za-z]+_[A-Za-z]_(?P<day>\d{8})_\d+)(_(?P<part>\w+))?")
@@ -33,14 +34,14 @@ class Subject:
     stored: tuple[Stored, ...]
 
 
-def find(text: str, objects: Objects) -> Subject:
+def find(text: str, objects: Objects, bucket: str) -> Subject:
     """Find an exposure (`MC_O_20260603_000258`), one detector of it (`..._R22_S11`), or a key.
 
     Raises:
         GatewayError: There is none; the nearest ones that there are, are named.
     """
     if "/" in text:
-        return _key(text, objects)
+        return _key(text, objects, bucket)
     match = _EXPOSURE.fullmatch(text.partition(".")[0])
     if match is None:
         raise GatewayError(
@@ -59,15 +60,17 @@ def find(text: str, objects: Objects) -> Subject:
     raise _unknown(text, _around(day, objects))
 
 
-def _key(text: str, objects: Objects) -> Subject:
+def _key(text: str, objects: Objects, bucket: str) -> Subject:
     (found,) = objects.stored([text])
     if found is None:
         folder = text.rpartition("/")[0] + "/"
         there = [each.key for page in objects.listing(folder) for each in page]
         raise _unknown(text, there or objects.folders(folder.rpartition("/")[0][:-1]))
-    parts = text.split("/")
-    instrument, day, exposure = parts[:3] if len(parts) == 4 else ("", "", "")
-    return Subject(instrument, day, exposure, _part(text, exposure), (found,))
+    name = parse(f"{bucket}/{text}")
+    if name is None:
+        return Subject("", "", "", _part(text, ""), (found,))
+    exposure = name.exposure
+    return Subject(name.instrument, name.day, exposure, _part(text, exposure), (found,))
 
 
 def _around(day: str, objects: Objects) -> list[str]:

@@ -231,7 +231,7 @@ def _present(
     header = _cards(objects.head(whole, _HEADER_BYTES)) if whole else {}
     if "GROUPID" not in header:
         return set()
-    snap = int(header.get("CURINDEX", "1")) - 1
+    snap = int(header.get("CURINDEX", "")) - 1 if header.get("CURINDEX", "").isdigit() else 0
     detectors = [
         name.detector
         for each in subject.stored

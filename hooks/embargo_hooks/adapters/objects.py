@@ -74,8 +74,9 @@ class BucketObjects:
     def head(self, key: str, count: int) -> bytes:
         """Return the first bytes of an object."""
         with self._telling(f"object {key}", "read"):
-            answer = self._s3.get_object(Bucket=self._bucket, Key=key, Range=f"bytes=0-{count - 1}")
-            content: bytes = answer["Body"].read()
+            answer = self._s3.get_object(Bucket=self._bucket, Key=key)
+            content: bytes = answer["Body"].read(count)
+            answer["Body"].close()
             return content
 
     def _stored(self, key: str) -> Stored | None:

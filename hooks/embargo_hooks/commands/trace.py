@@ -31,7 +31,7 @@ def add_to(areas: Areas) -> None:
 
 def _trace(run: Run) -> int:
     config, objects = jobs.pipeline(run.config), run.world.objects()
-    subject = find(run.arguments.exposure, objects)
+    subject = find(run.arguments.exposure, objects, config.bucket)
     records, now = run.world.records(), time.time()
     butler = None if run.arguments.no_butler else run.world.butler()
     hidden = []

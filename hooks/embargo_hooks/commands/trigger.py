@@ -77,7 +77,7 @@ def _trigger(run: Run) -> int:
     for each in run.arguments.objects:
         run.report.step(f"looking for {each}")
         with gathering.catching():
-            subjects.append(find(each, objects))
+            subjects.append(find(each, objects, config.bucket))
     gathering.check()  # One mistake in the list, and nothing of it is announced.
     records = run.world.records()
     butler = run.world.butler() if run.arguments.unless_in_butler else None

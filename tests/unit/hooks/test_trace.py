@@ -12,6 +12,7 @@ from embargo_hooks.adapters import kubectl
 from embargo_hooks.adapters.pod_logs import PodLogs
 from embargo_hooks.cli import main
 from embargo_hooks.errors import KubernetesError
+from embargo_hooks.exposures import find
 from embargo_hooks.focal_plane import answers_presence, expected
 from tests.support.detectors import DETECTORS
 from tests.unit.hooks.pipeline_site import BUCKET, QUEUE, Site
@@ -118,6 +119,17 @@ def test_only_a_science_exposure_lacks_a_visit(
     since = f"{day[:4]}-{day[4:6]}-{day[6:]}T00:00:00Z"
     mend = f"embargo-hooks visits --config {pipeline.file} --since {since} --apply\n"
     assert (mend in out) == science
+
+
+@pytest.mark.parametrize("curindex", ["''  ", "  ", "many"])
+def test_a_broken_header_breaks_no_trace(pipeline: Site, curindex: str) -> None:
+    paths = pipeline.expose(258)
+    pipeline.arrive(paths)
+    cards = [f"{card:80}" for card in ("GROUPID = 'x'", f"CURINDEX= {curindex}", "END")]
+    whole = next(path.partition("/")[2] for path in paths if path.endswith(".fits"))
+    pipeline.world.fake_objects.content[whole] = "".join(cards).encode()
+    _, document = pipeline.run("trace", name(paths[0]))
+    assert document["stages"]["ingested"] == "205 of 205"
 
 
 def test_without_a_pod_of_ingest_the_rest_is_shown(
@@ -305,3 +317,11 @@ class TestTrigger:
         assert (code, document["result"]) == (0, "unchanged")
         assert "205 of 205 objects would be queued" in document["summary"]
         assert pipeline.queue() == []
+
+
+def test_a_key_of_the_annex_has_instrument_and_day(pipeline: Site) -> None:
+    key = "FiberSpectrograph/2026/06/03/spectrum_000258.fits"
+    objects = pipeline.world.fake_objects
+    objects.put[key] = pipeline.now
+    found = find(key, objects, "rubinobs-lfa-cp")
+    assert (found.instrument, found.day, found.exposure) == ("FiberSpectrograph", "20260603", "")
