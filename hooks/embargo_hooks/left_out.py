@@ -41,9 +41,13 @@ class LeftOut:
         for kind, keys in sorted(self.others.items()):
             yield f"not taken by DATASET_REGEXP: {len(keys)} {kind}: {_first(keys)}"
 
-    def findings(self) -> Iterator[str]:
-        """Return what is wrong for certain, a sentence each."""
-        if self.unparsable:
+    def findings(self, mode: str) -> Iterator[str]:
+        """Return what is wrong for certain, a sentence each.
+
+        Args:
+            mode: How enqueue hears. By Kafka such a key stops nothing: the consumer goes on.
+        """
+        if self.unparsable and mode == "webhook":
             yield (
                 f"{len(self.unparsable)} keys match DATASET_REGEXP and cannot be taken apart by "
                 f"enqueue, which answers 500 for ever: {_first(self.unparsable)}; narrow "

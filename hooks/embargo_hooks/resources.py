@@ -165,7 +165,10 @@ def shown(attribute: str, value: Secret) -> str:
         return value.text()
     if attribute == "push-endpoint":
         # No userinfo and no query: both are where people put credentials.
-        url = urlsplit(value.text())
+        try:
+            url = urlsplit(value.text())
+        except ValueError:
+            return str(value)
         host = url.netloc.rpartition("@")[2]
         return f"{url.scheme}://{'***@' if '@' in url.netloc else ''}{host}{url.path}"
     return str(value)

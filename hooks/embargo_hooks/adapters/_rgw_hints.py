@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 _BY_CODE = {
-    "AccessDenied": "only the bucket's owner may: check `owner`",
+    "AccessDenied": "these keys may not: only the bucket's owner may, or whom its policy lets: "
+    "check `owner` and `grants`",
     "AuthorizationError": "another user owns it: check `owner`, or choose another name",
     "BucketNotEmpty": "the bucket holds objects",
-    "InvalidAccessKeyId": "the owner's keys in Vault are not this gateway's",
+    "InvalidAccessKeyId": "the access key is not of this gateway",
     "InvalidInput": "a push-endpoint with a password is accepted over HTTPS only",
     "MalformedPolicy": "the gateway does not understand the policy: look at the principals",
     "MalformedXML": "the gateway does not understand this form of notification",
     "NoSuchBucket": "make it, or correct the name",
     "QuotaExceeded": "the owner's quota is used up",
     "RequestTimeTooSkewed": "this machine's clock or the gateway's is wrong",
-    "SignatureDoesNotMatch": "the owner's secret key in Vault is not the right one",
+    "SignatureDoesNotMatch": "the secret key is not the one of this access key",
     "SlowDown": "the gateway is overloaded, or a persistent topic's queue is full",
 }
 _INVALID_ARGUMENT = {

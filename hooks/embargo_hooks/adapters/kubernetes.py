@@ -248,9 +248,14 @@ class Namespace:
             code = error.status.code
             if code == 404:
                 raise _Absent(f"{where}: is not there") from None
-            if code in (401, 403):
+            if code == 401:
                 raise KubernetesError(
-                    f"{where}: permission denied; the Role lacks it, or Helm has removed it already"
+                    f"{where}: the login to {server} is not valid, or no longer"
+                ) from None
+            if code == 403:
+                raise KubernetesError(
+                    f"{where}: permission denied; the Role lacks it, or Helm has removed it "
+                    "already; or a person's own rights do not have it"
                 ) from None
             if code == 409:
                 raise _Conflict(f"{where}: somebody else changed it meanwhile") from None

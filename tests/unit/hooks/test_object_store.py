@@ -20,7 +20,7 @@ from embargo_hooks.inventory import KEY
 from embargo_hooks.plan import Plan
 from embargo_hooks.ports import ServiceState
 from embargo_hooks.report import Report
-from embargo_hooks.resources import KubernetesSecret, Notification, Topic
+from embargo_hooks.resources import KubernetesSecret, Notification, Topic, shown
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeGateway, FakeWorld
@@ -506,3 +506,7 @@ def test_more_than_stays_goes_only_by_name(made: Site) -> None:
     made.bucket["retired"] = {"notifications": ["second", "third"], "topics": ["second"]}
     made.run()
     assert {name for name, _ in made.ids()} == {"to-http"}
+
+
+def test_an_endpoint_that_is_no_url_is_not_shown() -> None:
+    assert shown("push-endpoint", Secret("http://[bad:hunter2@h")) == "***"
