@@ -24,7 +24,8 @@ class Environment:
 
     Attributes:
         name: Its name, and that of its release.
-        cluster: The virtual cluster that it lives in.
+        cluster: The cluster that it lives in.
+        production: Whether images are lost if it fails.
         namespace: Its namespace there.
         images: The tag (or digest) of each component that it has.
         replicas: The number of ingest's pods, 0 while it is suspended; None where the manifest
@@ -34,6 +35,7 @@ class Environment:
 
     name: str
     cluster: str
+    production: bool
     namespace: str
     images: Mapping[str, str]
     replicas: int | None
@@ -100,6 +102,7 @@ def _read(project: Path, name: str, defaults: Mapping[str, Any]) -> Environment:
         return Environment(
             name=name,
             cluster=values["cluster"],
+            production=values.get("production", defaults["production"]),
             namespace=values["namespace"],
             images={
                 each: component["image"].get("digest") or component["image"]["tag"]

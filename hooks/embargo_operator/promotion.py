@@ -9,9 +9,6 @@ from embargo_hooks.errors import ConfigError
 from embargo_operator.environments import Environment
 from embargo_operator.image_tags import Image, ImageTags
 
-PRODUCTION = "usdf-embargo-dmz"
-"""The cluster whose environments are production (environments' facts)."""
-
 
 @dataclass(frozen=True)
 class Change:
@@ -76,7 +73,7 @@ def refuse_moving(changes: list[Change], environment: Environment) -> None:
         ConfigError: A changed image has neither a version nor a digest.
     """
     moving = [f"{each.component} {each.after.tag}" for each in changes if each.after.moves]
-    if moving and environment.cluster == PRODUCTION:
+    if moving and environment.production:
         raise ConfigError(
             f"{', '.join(moving)}: no version, may mean another image tomorrow, and "
             f"{environment.name} is production; pin the other environment first (make pin ENV=...)"

@@ -84,10 +84,9 @@
 
 {{- /* In production a name means the same image tomorrow: a version, or a digest. A rollback to a tag that moves brings another one. */}}
 {{- define "embargo-butler.checkImage" -}}
-{{- $production := eq .root.Values.cluster "usdf-embargo-dmz" }}
 {{- with .values.image }}
-{{- if and $production .tag (not .digest) (not (regexMatch `^v?[0-9]+\.[0-9]+(\.[0-9]+)?([-+].+)?$` .tag)) }}
-{{- fail (printf "`%s.image.tag` is %s, which is no version and may mean another image tomorrow, but `cluster` is %s, production: give `%s.image.digest` too (`make pin ENV=%s` writes it), or a version" $.name .tag $.root.Values.cluster $.name $.root.Values.environment) }}{{ end }}
+{{- if and $.root.Values.production .tag (not .digest) (not (regexMatch `^v?[0-9]+\.[0-9]+(\.[0-9]+)?([-+].+)?$` .tag)) }}
+{{- fail (printf "`%s.image.tag` is %s, which is no version and may mean another image tomorrow, but `production` is true: give `%s.image.digest` too (`make pin ENV=%s` writes it), or a version" $.name .tag $.name $.root.Values.environment) }}{{ end }}
 {{- end }}
 {{- end }}
 

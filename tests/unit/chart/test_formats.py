@@ -17,7 +17,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     # names
     "environment": ("Summit", "summit_new"),
     "namespace": ("a b",),
-    "cluster": ("usdf",),
+    "cluster": ("no cluster",),
     "site": ("Summit!",),
     "fullnameOverride": ("-butler", "b" * 60),
     "pods.imagePullSecrets": (["registry"], [{"name": "Registry"}], [{"nmae": "registry"}]),
