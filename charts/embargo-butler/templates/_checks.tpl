@@ -155,6 +155,12 @@
 {{- fail "`bucketConfig.topics` announces to {{ enqueue.address }}, but `enqueue.mode` is kafka, which has no Service: announce to kafka://..., or set the mode to webhook" }}{{ end }}
 {{- if and $address (ne .Values.enqueue.service.type "LoadBalancer") }}
 {{- fail (printf "`bucketConfig.topics` announces to {{ enqueue.address }}, but `enqueue.service.type` is %s: set the type to LoadBalancer" .Values.enqueue.service.type) }}{{ end }}
+{{- $port := int .Values.enqueue.service.port }}
+{{- range $name, $topic := (.Values.bucketConfig | default dict).topics }}
+{{- $endpoint := toString (get $topic.attributes "push-endpoint") }}
+{{- if and (regexMatch `enqueue\.address` $endpoint) (not (regexMatch (printf `enqueue\.address[^}]*\}\}:%d(/|$)` $port) $endpoint)) }}
+{{- fail (printf "`bucketConfig.topics.%s.attributes.push-endpoint` is %s, but `enqueue.service.port` is %d, so nobody would listen there: write {{ enqueue.address }}:%d/notify, or change the port" $name $endpoint $port $port) }}{{ end }}
+{{- end }}
 {{- /* What enqueue searches in begins with the bucket; without a regexp of ours it has its own. */}}
 {{- $regexp := .Values.enqueue.env.DATASET_REGEXP }}
 {{- if kindIs "invalid" $regexp }}{{ $regexp = "fits$" }}{{ end }}
