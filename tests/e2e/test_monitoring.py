@@ -31,7 +31,7 @@ MONITORING = {
     "exporter": {"enabled": True},
     "dashboard": {"enabled": True},
     "rules": {
-        **{"for": "5s", "window": "20s", "silence": "20s", "jobSeconds": 5},
+        **{"for": "5s", "window": "20s", "silenceSeconds": 20, "jobSeconds": 5},
         **{"queueLength": 2, "delaySeconds": 3, "workerIdleSeconds": 3},
         "redisMemoryBytes": FILLER_BYTES,
     },

@@ -164,6 +164,36 @@ TROUBLE: Mapping[str, Mapping[str, str | None]] = {
 """Of each alert, what has to change for it, and it alone, to fire."""
 
 
+REPLACED = {
+    number("received"): "100x40 500x10 _x39",
+    number("reconcile_newest_put"): "0x30 2700x20 _x39",
+    series("redis_script_values", key="received", pod="next"): "_x55 500x34",
+    series("redis_script_values", key="reconcile_newest_put", pod="next"): "_x55 2700x34",
+}
+"""The exporter's pod was replaced, some time after images came."""
+
+QUIET: Mapping[str, Mapping[str, str | None]] = {
+    "reconcile tells of a burst some minutes after it was received": {
+        number("received"): "100x27 500x62",
+        number("reconcile_newest_put"): "0x33 1680x56",
+    },
+    "the last image is so old that reconcile forgets it": {
+        number("received"): "500x90",
+        number("reconcile_newest_put"): "1000x80 0x10",
+    },
+    "the exporter was replaced": REPLACED,
+    "the exporter was replaced, and images came while there was none": {
+        **REPLACED,
+        number("received"): "100x45 _x44",
+    },
+    "there was no exporter an hour ago": {
+        number("received"): "_x40 500x49",
+        number("reconcile_newest_put"): "_x40 3000x49",
+    },
+}
+"""What looks like images that nobody hears of, and is none."""
+
+
 def at_the_end(name: str, changed: Mapping[str, str | None], firing: list[str]) -> dict[str, Any]:
     inputs = {key: values for key, values in {**WELL, **changed}.items() if values}
     samples = [{"labels": f'{{alertname="{alert}"}}', "value": 1} for alert in firing]
@@ -186,6 +216,7 @@ def test_each_alert_fires_for_its_trouble_alone(
         at_the_end("all is well", {}, []),
         at_the_end("gone without a trace", {series("redis_up"): None}, ["EmbargoRedisDown"]),
         at_the_end("an audit that never succeeded", never, ["EmbargoAuditDrift"]),
+        *(at_the_end(name, changed, []) for name, changed in QUIET.items()),
         *(at_the_end(alert, changed, [alert]) for alert, changed in TROUBLE.items()),
     ]
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(spec))
