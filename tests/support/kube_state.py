@@ -35,19 +35,29 @@ def _job(job: dict[str, Any]) -> Iterator[str]:
             for reason in _REASONS:
                 value = int(condition.get("reason") == reason)
                 yield f'kube_job_status_failed{{{labels},reason="{reason}"}} {value}'
+    times = {
+        "created": meta["creationTimestamp"],
+        "status_completion_time": status.get("completionTime"),
+    }
+    yield from _times("job", labels, times)
 
 
 def _cronjob(cronjob: dict[str, Any]) -> Iterator[str]:
     meta, status = cronjob["metadata"], cronjob.get("status", {})
-    labels = f'{{namespace="{meta["namespace"]}",cronjob="{meta["name"]}"}}'
+    labels = f'namespace="{meta["namespace"]}",cronjob="{meta["name"]}"'
     times = {
         "created": meta["creationTimestamp"],
         "status_last_schedule_time": status.get("lastScheduleTime"),
         "status_last_successful_time": status.get("lastSuccessfulTime"),
     }
+    yield from _times("cronjob", labels, times)
+
+
+def _times(kind: str, labels: str, times: dict[str, str | None]) -> Iterator[str]:
     for name, text in times.items():
         if text:
-            yield f"kube_cronjob_{name}{labels} {datetime.fromisoformat(text).timestamp():.0f}"
+            seconds = datetime.fromisoformat(text).timestamp()
+            yield f"kube_{kind}_{name}{{{labels}}} {seconds:.0f}"
 
 
 class _Server(ThreadingHTTPServer):

@@ -164,6 +164,43 @@ TROUBLE: Mapping[str, Mapping[str, str | None]] = {
 """Of each alert, what has to change for it, and it alone, to fire."""
 
 
+def hook(name: str, *, created: int, completed: int | None) -> dict[str, str | None]:
+    """Return what is told of a hook's Job that is there to the end."""
+    job = f"embargo-butler-{name}"
+    return {
+        series("kube_job_created", job_name=job): f"{created}x90",
+        series("kube_job_status_failed", job_name=job): "0x90" if completed else "1x90",
+        series("kube_job_status_completion_time", job_name=job): f"{completed}x90"
+        if completed
+        else None,
+    }
+
+
+MENDED = {
+    "a failed release was rolled back": {
+        **hook("secrets", created=1000, completed=1020),
+        **hook("buckets", created=1100, completed=None),
+        **hook("buckets-rollback", created=1300, completed=1320),
+    },
+    "a release succeeded after a rollback that failed": {
+        **hook("secrets-rollback", created=1000, completed=None),
+        **hook("secrets", created=1100, completed=1120),
+    },
+}
+"""A failed Job is still there, and a later one has mended it."""
+
+NOT_MENDED = {
+    "a release failed after a good rollback": {
+        **hook("buckets-rollback", created=1000, completed=1020),
+        **hook("buckets", created=1100, completed=None),
+    },
+    "another job succeeded later": {
+        **hook("buckets", created=1000, completed=None),
+        **hook("secrets", created=1100, completed=1120),
+    },
+}
+"""A failed Job that no later one has mended."""
+
 REPLACED = {
     number("received"): "100x40 500x10 _x39",
     number("reconcile_newest_put"): "0x30 2700x20 _x39",
@@ -216,7 +253,8 @@ def test_each_alert_fires_for_its_trouble_alone(
         at_the_end("all is well", {}, []),
         at_the_end("gone without a trace", {series("redis_up"): None}, ["EmbargoRedisDown"]),
         at_the_end("an audit that never succeeded", never, ["EmbargoAuditDrift"]),
-        *(at_the_end(name, changed, []) for name, changed in QUIET.items()),
+        *(at_the_end(name, changed, []) for name, changed in {**QUIET, **MENDED}.items()),
+        *(at_the_end(name, it, ["EmbargoHookFailed"]) for name, it in NOT_MENDED.items()),
         *(at_the_end(alert, changed, [alert]) for alert, changed in TROUBLE.items()),
     ]
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(spec))
