@@ -59,7 +59,7 @@ subjects:
 apiVersion: batch/v1
 kind: Job
 metadata:
-  {{- include "embargo-butler.hookMetadata" (merge (dict "weight" 0 "job" true) .) | nindent 2 }}
+  {{- include "embargo-butler.hookMetadata" (merge (dict "job" true) . (dict "weight" 0)) | nindent 2 }}
 spec:
   {{- include "embargo-butler.hookJobSpec" . | nindent 2 }}
 {{- end }}
