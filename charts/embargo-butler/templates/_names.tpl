@@ -27,11 +27,12 @@ app.kubernetes.io/part-of: embargo-butler
 {{ include "embargo-butler.recommended" . }}
 {{- end }}
 
-{{- /* Labels of an object that is no component's: recommended ones only. */}}
+{{- /* Labels of an object that is no component's: recommended ones only. A label takes no `+`, as a version's build metadata has,
+       and 63 characters. */}}
 {{- define "embargo-butler.objectLabels" -}}
 {{ include "embargo-butler.recommended" . }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" | trunc 63 | trimAll "-_." }}
 {{- end }}
 
 {{- /* Labels of a component's object. */}}
