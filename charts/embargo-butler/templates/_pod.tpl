@@ -27,9 +27,9 @@ spec:
     {{- include "embargo-butler.podMetadata" . | nindent 4 }}
 {{- end }}
 
-{{- /* The number of pods that the manifest says: none where null. */}}
+{{- /* The number of pods that the manifest says: none where null, or where KEDA has it, which is told of a suspension itself. */}}
 {{- define "embargo-butler.replicas" -}}
-{{- if .suspend }}0{{ else if not (kindIs "invalid" .replicas) }}{{ int64 .replicas }}{{ end }}
+{{- if and .suspend (not (.autoscaling | default dict).enabled) }}0{{ else if not (kindIs "invalid" .replicas) }}{{ int64 .replicas }}{{ end }}
 {{- end }}
 
 {{- /* Metadata of a pod. */}}
