@@ -72,7 +72,8 @@ terminationGracePeriodSeconds: {{ int64 .values.terminationGracePeriodSeconds }}
 topologySpreadConstraints:
   {{- $own := dict "labelSelector" (dict "matchLabels" (include "embargo-butler.selector" $ | fromYaml)) }}
   {{- range . }}
-  - {{- merge (deepCopy .) $own | toYaml | nindent 4 }}
+  {{- /* A selector of its own is not added to, as together they might count no pod at all. */}}
+  - {{- ternary . (merge (deepCopy .) $own) (hasKey . "labelSelector") | toYaml | nindent 4 }}
   {{- end }}
 {{- end }}
 {{- end }}
