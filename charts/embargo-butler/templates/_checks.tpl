@@ -10,6 +10,7 @@
 {{- with $values.service }}
 {{- if not (and (eq $name "enqueue") (eq $.Values.enqueue.mode "kafka")) }}
 {{- include "embargo-butler.checkService" (dict "name" $name "service" .) }}
+{{- if ne $name "redis" }}{{ include "embargo-butler.checkGrace" (dict "name" $name "seconds" $values.terminationGracePeriodSeconds) }}{{ end }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -98,6 +99,12 @@
 {{- else if not (or .pool .address .annotations) }}
 {{- fail (printf "`%s.service.type` is LoadBalancer, but neither `%s.service.pool` nor `%s.service.address` says which address others depend on: name one" $.name $.name $.name) }}{{ end }}
 {{- end }}
+{{- end }}
+
+{{- /* Is there time left for gunicorn after the sleep of `embargo-butler.http`? */}}
+{{- define "embargo-butler.checkGrace" -}}
+{{- if le (int .seconds) 5 }}
+{{- fail (printf "`%s.terminationGracePeriodSeconds` is %d, of which the pod sleeps for the first 5 until the Service has forgotten it, so it would be killed with requests open: give more than 5" .name (int .seconds)) }}{{ end }}
 {{- end }}
 
 {{- define "embargo-butler.checkRedis" -}}

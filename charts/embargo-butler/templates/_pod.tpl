@@ -153,6 +153,7 @@ livenessProbe:
   timeoutSeconds: 5
   failureThreshold: 6
 # The Service forgets the pod first, then gunicorn stops.
+{{- /* `embargo-butler.checkGrace` knows of these seconds. */}}
 lifecycle:
   preStop:
     sleep: {seconds: 5}
