@@ -21,6 +21,7 @@
 {{- include "embargo-butler.checkScale" . }}
 {{- include "embargo-butler.checkImage" (dict "root" . "name" "hooks" "values" .Values.hooks) }}
 {{- include "embargo-butler.checkImage" (dict "root" . "name" "monitoring.exporter" "values" .Values.monitoring.exporter) }}
+{{- if .Values.monitoring.exporter.enabled }}{{ include "embargo-butler.checkTag" (dict "name" "monitoring.exporter" "values" .Values.monitoring.exporter) }}{{ end }}
 {{- if and .Values.monitoring.rules.enabled (not .Values.monitoring.exporter.enabled) }}
 {{- fail "`monitoring.rules.enabled` is true, but `monitoring.exporter.enabled` is false, so that Redis would be told to be down for ever: set both to true, or none" }}{{ end }}
 {{- $secrets := include "embargo-butler.given" .Values.secrets | fromJson }}
@@ -59,7 +60,7 @@
 {{- define "embargo-butler.checkComponent" -}}
 {{- $name := .name }}
 {{- include "embargo-butler.checkImage" . }}
-{{- if not (or .values.image.tag .values.image.digest) }}{{ fail (printf "`%s.image.tag` is empty: say which version of %s this environment runs, or give `%s.image.digest`" $name $name $name) }}{{ end }}
+{{- include "embargo-butler.checkTag" . }}
 {{- range $variable, $value := .values.env }}
 {{- if kindIs "map" $value }}
 {{- include "embargo-butler.checkSecret" (dict "root" $.root "at" (printf "%s.env.%s" $name $variable) "ref" $value) }}
@@ -89,6 +90,10 @@
 {{- if and $.root.Values.production .tag (not .digest) (not (regexMatch `^v?[0-9]+\.[0-9]+(\.[0-9]+)?([-+].+)?$` .tag)) }}
 {{- fail (printf "`%s.image.tag` is %s, which is no version and may mean another image tomorrow, but `production` is true: give `%s.image.digest` too (`make pin ENV=%s` writes it), or a version" $.name .tag $.name $.root.Values.environment) }}{{ end }}
 {{- end }}
+{{- end }}
+
+{{- define "embargo-butler.checkTag" -}}
+{{- if not (or .values.image.tag .values.image.digest) }}{{ fail (printf "`%s.image.tag` is empty: say which version of %s this environment runs, or give `%s.image.digest`" .name .name .name) }}{{ end }}
 {{- end }}
 
 {{- define "embargo-butler.checkService" -}}
@@ -208,7 +213,7 @@
 {{- include "embargo-butler.checkSecret" (dict "root" $ "at" (printf "ingest.files.%s" $file) "ref" $ref) }}
 {{- end }}
 {{- if ne (empty .Values.ingest.rucio) (empty $env.RUCIO_RSE) }}{{ fail "one of `ingest.rucio` and `ingest.env.RUCIO_RSE` is missing: give both to register images with Rucio, or none" }}{{ end }}
-{{- $key := dig "client" "ssh_private_key" "" .Values.ingest.rucio }}
+{{- $key := dig "client" "ssh_private_key" "" (.Values.ingest.rucio | default dict) }}
 {{- if and $key (not (hasKey $files (base $key))) }}{{ fail (printf "`ingest.rucio.client.ssh_private_key` is %s, but `ingest.files` has no %s: name the Secret that it comes from" $key (base $key)) }}{{ end }}
 {{- if has .Values.ingest.name (list "redis" "enqueue" "enqueue-drain" "exporter" "idle" "presence") }}{{ fail (printf "`ingest.name` is %s, as another Deployment's: take another name" .Values.ingest.name) }}{{ end }}
 {{- end }}
@@ -250,8 +255,8 @@
 {{- with .Values.bucketConfig }}
 {{- $config := . }}
 {{- range $name, $owner := .owners }}
-{{- $person := and $owner.profile (has $.Values.hooks.buckets (list "byHand" "off")) }}
-{{- if not (or $owner.path $person) }}{{ fail (printf "`bucketConfig.owners.%s.path` is not set: name the path in Vault that holds the keys of %s; where a person has them in an AWS `profile`, set `hooks.buckets: byHand`" $name $name) }}{{ end }}
+{{- $person := and $owner.profile (eq $.Values.hooks.buckets "byHand") }}
+{{- if not (or $owner.path $person (eq $.Values.hooks.buckets "off")) }}{{ fail (printf "`bucketConfig.owners.%s.path` is not set: name the path in Vault that holds the keys of %s; where a person has them in an AWS `profile`, set `hooks.buckets: byHand`" $name $name) }}{{ end }}
 {{- end }}
 {{- range $kind := list "topics" "buckets" }}
 {{- range $name, $thing := get $config $kind }}
