@@ -132,7 +132,7 @@
 {{- range $name := list "cluster" "topic" }}
 {{- if not (get $kafka $name) }}{{ fail (printf "`enqueue.mode` is kafka, but `enqueue.kafka.%s` is empty: say what to consume" $name) }}{{ end }}
 {{- end }}
-{{- $topics := .Values.bucketConfig.topics | default dict }}
+{{- $topics := (.Values.bucketConfig | default dict).topics | default dict }}
 {{- $declared := dig $kafka.topic "attributes" "push-endpoint" "" $topics }}
 {{- if and (not $kafka.fedBy) (or (not $declared) (dig $kafka.topic "unconfirmed" "" $topics)) }}
 {{- fail (printf "`enqueue.kafka.topic` is %s, which `bucketConfig.topics` does not declare, or not for certain: declare it, or say in `enqueue.kafka.fedBy` who feeds it" $kafka.topic) }}{{ end }}
