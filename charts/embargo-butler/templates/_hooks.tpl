@@ -117,7 +117,7 @@ template:
         projected:
           sources:
             - serviceAccountToken:
-                audience: {{ .root.Values.vault.auth.audience }}
+                audience: {{ .root.Values.vault.auth.audience | quote }}
                 expirationSeconds: 600
                 path: token
       {{- end }}

@@ -1,4 +1,5 @@
-{{- /* What the jobs and the command line read, as YAML; it holds no secret. */}}
+{{- /* What the jobs and the command line read, as YAML; it holds no secret. Names that may be all digits are quoted, so that they stay
+       text. */}}
 {{- define "embargo-butler.hooksConfig" -}}
 {{- $secrets := include "embargo-butler.given" .Values.secrets | fromJson }}
 {{- $fullname := include "embargo-butler.fullname" . -}}
@@ -8,7 +9,7 @@ namespace: {{ .Values.namespace }}
 fullname: {{ $fullname }}
 vault:
   address: {{ .Values.vault.address }}
-  mount: {{ .Values.vault.mount }}
+  mount: {{ .Values.vault.mount | quote }}
   {{- with .Values.vault.namespace }}
   namespace: {{ toJson . }}
   {{- end }}
@@ -21,9 +22,9 @@ vault:
   auth:
     {{- with .Values.vault.auth }}
     method: {{ .method }}
-    mount: {{ .mount | default .method }}
-    role: {{ .role | default (printf "embargo-butler-%s" $.Values.environment) }}
-    audience: {{ .audience }}
+    mount: {{ .mount | default .method | quote }}
+    role: {{ .role | default (printf "embargo-butler-%s" $.Values.environment) | quote }}
+    audience: {{ .audience | quote }}
     {{- if .secret.name }}
     secret: {{- pick .secret "name" "token" "roleId" "secretId" | toYaml | nindent 6 }}
     {{- end }}
@@ -64,14 +65,14 @@ bucketConfig:
 {{- define "embargo-butler.pipelineConfig" -}}
 {{- $ingest := include "embargo-butler.given" .Values.ingest.env | fromJson -}}
 pipeline:
-  bucket: {{ $ingest.BUCKET }}
+  bucket: {{ $ingest.BUCKET | quote }}
   {{- $regexp := .Values.enqueue.env.DATASET_REGEXP }}
   regexp: {{ kindIs "invalid" $regexp | ternary "fits$" $regexp | toJson }}
   mode: {{ .Values.enqueue.mode }}
   enqueue:
     deployment: {{ include "embargo-butler.fullname" . }}-enqueue
     {{- if eq .Values.enqueue.mode "kafka" }}
-    topic: {{ .Values.enqueue.kafka.topic }}
+    topic: {{ .Values.enqueue.kafka.topic | quote }}
     {{- /* Of a topic that is not declared here nobody knows who else reads it. */}}
     {{- $topic := get (dig "topics" dict (.Values.bucketConfig | default dict)) .Values.enqueue.kafka.topic | default (dict "shared" (list "whoever else reads it")) }}
     readers: {{ $topic.shared | default list | toJson }}
