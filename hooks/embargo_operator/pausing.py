@@ -71,6 +71,12 @@ class Ingest:
             return {"replicas": 1, "since": "", "by": ""}
 
     @property
+    def before(self) -> int:
+        """How many pods there were before it was paused; as many as now, if it is not paused."""
+        paused = self.paused
+        return self.replicas if paused is None else max(1, int(paused.get("replicas", 1)))
+
+    @property
     def counted(self) -> bool:
         """Whether the release says how many pods there are."""
         return "replicas" in ((self.rendered or {}).get("spec") or {})
@@ -114,15 +120,16 @@ def counts(manifest: str, name: str) -> bool:
 
 
 def pause(programs: Programs, ingest: Ingest, say: Say) -> None:
-    """Bring it to zero and wait until no pod is left.
+    """Bring it to zero and wait until no pod is left; what was noted of a pause before stays.
 
     Raises:
         ProgramError: The cluster refused.
         HooksError: A pod does not end.
     """
-    now = f"{datetime.now(UTC).strftime(TIME)}"
-    noted = json.dumps({"replicas": ingest.replicas, "since": now, "by": getpass.getuser()})
-    _annotate(programs, f"deployment/{ingest.name}", ANNOTATION, noted)
+    if ingest.paused is None:
+        now = f"{datetime.now(UTC).strftime(TIME)}"
+        noted = json.dumps({"replicas": ingest.replicas, "since": now, "by": getpass.getuser()})
+        _annotate(programs, f"deployment/{ingest.name}", ANNOTATION, noted)
     hold(programs, ingest)
     _wait(programs, "no ingest pod is left", lambda: not _pods(programs), say)
 
@@ -179,7 +186,7 @@ def resume(programs: Programs, ingest: Ingest, say: Say) -> int:
         ProgramError: The cluster refused.
         HooksError: They do not get ready.
     """
-    replicas = max(1, int((ingest.paused or {}).get("replicas", 1)))
+    replicas = ingest.before
     if ingest.scaled:
         _annotate(programs, f"scaledobject/{ingest.scaled}", _KEDA, None)
     scale(programs, ingest, replicas)

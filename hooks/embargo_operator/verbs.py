@@ -257,17 +257,19 @@ class Verbs:
 
     def pause(self) -> int:
         """Bring ingest to no pods, and keep it there over releases."""
-        ingest = self._ingest()
+        ingest, name = self._ingest(), self._environment.name
         if paused := ingest.paused:
-            _say(f"{self._environment.name} is paused since {paused['since']} by {paused['by']}")
-            return DONE
+            _say(f"{name} is paused since {paused['since']} by {paused['by']}")
+            if not ingest.replicas:
+                return DONE
+            # A pause or a resume was cut short, or somebody has scaled it.
+            _say(f"{name}: but ingest has {ingest.replicas} pods, so it is paused again")
         self._confirm(f"pause ingest, {ingest.replicas} pods to none")
         pausing.pause(self._programs, ingest, _note)
-        name = self._environment.name
         _say(
             f"{name}: ingest is paused; what arrives waits in Redis, and what the pods had in hand "
             f"idle gives back to the queue within 21 s. `make resume ENV={name}` goes on with "
-            f"{ingest.replicas}."
+            f"{ingest.before}."
         )
         return DONE
 

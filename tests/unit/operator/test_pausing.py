@@ -92,6 +92,22 @@ def test_what_is_so_already_is_left(capsys: Output) -> None:
     assert written(paused) == written(running) == []
 
 
+def test_a_pause_that_was_cut_short_is_completed(capsys: Output) -> None:
+    cut = site(deployment(8, **{pausing.ANNOTATION: NOTED}), rendered(8))
+    assert run(cut, "pause", "summit") == 0
+    (scaled,) = written(cut)
+    assert scaled.endswith('{"spec": {"replicas": 0}}'), "what was noted stays"
+    assert "but ingest has 8 pods, so it is paused again" in capsys.readouterr().out
+
+
+def test_a_resume_that_was_cut_short_is_completed(capsys: Output) -> None:
+    """Its pods are there again, and only the note of the pause is left."""
+    cut = site(deployment(8, **{pausing.ANNOTATION: NOTED}), rendered(8), pods=8)
+    assert run(cut, "resume", "summit") == 0
+    assert written(cut)[-1].endswith(f'{{"annotations": {{"{pausing.ANNOTATION}": null}}}}}}')
+    assert "ingest is at work again, 8 pods" in capsys.readouterr().out
+
+
 def test_keda_is_told_too() -> None:
     scaled = yaml.safe_dump({"kind": "ScaledObject", "metadata": {"name": NAME}, "spec": {}})
     fake = site(deployment(), f"{rendered(None)}---\n{scaled}")
