@@ -264,6 +264,7 @@ class Verbs:
                 return DONE
             # A pause or a resume was cut short, or somebody has scaled it.
             _say(f"{name}: but ingest has {ingest.replicas} pods, so it is paused again")
+        self._refuse_unfinished(ingest)
         self._confirm(f"pause ingest, {ingest.replicas} pods to none")
         pausing.pause(self._programs, ingest, _note)
         _say(
@@ -279,6 +280,7 @@ class Verbs:
         if ingest.paused is None:
             _say(f"{self._environment.name} is not paused: ingest has {ingest.replicas} pods")
             return DONE
+        self._refuse_unfinished(ingest)
         replicas = pausing.resume(self._programs, ingest, _note)
         _say(f"{self._environment.name}: ingest is at work again, {replicas} pods")
         return DONE
@@ -320,6 +322,26 @@ class Verbs:
                 f"{self._environment.namespace}; `make status` tells what there is"
             )
         return found
+
+    def _refuse_unfinished(self, ingest: pausing.Ingest) -> None:
+        """Refuse to scale what Helm 4 has applied while its last release is not the live one.
+
+        Its Deployment is then written whole, as the last good revision has it, and what the failed
+        one has changed of it would go without having been shown.
+        """
+        if not (ingest.counted and ingest.applied):
+            return
+        newest = revisions(self._programs)[-1]
+        if newest.status == "deployed":
+            return
+        self._refuse_pending()
+        name, namespace = self._environment.name, self._environment.namespace
+        raise HooksError(
+            f"{name}: revision {newest.number} is {newest.status}, not deployed, and to scale "
+            "ingest would put back the whole Deployment of the revision before, nothing was done: "
+            f"first `make apply ENV={name}` or `make rollback ENV={name}`; for now `kubectl scale "
+            f"-n {namespace} deployment/{ingest.name} --replicas=0` stops ingest"
+        )
 
     def _keep_paused(self) -> None:
         """Have what is rendered from now on leave a paused ingest at no pods."""

@@ -74,6 +74,34 @@ def test_what_helm_4_applied_is_applied_as_helm_4_does() -> None:
     assert wanted["metadata"]["annotations"] == HELMS, "Helm's own would be taken away"
 
 
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("failed", "first `make apply ENV=summit` or `make rollback ENV=summit`; for now `kubectl"),
+        ("pending-upgrade", "First: `make unlock ENV=summit`"),
+    ],
+)
+def test_what_helm_4_applied_is_left_after_a_failed_release(
+    verb: str, status: str, said: str, capsys: Output
+) -> None:
+    """Applied whole, the Deployment of the revision before would come back unseen."""
+    notes = {pausing.ANNOTATION: NOTED} if verb == "resume" else {}
+    pods = 8 if verb == "resume" else 0
+    fake = site(deployment(8, "Apply", **notes), rendered(8), pods)
+    fake.says("helm history", history("deployed", status))
+    assert run(fake, verb, "summit") == 1
+    assert said in capsys.readouterr().err
+    assert written(fake) == []
+
+
+def test_what_helm_3_made_is_scaled_after_a_failed_release() -> None:
+    """Only the number is written then."""
+    fake = site(deployment(), rendered(8))
+    fake.says("helm history", history("deployed", "failed"))
+    assert run(fake, "pause", "summit") == 0
+
+
 def test_resume_brings_back_as_many_as_there_were(capsys: Output) -> None:
     fake = site(deployment(0, **{pausing.ANNOTATION: NOTED}), rendered(8), pods=8)
     assert run(fake, "resume", "summit") == 0
