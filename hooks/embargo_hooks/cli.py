@@ -109,12 +109,15 @@ def _failed(
     world: jobs.World | None,
     report: Report,
 ) -> int:
-    """Tell what went wrong; a rollback goes on when nothing was written yet.
+    """Tell what went wrong; a release goes on without Vault, a rollback without whatever it is.
 
-    A failing rollback hook leaves the release where Helm refuses upgrades and rollbacks alike.
+    Only when nothing was written yet. A failing rollback hook leaves the release where Helm refuses
+    upgrades and rollbacks alike.
     """
     signal.setitimer(signal.ITIMER_REAL, 0)
-    passed_over = (arguments.rollback or isinstance(error, Outage)) and not report.wrote
+    passed_over = not report.wrote and (
+        arguments.rollback or (isinstance(error, Outage) and _is_a_hook(arguments, config, world))
+    )
     found = report.problem(error, "warning" if passed_over else "error")
     count = f"{len(found)} problem{'s' if len(found) > 1 else ''}"
     name = command(arguments)
@@ -132,6 +135,15 @@ def _failed(
     what = "rollback" if arguments.rollback else "release"
     report.end("passed-over", f"{name}: {what} goes on without it, {count}: {found[0]}")
     return DONE
+
+
+def _is_a_hook(
+    arguments: argparse.Namespace, config: Config | None, world: jobs.World | None
+) -> bool:
+    """Whether a release waits for this; who types a verb is to learn that it did nothing."""
+    if config is None or getattr(arguments, "topic", None):
+        return False
+    return not (world or RealWorld(config, arguments.what)).by_hand
 
 
 def _limit(seconds: int, report: Report) -> None:

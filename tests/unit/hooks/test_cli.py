@@ -87,6 +87,36 @@ def test_a_rollback_goes_on_without_vault(
     assert "warning: Vault login: refused\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "by_hand", "code"),
+    [
+        (("secrets", "apply"), False, 0),
+        (("buckets", "apply"), False, 0),
+        (("secrets", "plan"), True, 1),
+        (("buckets", "apply"), True, 1),
+        (("buckets", "renew", "rubin-summit"), False, 1),
+    ],
+)
+def test_only_a_release_goes_on_without_vault(
+    site: dict[str, Any],
+    write: Write,
+    world: FakeWorld,
+    words: tuple[str, ...],
+    by_hand: bool,
+    code: int,
+    capsys: Output,
+) -> None:
+    """A person who types a verb that could do nothing is not told that it went well."""
+    site["hooks"]["secrets"] = {"onOutage": "keep"}
+    file = str(write(site))
+    for area in ("secrets", "buckets"):
+        assert main([area, "apply", "--config", file], world) == 0
+    world.by_hand = by_hand
+    world.fake_vault.refuses = VaultError("Vault: cannot be reached", "unreachable")
+    assert main([*words, "--config", file], world) == code
+    assert ("release goes on without it" in capsys.readouterr().out) == (code == 0)
+
+
 def test_a_rollback_fails_once_something_was_written(
     site: dict[str, Any], write: Write, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
