@@ -9,7 +9,11 @@ from typing import Any
 
 import yaml
 
-from embargo_operator.programs import Run
+from embargo_operator.programs import ProgramError, Run
+
+_DEADLINE_SECONDS = 240
+_MORE_SECONDS = 30
+"""After its deadline a plan has said why it could not go on; what takes longer hangs."""
 
 
 def as_operator(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,9 +50,15 @@ def plan(config: Mapping[str, Any], area: str, output: str, run: Run) -> tuple[i
         run: Runs a program.
 
     Returns:
-        The exit code (0 nothing to do, 2 changes, 1 a problem), and what it said.
+        The exit code (0 nothing to do, 2 changes, anything else a problem), and what it said.
     """
-    words = (sys.executable, "-m", "embargo_hooks", area, "plan")
-    text = yaml.safe_dump(as_operator(config))
-    done = run((*words, "--config", "/dev/stdin", "--output", output), text)
-    return done.status, done.out or done.err
+    words = (sys.executable, "-m", "embargo_hooks", area, "plan", "--config", "/dev/stdin")
+    # Until then it may wait for a gateway or a Vault that does not answer.
+    deadline = (config.get("hooks") or {}).get("deadlineSeconds", _DEADLINE_SECONDS)
+    try:
+        text = yaml.safe_dump(as_operator(config))
+        done = run((*words, "--output", output), text, deadline + _MORE_SECONDS)
+    except ProgramError as error:
+        return 1, f"{area} plan: {error}"
+    silent = f"{area} plan: ended with status {done.status} and without a word"
+    return done.status, done.out or done.err or silent

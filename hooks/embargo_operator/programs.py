@@ -6,9 +6,9 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from embargo_hooks.errors import HooksError
 from embargo_operator.context import Context
@@ -29,27 +29,36 @@ class Done:
     err: str
 
 
-Run = Callable[[Sequence[str], str], Done]
-"""Runs a program with a text for its standard input, to its end."""
-
 _TIMEOUT_SECONDS = 120
 
 
-def run(words: Sequence[str], stdin: str = "") -> Done:
+class Run(Protocol):
+    """Runs a program with a text for its standard input, to its end, for so long at most."""
+
+    def __call__(
+        self, words: Sequence[str], stdin: str = "", seconds: int = _TIMEOUT_SECONDS
+    ) -> Done:
+        """Run it."""
+
+
+def run(words: Sequence[str], stdin: str = "", seconds: int = _TIMEOUT_SECONDS) -> Done:
     """Run a program to its end.
+
+    Args:
+        words: The program and its arguments.
+        stdin: What it reads.
+        seconds: How long it may take.
 
     Raises:
         ProgramError: It is not there, or took too long.
     """
     try:
-        done = subprocess.run(
-            words, input=stdin, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS
-        )
+        done = subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=seconds)
     except FileNotFoundError:
         raise ProgramError(f"{words[0]} is not there: install it, or put it on PATH") from None
     except subprocess.TimeoutExpired:
         raise ProgramError(
-            f"`{' '.join(words[:4])} ...` took longer than {_TIMEOUT_SECONDS} s; does the cluster "
+            f"`{' '.join(words[:4])} ...` took longer than {seconds} s; does the cluster "
             "answer (`kubectl get --raw /readyz`)?"
         ) from None
     return Done(done.returncode, done.stdout, done.stderr)

@@ -108,6 +108,8 @@ class Verbs:
         self._refuse_two_managers()
         self._keep_paused()
         found = self._differences(self._chart.manifests(self._programs))
+        if not self._options.json:
+            self._show(found)  # The plans can take minutes, when something does not answer.
         config = self._chart.verbs_config(self._programs)
         output = "json" if self._options.json else "text"
         areas = jobs_plan.plans(config) if config else []
@@ -115,9 +117,12 @@ class Verbs:
             # Topics are made of the Secrets and of enqueue's address, neither of which is there.
             areas.remove("buckets")
             _note("buckets: planned when Secrets and pods are there, after the first apply")
-        plans = {
-            area: jobs_plan.plan(config or {}, area, output, self._programs.run) for area in areas
-        }
+        plans = {}
+        for area in areas:
+            code, said = jobs_plan.plan(config or {}, area, output, self._programs.run)
+            plans[area] = code, said
+            if not self._options.json:
+                _say(said.rstrip())
         if self._options.json:
             # What could not even begin has told why in plain words.
             shown = {
@@ -125,11 +130,8 @@ class Verbs:
                 for area, (_, said) in plans.items()
             }
             _print_json({"version": 1, "objects": [each.document() for each in found], **shown})
-        else:
-            self._show(found)
-            _say(*(said.rstrip() for _, said in plans.values()))
-        codes = [code for code, _ in plans.values()]
-        if FAILED in codes:
+        codes = {code for code, _ in plans.values()}
+        if codes - {DONE, CHANGES}:
             return FAILED
         return CHANGES if _count(found) or CHANGES in codes else DONE
 

@@ -30,7 +30,7 @@ class Fake:
         text = answer if isinstance(answer, str) else json.dumps(answer)
         self.answers[command] = Done(int(bool(error)), text, error)
 
-    def run(self, words: Sequence[str], stdin: str = "") -> Done:
+    def run(self, words: Sequence[str], stdin: str = "", seconds: int = 120) -> Done:
         """Take the part of a program."""
         command = " ".join(words).replace("helm-of-test", "helm")
         self.asked.append((command, stdin))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import yaml
 from embargo_operator import jobs_plan
 from embargo_operator.chart import Chart
 from embargo_operator.cli import main
+from embargo_operator.programs import Done, ProgramError
 from tests.rig.site import PROJECT
 from tests.unit.operator.fakes import Fake, history
 
@@ -331,6 +332,48 @@ def test_before_the_first_release_there_is_nothing_to_plan_topics_of(
     assert run(fake, "plan", "summit") == 2
     assert asked[2:] == ["secrets"]
     assert "buckets: planned when Secrets and pods are there" in capsys.readouterr().err
+
+
+class Dying:
+    """Runs programs; the plan of Secrets takes too long, that of buckets is killed."""
+
+    def __init__(self, fake: Fake, capsys: Output) -> None:
+        self._run, self._capsys = fake.run, capsys
+        self.shown_before = ""
+        self.seconds = 0
+
+    def __call__(self, words: Sequence[str], stdin: str = "", seconds: int = 120) -> Done:
+        if "embargo_hooks" not in words:
+            return self._run(words, stdin)
+        self.shown_before += self._capsys.readouterr().out
+        self.seconds = seconds
+        if "secrets" in words:
+            raise ProgramError("took longer")
+        return Done(-9, "", "")
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_a_plan_that_cannot_end_takes_nothing_with_it(
+    fake: Fake, output: str, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    config = {"environment": "summit", "secrets": {"a": {}}, "bucketConfig": {"b": {}}}
+    config |= {"hooks": {"deadlineSeconds": 400}, "vault": {}}
+    monkeypatch.setattr(Chart, "verbs_config", lambda *_: config)
+    dying = Dying(fake, capsys)
+    fake.run = dying  # type: ignore[method-assign]
+    assert run(fake, "plan", "summit", "--output", output) == 1
+    assert dying.seconds > 400, "it is given the time in which it says itself what is wrong"
+    said = capsys.readouterr().out
+    killed = "buckets plan: ended with status -9 and without a word"
+    if output == "text":
+        assert "0 of 1 objects would change" in dying.shown_before
+        assert "secrets plan: took longer\n" in dying.shown_before
+        assert killed in said
+        return
+    document = json.loads(said)
+    assert len(document["objects"]) == 1
+    assert document["secrets"] == {"problems": ["secrets plan: took longer"]}
+    assert document["buckets"] == {"problems": [killed]}
 
 
 def test_the_jobs_plans_are_made_with_the_operators_own_login() -> None:
