@@ -81,6 +81,9 @@ class World(Protocol):
     def passwords(self) -> Passwords:
         """Return whom the environment's Redis lets in."""
 
+    def close(self) -> None:
+        """End the connections; what is asked for afterwards is connected anew."""
+
 
 @dataclass(frozen=True)
 class Job:

@@ -13,7 +13,7 @@ from typing import Any
 from embargo_hooks import jobs, lookups
 from embargo_hooks._pipeline_config import PipelineConfig
 from embargo_hooks.config import Config
-from embargo_hooks.errors import HooksError
+from embargo_hooks.errors import HooksError, RedisError
 from embargo_hooks.inventory import TIME
 from embargo_hooks.plan import TIDYING, Change
 from embargo_hooks.ports import Objects, Records
@@ -63,7 +63,7 @@ def status(
         typed: Spells the commands that are advised.
     """
     pipeline = jobs.pipeline(config)
-    yield shown("queues", lambda: _queues(pipeline, world.records()))
+    yield shown("queues", lambda: _answered(pipeline, world))
     yield shown("images", lambda: _images(pipeline, world.records()))
     yield shown("newest", lambda: _newest(pipeline, world.objects(), world.records(), typed))
     yield shown("reconcile", lambda: _reconcile(config, world, typed))
@@ -83,6 +83,14 @@ def shown(name: str, look: Callable[[], Section]) -> Section:
         return look()
     except HooksError as error:
         return Section(name, hidden=str(error))
+
+
+def _answered(config: PipelineConfig, world: jobs.World) -> Section:
+    """Show the queues; a Redis that does not answer is no lack of a right, but not well."""
+    try:
+        return _queues(config, world.records())
+    except RedisError as error:
+        return Section("queues", problems=(str(error),))
 
 
 def _queues(config: PipelineConfig, records: Records) -> Section:

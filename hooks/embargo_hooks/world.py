@@ -185,7 +185,8 @@ class RealWorld:
         return PodLogs(self._config.namespace, self._config.environment)
 
     def close(self) -> None:
-        """End what was opened."""
+        """End what was opened; what is asked for afterwards is opened anew."""
+        self._records = self._redis = None
         self._open.close()
 
     def _secret(self, at: SecretKey) -> Secret:

@@ -54,6 +54,8 @@ def _status(run: Run) -> int:
     try:
         while True:
             code = _once(run, clear)
+            # A port that is forwarded leads to one pod, which may be gone by the next look.
+            run.world.close()
             time.sleep(pause)
     except KeyboardInterrupt:
         return code

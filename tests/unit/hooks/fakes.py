@@ -304,6 +304,10 @@ class FakeWorld:
         self.fake_passwords = FakePasswords()
         self.by_hand = True
         self.profiles: list[str] = []
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
 
     def records(self) -> RedisRecords:
         assert self.redis is not None, "this test needs a Redis"

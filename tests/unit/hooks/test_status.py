@@ -2,15 +2,21 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from embargo_hooks.adapters import kubectl
 from embargo_hooks.cli import main
-from embargo_hooks.errors import KubernetesError, VaultError
+from embargo_hooks.config import load
+from embargo_hooks.errors import KubernetesError, RedisError, VaultError
 from embargo_hooks.inventory import TIME
 from embargo_hooks.resources import KubernetesSecret
 from embargo_hooks.secret import Secret
+from embargo_hooks.world import RealWorld
 from tests.unit.hooks.conftest import PIPELINE, Write
 from tests.unit.hooks.pipeline_site import BUCKET, QUEUE, Site
 
@@ -125,6 +131,58 @@ def test_what_cannot_be_seen_is_said_and_the_rest_is_shown(pipeline: Site) -> No
     assert "Vault login: refused" in section(document, "secrets")["hidden"]
     assert section(document, "queues")["hidden"] == ""
     assert document["summary"] == "status: summit: well; not to be seen: secrets, buckets"
+
+
+def test_a_redis_that_does_not_answer_is_a_problem(
+    pipeline: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise RedisError("Redis: cannot be reached")
+
+    monkeypatch.setattr(pipeline.world, "records", away)
+    code, document = pipeline.run("status", "--pipeline-only")
+    assert (code, document["healthy"]) == (1, False)
+    assert document["unwell"] == ["queues: Redis: cannot be reached"]
+    assert "not to be seen: images, newest: queues: Redis" in document["summary"]
+
+
+def test_each_look_of_a_watch_connects_anew(
+    pipeline: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+
+    def sleep(_: float) -> None:
+        looks.append(pipeline.world.closed)
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    words = ["status", "--watch", "--pipeline-only", "--config", pipeline.file]
+    assert main(words, pipeline.world) == 0
+    assert looks == [1, 2]
+
+
+def test_after_a_close_redis_is_reached_by_another_port(
+    pipeline: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports: list[int] = []
+    ended: list[int] = []
+
+    @contextmanager
+    def forwarded(*_: object) -> Iterator[int]:
+        ports.append(len(ports) + 1)
+        yield ports[-1]
+        ended.append(ports[-1])
+
+    monkeypatch.setattr(kubectl, "forwarded", forwarded)
+    monkeypatch.setattr(RealWorld, "_secret", lambda *_: Secret("s"))
+    with closing(RealWorld(load(Path(pipeline.file)), "status")) as world:
+        first = world.records()
+        assert world.records() is first
+        world.close()
+        assert world.records() is not first
+        assert (ports, ended) == ([1, 2], [1])
+    assert ended == [1, 2]
 
 
 def test_of_which_nothing_can_be_seen_is_not_called_well(
