@@ -243,7 +243,7 @@ class Verbs:
 
     def buckets(self) -> int:
         """Plan, apply, renew or import what is declared about buckets."""
-        if {"plan", "apply"}.intersection(self._options.words[:1]):
+        if {"plan", "apply", "renew"}.intersection(self._options.words[:1]):
             self._refuse_two_managers()
         return self._pipeline("buckets")
 

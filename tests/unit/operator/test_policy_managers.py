@@ -71,7 +71,13 @@ def test_what_is_another_bucket_or_no_policy_is_not_refused(
 
 
 @pytest.mark.parametrize(
-    "words", [("plan", "summit"), ("apply", "summit"), ("buckets", "tts", "apply")]
+    "words",
+    [
+        ("plan", "summit"),
+        ("apply", "summit"),
+        ("buckets", "tts", "apply"),
+        ("buckets", "tts", "renew", "tts"),
+    ],
 )
 def test_a_verb_refuses_before_it_calls_anything(
     project: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
