@@ -59,8 +59,8 @@ backfill: $(READY) ## ENV=... SINCE=6h [UNTIL=1h IN_BUTLER=1 MAX=5000 APPLY=1]: 
 	@$(OPERATOR) backfill "$(ENV)" $(addprefix --since ,$(SINCE)) $(addprefix --until ,$(UNTIL)) $(addprefix --max ,$(MAX)) \
 	    $(if $(IN_BUTLER),--in-butler) $(if $(APPLY),--apply) $(OPTIONS) || [ $$? = 2 ]
 
-visits: $(READY) ## ENV=... [SINCE=24h APPLY=1]: exposures without a visit; APPLY=1 defines them
-	@$(OPERATOR) visits "$(ENV)" $(addprefix --since ,$(SINCE)) $(if $(APPLY),--apply) $(OPTIONS) || [ $$? = 2 ]
+visits: $(READY) ## ENV=... [SINCE=24h UNTIL=1h APPLY=1]: exposures without a visit; APPLY=1 defines them
+	@$(OPERATOR) visits "$(ENV)" $(addprefix --since ,$(SINCE)) $(addprefix --until ,$(UNTIL)) $(if $(APPLY),--apply) $(OPTIONS) || [ $$? = 2 ]
 
 pause: $(READY) ## ENV=...: ingest to no pods, over releases too; what arrives waits in Redis
 	@$(OPERATOR) pause "$(ENV)" $(ASKING) $(OPTIONS)

@@ -27,7 +27,10 @@ from tests.unit.operator.fakes import Fake
             ("backfill", "--since", "6h", "--until", "1h", "--in-butler", "--apply"),
             "make backfill ENV=summit SINCE=6h UNTIL=1h IN_BUTLER=1 APPLY=1",
         ),
-        (("visits", "--since", "2d", "--apply"), "make visits ENV=summit SINCE=2d APPLY=1"),
+        (
+            ("visits", "--since", "2d", "--until", "1d", "--apply"),
+            "make visits ENV=summit SINCE=2d UNTIL=1d APPLY=1",
+        ),
         (("buckets", "plan"), "make buckets ENV=summit"),
         (("buckets", "apply"), "make buckets-apply ENV=summit"),
         (("buckets", "renew", "TOPIC"), "make renew ENV=summit TOPIC=TOPIC"),
