@@ -189,7 +189,7 @@ def _table(asked: Sequence[_Asked], outcomes: Outcomes, run: Run) -> Iterator[st
     fates = Counter(choice.fate for each in asked for choice in each.choices)
     yield from (f"{n} {fate}" for fate, n in fates.items() if fate is not Fate.TRIGGERED)
     if fates[Fate.DONE]:
-        yield f"`{_again(run, '--force')}` announces what is ingested all the same"
+        yield f"`{_again(run, *_way(run), '--force')}` announces what is ingested all the same"
     reasons = Counter(why for outcome, why in outcomes.values() if outcome is Outcome.FAILED)
     yield from (f"{n} given up: {why}" for why, n in reasons.items())
     if {outcome for outcome, _ in outcomes.values()} & {Outcome.UNDER_WAY, Outcome.UNHEARD}:
@@ -198,6 +198,13 @@ def _table(asked: Sequence[_Asked], outcomes: Outcomes, run: Run) -> Iterator[st
 
 def _again(run: Run, *options: str) -> str:
     return run.typed(("trigger", *run.arguments.objects, *options))
+
+
+def _way(run: Run) -> tuple[str, ...]:
+    """Return the words by which the objects were announced as they were."""
+    through = run.arguments.through
+    shared = ("--shared-topic",) if run.arguments.shared_topic else ()
+    return () if through == "queue" else ("--through", through, *shared)
 
 
 def _asked(subject: Subject) -> tuple[str, str, str]:

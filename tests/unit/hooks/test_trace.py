@@ -219,6 +219,21 @@ class TestTrigger:
         )
         assert [path[-12:] for path in pipeline.queue()] == ["R22_S11.fits"]
 
+    @pytest.mark.parametrize(
+        "way", [(), ("--through", "webhook"), ("--through", "kafka", "--shared-topic")]
+    )
+    def test_it_is_advised_to_force_it_the_same_way(
+        self, pipeline: Site, way: tuple[str, ...]
+    ) -> None:
+        pipeline.arrive(paths := pipeline.expose(258))
+        if "kafka" in way:
+            pipeline.hears(deployment="e", topic="rubin-summit-8", readers=["prompt-processing"])
+        words = ("trigger", "--wait", "0", *way, "--config", pipeline.file, name(paths[0]))
+        main(words, pipeline.world)
+        out = pipeline.capsys.readouterr().out
+        command = ("trigger", "--config", pipeline.file, name(paths[0]), *way, "--force")
+        assert f"`embargo-hooks {' '.join(command)}` announces" in out
+
     def test_unless_in_butler_leaves_out_what_it_has(self, pipeline: Site) -> None:
         paths = pipeline.expose(258)
         pipeline.world.fake_butler.paths = set(paths[1:])
