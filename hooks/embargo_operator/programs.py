@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from tempfile import NamedTemporaryFile
 from typing import Any, Protocol
 
 from embargo_hooks.errors import HooksError
@@ -117,6 +121,35 @@ class Programs:
     def kubectl_done(self, *words: str, stdin: str = "") -> Done:
         """Run kubectl, and tell also how it failed."""
         return self.run(self.kubectl_words(*words), stdin)
+
+    @contextmanager
+    def only_context(self) -> Iterator[None]:
+        """Let nothing but this context be in KUBECONFIG, for clients that take the current one.
+
+        There may be a token in it: nobody else may read the file, and it goes with the block.
+
+        Raises:
+            ProgramError: The context is no longer there.
+        """
+        words = ("config", "view", "--minify", "--flatten", "--raw", "--context", self.context.name)
+        text = _output(self.run(("kubectl", *words)), "kubectl config view")
+        if "auth-provider:" in text:
+            # kubectl writes a renewed token into the file it has read: it would be lost with it.
+            yield
+            return
+        before = os.environ.get("KUBECONFIG")
+        handler = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        try:
+            with NamedTemporaryFile("w", prefix="embargo-operator-") as file:
+                file.write(text)
+                file.flush()
+                os.environ["KUBECONFIG"] = file.name
+                yield
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+            os.environ.pop("KUBECONFIG", None)
+            if before is not None:
+                os.environ["KUBECONFIG"] = before
 
     def objects(self, *words: str, stdin: str = "") -> list[dict[str, Any]]:
         """Return the objects that `kubectl get` finds; those that are not there are left out.

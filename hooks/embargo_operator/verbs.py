@@ -119,7 +119,8 @@ class Verbs:
             _note("buckets: planned when Secrets and pods are there, after the first apply")
         plans = {}
         for area in areas:
-            code, said = jobs_plan.plan(config or {}, area, output, self._programs.run)
+            with self._programs.only_context():
+                code, said = jobs_plan.plan(config or {}, area, output, self._programs.run)
             plans[area] = code, said
             if not self._options.json:
                 _say(said.rstrip())
@@ -313,7 +314,8 @@ class Verbs:
     def _pipeline(self, verb: str, ahead: Callable[[], Sequence[Section]] = tuple) -> int:
         output = ("--output", "json") if self._options.json else ()
         words = [*self._options.words, *output]
-        return pipeline_verbs.run(verb, words, self._chart, self._programs, ahead)
+        with self._programs.only_context():
+            return pipeline_verbs.run(verb, words, self._chart, self._programs, ahead)
 
     def _ingest(self) -> pausing.Ingest:
         deployed = last_deployed(revisions(self._programs))
