@@ -127,19 +127,21 @@ class Changing(Operated):
 
     def declared(self) -> dict[str, Any]:
         """Return what the jobs have made: of secrets the hashes, of topics not their generation."""
-        secrets = {name: fingerprints(self.namespace.secret(name)) for name in _SECRETS}
-        return {**self.in_the_store(), "secrets": secrets}
-
-    def in_the_store(self) -> dict[str, Any]:
-        """Return the part of it that is in the object store."""
         return {
-            "notifications": [self._announcing(each) for each in self.ours()],
-            "topics": self.topics(),
+            **self.announcing(),
+            "secrets": {name: fingerprints(self.namespace.secret(name)) for name in _SECRETS},
             "policy": json.loads(
                 ceph.client("s3", self.release.bucket).get_bucket_policy(
                     Bucket=self.release.bucket
                 )["Policy"]
             ),
+        }
+
+    def announcing(self) -> dict[str, Any]:
+        """Return our notifications, and what they lead to."""
+        return {
+            "notifications": [self._announcing(each) for each in self.ours()],
+            "topics": self.topics(),
         }
 
     def topics(self) -> set[str]:

@@ -15,12 +15,15 @@ from tests.rig.release import Release
 from tests.rig.site import PROJECT
 from tests.support import connect, faults, mends, predecessor
 from tests.support.changing import Changing
+from tests.support.namespace import FULLNAME
 from tests.support.operated import Said
 from tests.support.queues import Queues
 
 pytestmark = pytest.mark.soak
 
 TAG = "1.2.98"
+JOBS_NOTES = {f"{FULLNAME}-inventory", f"{FULLNAME}-lookups"}
+"""Where the jobs have noted what they did: like the buckets' policies it stays."""
 SERVICES = ("enqueue", "ingest", "idle", "presence")
 
 
@@ -39,9 +42,9 @@ class Place(Changing):
         return {f"{each['kind']}/{each['metadata']['name']}": each["spec"] for each in found}
 
     def state(self) -> dict[str, Any]:
-        """Return them, which ConfigMaps there are, and what is announced and permitted."""
-        maps = {each["metadata"]["name"] for each in self.get("configmaps")["items"]}
-        return {"workloads": self.workloads(), "maps": maps, "store": self.in_the_store()}
+        """Return them, the ConfigMaps that no job has written, and who is announced to."""
+        maps = {each["metadata"]["name"] for each in self.get("configmaps")["items"]} - JOBS_NOTES
+        return {"workloads": self.workloads(), "maps": maps, **self.announcing()}
 
     def pods(self) -> set[str]:
         """Return the names of the services' pods that are not on their way out."""
