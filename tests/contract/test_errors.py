@@ -85,7 +85,7 @@ def test_a_topic_that_is_not_there(gateway: RgwGateway, bucket: str, name: str) 
 def test_keys_that_are_not_this_gateways(ceph: Server) -> None:
     keys = Secret("NOBODY"), Secret("hunter2")
     stranger = RgwGateway(ceph.endpoint, ceph.region, "stranger", *keys)
-    told = r"as stranger at .*: InvalidAccessKeyId \(403\); the owner's keys in Vault are not this"
+    told = r"as stranger at .*: InvalidAccessKeyId \(403\); the access key is not of this"
     with pytest.raises(GatewayError, match=told) as caught:
         stranger.topics()
     assert "NOBODY" not in str(caught.value)
