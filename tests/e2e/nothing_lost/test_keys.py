@@ -36,8 +36,10 @@ def test_a_key_on_which_enqueue_fails_for_ever_stops_nothing_and_is_named(
         code, document = verbs.run(release, "audit")
         assert code == 2
         assert f"answers 500 for ever: {stray}; narrow" in str(document)
-        release.deploy(print)
+        # Ceph 16 has announced those beside it thousands of times: a long queue for one pod.
+        release.deploy(print, "--set", "ingest.replicas=4")
     assert connect.queues(release).lists() == []
+    release.deploy(print)
 
 
 def test_a_key_that_is_not_taken_stops_nothing_and_is_named(release: Release, night: Night) -> None:
