@@ -74,9 +74,15 @@ class BucketObjects:
     def head(self, key: str, count: int) -> bytes:
         """Return the first bytes of an object."""
         with self._telling(f"object {key}", "read"):
-            answer = self._s3.get_object(Bucket=self._bucket, Key=key)
-            content: bytes = answer["Body"].read(count)
-            answer["Body"].close()
+            try:
+                answer = self._s3.get_object(
+                    Bucket=self._bucket, Key=key, Range=f"bytes=0-{count - 1}"
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "InvalidRange":
+                    return b""  # it is empty
+                raise
+            content: bytes = answer["Body"].read()
             return content
 
     def _stored(self, key: str) -> Stored | None:
