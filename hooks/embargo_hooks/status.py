@@ -224,12 +224,11 @@ def _last(objects: Objects, folder: str) -> str | None:
 
 
 def _reconcile(config: Config, world: jobs.World, typed: Typed) -> Section:
-    cluster = world.cluster()
+    cluster, pipeline, now = world.cluster(), jobs.pipeline(config), datetime.now(UTC)
     found = dict(lookups.last(config, cluster))
-    waiting = lookups.open_ones(config, cluster, jobs.pipeline(config).name, datetime.now(UTC))
+    waiting = lookups.open_ones(config, cluster, pipeline.name, now)
     lines = [f"the buckets job asks to look from {each.since} on: {each.why}" for each in waiting]
-    by_clock = jobs.pipeline(config).by_clock
-    if not by_clock:
+    if not pipeline.by_clock:
         lines.append(
             "does not run by the clock here: hooks.reconcile is off, or no confirmed notification "
             f"leads to this environment's enqueue; by hand: `{typed(('backfill',))}`"
@@ -238,14 +237,14 @@ def _reconcile(config: Config, world: jobs.World, typed: Typed) -> Section:
         return Section("reconcile", ("has not run yet", *lines), None)
     found.pop("done", None)
     problems = []
-    age = datetime.now(UTC) - _time(found["time"])
-    if age > _RECONCILE_LATE and by_clock:
+    age = now - _time(found["time"])
+    if age > _RECONCILE_LATE and pipeline.by_clock:
         problems.append(
             f"the last reconcile was {lasting(age.total_seconds())} ago: is its CronJob at work?"
         )
     if found["left"]:
         problems.append(f"{found['left']} objects wait to be queued: `{typed(('backfill',))}`")
-    if silence := lookups.silence(found, jobs.pipeline(config).mode, typed, datetime.now(UTC)):
+    if silence := lookups.silence(found, pipeline.mode, typed, now):
         problems.append(silence)
     line = (
         f"{lasting(age.total_seconds())} ago: {found['found']} lost objects found, "
