@@ -118,12 +118,12 @@ class Verbs:
             areas.remove("buckets")
             _note("buckets: planned when Secrets and pods are there, after the first apply")
         plans = {}
-        for area in areas:
-            with self._programs.only_context():
+        with self._programs.only_context():
+            for area in areas:
                 code, said = jobs_plan.plan(config or {}, area, output, self._programs.run)
-            plans[area] = code, said
-            if not self._options.json:
-                _say(said.rstrip())
+                plans[area] = code, said
+                if not self._options.json:
+                    _say(said.rstrip())
         if self._options.json:
             # What could not even begin has told why in plain words.
             shown = {
