@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lsst.daf.butler import Butler, DatasetRef, MissingCollectionError, MissingDatasetTypeError
 
+from tests.rig.errors import RigError
 from tests.support.exposure import Exposure
 
 HOMES = {"raw": "LSSTCam/raw/all", "guider_raw": "LSSTCam/raw/guider"}
@@ -64,7 +65,7 @@ class Repository:
 
     def _refs(self, kind: str, numbers: Iterable[int]) -> list[DatasetRef]:
         try:
-            return self._butler.query_datasets(
+            refs = self._butler.query_datasets(
                 kind,
                 # In whatever run, and each of them: one that is there twice is no good either.
                 collections="*",
@@ -75,6 +76,9 @@ class Repository:
             )
         except (MissingCollectionError, MissingDatasetTypeError):
             return []  # nothing has been ingested yet: the first file makes the collection
+        if astray := {ref.run for ref in refs} - {HOMES[kind]}:
+            raise RigError(f"{kind}: datasets are in {sorted(astray)}, not in {HOMES[kind]} alone")
+        return refs
 
     def _subject(self, ref: DatasetRef) -> tuple[int, str]:
         return int(ref.dataId["exposure"]), self._names[int(ref.dataId["detector"])]
