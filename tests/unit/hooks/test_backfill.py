@@ -133,6 +133,15 @@ def test_text_groups_and_shows_the_first_few(pipeline: Site) -> None:
     assert lines[-1] == f"backfill: summit: 6 objects to be queued; {again} queues them"
 
 
+def ask_to_look(pipeline: Site, hours: int) -> str:
+    """Ask, as the buckets job does, to look from so long ago on; return from when."""
+    begin, end = (time.strftime(TIME, time.gmtime(pipeline.now - h * 3600)) for h in (hours, 1))
+    asked = {"noted": end, "bucket": "rubin-summit", "since": begin, "until": end, "why": "x"}
+    maps = pipeline.world.fake_cluster.config_maps
+    maps["embargo-butler-lookups"] = {"lookups.json": json.dumps([asked])}
+    return begin
+
+
 class TestReconcile:
     def test_queues_by_itself_and_writes_down_what_it_found(self, pipeline: Site) -> None:
         path = pipeline.put(1)
@@ -166,12 +175,7 @@ class TestReconcile:
 
     def test_looks_from_where_the_buckets_job_asks_it_to_once(self, pipeline: Site) -> None:
         path = pipeline.put(1, age=40 * 3600)
-        begin, end = (
-            time.strftime(TIME, time.gmtime(pipeline.now - hours * 3600)) for hours in (41, 1)
-        )
-        asked = {"noted": end, "bucket": "rubin-summit", "since": begin, "until": end, "why": "x"}
-        maps = pipeline.world.fake_cluster.config_maps
-        maps["embargo-butler-lookups"] = {"lookups.json": json.dumps([asked])}
+        begin = ask_to_look(pipeline, hours=41)
         assert pipeline.run("reconcile")[1]["survey"]["since"] == begin
         assert pipeline.queue() == [path]
         assert pipeline.run("reconcile")[1]["survey"]["since"] > begin
@@ -179,12 +183,7 @@ class TestReconcile:
     def test_looks_no_further_back_than_redis_remembers(self, pipeline: Site) -> None:
         """What is older would all seem never to have been announced."""
         pipeline.put(1, age=7 * 24 * 3600 - 60)
-        begin, end = (
-            time.strftime(TIME, time.gmtime(pipeline.now - hours * 3600)) for hours in (168, 1)
-        )
-        asked = {"noted": end, "bucket": "rubin-summit", "since": begin, "until": end, "why": "x"}
-        maps = pipeline.world.fake_cluster.config_maps
-        maps["embargo-butler-lookups"] = {"lookups.json": json.dumps([asked])}
+        begin = ask_to_look(pipeline, hours=168)
         assert pipeline.run("reconcile")[1]["survey"]["since"] > begin
         assert pipeline.queue() == []
 
@@ -193,12 +192,7 @@ class TestReconcile:
     ) -> None:
         pipeline.file = str(write({**site, "pipeline": {**PIPELINE, "backfill": "report"}}))
         pipeline.put(1, age=40 * 3600)
-        begin, end = (
-            time.strftime(TIME, time.gmtime(pipeline.now - hours * 3600)) for hours in (41, 1)
-        )
-        asked = {"noted": end, "bucket": "rubin-summit", "since": begin, "until": end, "why": "x"}
-        maps = pipeline.world.fake_cluster.config_maps
-        maps["embargo-butler-lookups"] = {"lookups.json": json.dumps([asked])}
+        begin = ask_to_look(pipeline, hours=41)
         assert pipeline.run("reconcile")[1]["left"] == 1
         assert pipeline.run("reconcile")[1]["survey"]["since"] > begin
 
