@@ -207,13 +207,13 @@ class _Planning:
         if owned:
             owned = self.topics[spec.name] = _used(owned, spec)
         self.real[spec.name] = name
-        if full_queue.endless(replace(wanted, expires=live.expires)):
+        if full_queue.endless(replace(wanted, follows=live.follows)):
             self.warnings.append(
                 f"topic {name}: is persistent and its events wait for ever: once its endpoint has "
                 f"missed {full_queue.lasts(self.night)}, the gateway answers the camera's PUTs "
                 f"with 503; set {spec.key}.attributes.time_to_live"
             )
-        unheeded = sorted(LIMITS & wanted.attributes.keys()) if not live.expires else []
+        unheeded = sorted(LIMITS & wanted.attributes.keys()) if not live.follows else []
         if unheeded and wanted.persistent:
             self.warnings.append(
                 f"topic {name}: this gateway keeps {', '.join(unheeded)} of {spec.key}.attributes "

@@ -45,7 +45,7 @@ def busiest(config: PipelineConfig | None, records: Callable[[], Records]) -> Ni
 def endless(topic: Topic) -> bool:
     """Whether events wait in a live topic for ever, though its gateway could end that."""
     lives = topic.attributes.get(_LIFE, Secret("None"))
-    return topic.expires and topic.persistent and lives == Secret("None")
+    return topic.follows and topic.persistent and lives == Secret("None")
 
 
 def lasts(night: Night | None) -> str:

@@ -90,18 +90,16 @@ class Topic:
         name: The last part of its ARN.
         attributes: What it was made with, in Ceph's names.
         follows: Whether the gateway lets existing notifications and waiting events follow a change
-            of the topic (Ceph 20 does; 16 and 18 keep copies). A live topic of 20 names its owner,
-            which the older ones leave empty: that is how it is told.
+            of the topic, and heeds `LIMITS`. Ceph 20 does, whose answer has fields for the limits:
+            that is how it is told (20.2.4, with and without the zone feature notification_v2). 16
+            and 18 keep copies, and do nothing by the limits (16.2.15, 18.2.7).
         owner: Whose it is, where the gateway tells.
-        expires: Whether the gateway heeds `LIMITS`. Ceph 20 does, whose answer has fields for
-            them; 16 and 18 keep them and do nothing by them (seen on 16.2.15, 18.2.7 and 20.2.4).
     """
 
     name: str
     attributes: Mapping[str, Secret]
     follows: bool = False
     owner: str = ""
-    expires: bool = False
 
     def differs(self, other: Topic) -> frozenset[str]:
         """Name the attributes whose meaning differs."""

@@ -66,12 +66,12 @@ def test_events_expire_where_the_gateway_says_so(site: Site) -> None:
     site.apply()
     topic = site.gateway.topic(site.bucket)
     assert topic is not None
-    if topic.expires:  # else a queue may stand still for good, as Ceph 18's do
+    if topic.follows:  # else a queue may stand still for good, as Ceph 18's do
         site.first.down()
     with site.camera.working():
         site.camera.more(3)
     early = set(site.camera.put)
-    if not topic.expires:
+    if not topic.follows:
         # Seconds later, as a new topic's queue is looked at every 30 s.
         site.announced(site.first)
         return

@@ -89,6 +89,6 @@ def parse(name: str, answer: Mapping[str, str]) -> Topic:
     attributes = {key: Secret(value) for key, value in found.items()}
     if policy := answer.get("Policy"):
         attributes["Policy"] = Secret(policy)
-    user = answer.get("User") or ""
-    expires = own["time_to_live"] in endpoint
-    return Topic(name, attributes, follows=bool(user), owner=user, expires=expires)
+    follows = own["time_to_live"] in endpoint
+    # 16 and 18 name no user there, or for one of a tenant the tenant alone (16.2.15, 18.2.7).
+    return Topic(name, attributes, follows, owner=answer.get("User") or "" if follows else "")

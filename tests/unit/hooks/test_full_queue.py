@@ -66,7 +66,7 @@ def test_a_plan_and_an_audit_tell_the_time_that_is_left(
     for area in ("secrets", "buckets"):
         assert main([area, "apply", "--config", str(file)], world) == 0
     live = world.store.topics[BUCKET]
-    world.store.topics[BUCKET] = replace(live, expires=True)
+    world.store.topics[BUCKET] = replace(live, follows=True)
     monkeypatch.setattr(world, "records", records({"LSSTCam": {"20260602": 65_000}}))
     assert full_queue.EVENTS == 2 * 65_000
     left = "2.0 nights like 20260602 with its 65,000 objects), the gateway answers the camera's PUT"

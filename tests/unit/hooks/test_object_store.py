@@ -470,7 +470,7 @@ def test_one_unreadable_bucket_does_not_hide_another(
 
 def test_a_queue_that_nothing_empties_is_warned_of(made: Site) -> None:
     live = made.store.topics[BUCKET]
-    made.store.topics[BUCKET] = replace(live, expires=True)
+    made.store.topics[BUCKET] = replace(live, follows=True)
     [warning] = made.plan().warnings
     assert f"bucketConfig.topics.{BUCKET}.attributes.time_to_live" in warning
     assert "503" in warning
@@ -483,7 +483,7 @@ def test_limits_that_the_gateway_does_not_heed_are_warned_of(made: Site) -> None
     [warning] = made.plan().warnings
     assert f"max_retries, time_to_live of bucketConfig.topics.{BUCKET}.attributes" in warning
     live = made.store.topics[BUCKET]
-    made.store.topics[BUCKET] = replace(live, expires=True)
+    made.store.topics[BUCKET] = replace(live, follows=True)
     assert made.plan().warnings == ()
 
 

@@ -57,7 +57,15 @@ def test_every_version_says_the_same(version: str) -> None:
     assert WANTED.differs(live) == frozenset()
     assert live.persistent
     assert live.follows is (version == "20")
-    assert live.expires is (version == "20")
+    assert live.owner == user
+
+
+@pytest.mark.parametrize("user", ["rubin", "rubin$"])
+def test_the_tenant_that_16_and_18_name_is_no_owner(user: str) -> None:
+    _, endpoint = VERSIONS["18"]
+    document = json.dumps({"EndpointAddress": URL, **endpoint})
+    live = parse("t", {"User": user, "EndPoint": document})
+    assert (live.follows, live.owner) == (False, "")
 
 
 @pytest.mark.parametrize("field", ["TimeToLive", "MaxRetries"])
