@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -223,7 +224,9 @@ def observe(
         for owner, listing in listings.items():
             report.step(f"listing the topics of {owner}")
             with gathering.catching():
-                uses.update(listing.result())
+                # Owners of two tenants may have topics of one name.
+                for name, count in listing.result().items():
+                    uses[name] = max(count, uses.get(name, 0))
         # From Ceph 20 on other users' topics are not listed, and refuse to be read.
         fresh = config.topics.keys() - ours.topics.keys()
         asked = {
@@ -242,10 +245,34 @@ def observe(
             report.step(f"reading bucket {bucket}")
             with gathering.catching():
                 found[bucket] = ObservedBucket(notifications.result(), tuple(statements.result()))
+        following = {name for name, topic in topics.items() if topic.follows}
+        retired = {name for each in config.buckets.values() for name in each.retired_topics}
+        going = following - _staying(config, ours) | (retired & uses.keys())
+        for owner, store in gateways.items() if going else ():
+            report.step(
+                f"looking for users of {', '.join(sorted(going))} in the buckets of {owner}"
+            )
+            with gathering.catching():
+                counts = Counter(_announced_to(store, pool))
+                uses |= {name: max(uses[name], counts[name]) for name in going & uses.keys()}
     finally:
         # A run that is cut short does not wait for the rest.
         pool.shutdown(wait=False, cancel_futures=True)
     return Observed(topics, uses, found)
+
+
+def _staying(config: BucketConfig, ours: Inventory) -> set[str]:
+    """Return the real names of the topics that are declared."""
+    return {ours.topics[name].current if name in ours.topics else name for name in config.topics}
+
+
+def _announced_to(store: Gateway, pool: ThreadPoolExecutor) -> Iterator[str]:
+    """Yield the topic of each notification of an owner's buckets.
+
+    From Ceph 20 on the listing of topics does not tell which of them are in use.
+    """
+    for notifications in pool.map(store.notifications, store.buckets()):
+        yield from (each.topic for each in notifications)
 
 
 def missing_foreign(config: BucketConfig, observed: Observed) -> Iterator[GatewayError]:

@@ -344,6 +344,9 @@ class Gateway(Protocol):
     def delete_topic(self, name: str) -> None:
         """Take a topic away; none there is fine."""
 
+    def buckets(self) -> Sequence[str]:
+        """Return the names of the owner's buckets."""
+
     def notifications(self, bucket: str) -> tuple[Notification, ...]:
         """Return all of a bucket's notifications."""
 

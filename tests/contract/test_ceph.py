@@ -98,6 +98,7 @@ def test_a_listing_shows_the_use_of_a_topic_or_nothing(
     live = gateway.topic(made)
     assert live
     assert gateway.topics()[made] == (0 if live.follows else 1)
+    assert bucket in gateway.buckets()
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,10 @@ def test_a_tenants_topic_notification_and_policy(ceph: Server, name: str) -> Non
     gateway.put_notification(name, Notification("id", name, CREATED))
     assert [(entry.name, entry.topic) for entry in gateway.notifications(name)] == [("id", name)]
     # A fresh client knows no ARN from an answer: it makes the one with the tenant.
-    assert ceph.gateway("tenant").topic(name) is not None
+    live = ceph.gateway("tenant").topic(name)
+    assert live
+    assert live.follows is ceph.version.startswith("20.")
+    assert live.owner == (ceph.tenant["user"] if live.follows else "")
     assert ceph.gateway().topic(name) is None
     owner = ceph.tenant["user"]
     bucket = BucketSpec(name, owner, True, (Grant("read", (owner, "else")),), (), {}, (), (), ())

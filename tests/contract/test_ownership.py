@@ -46,6 +46,21 @@ def elsewhere(gateway: RgwGateway, topic: str) -> bool:
     return live.attributes["push-endpoint"] == ELSEWHERE["push-endpoint"]
 
 
+def test_a_topic_that_another_bucket_uses_is_not_taken_away(site: Site) -> None:
+    site.apply()
+    another = f"{site.bucket}-another"
+    site.s3.create_bucket(Bucket=another)
+    site.gateway.put_notification(another, Notification("theirs", site.bucket, CREATED))
+    site.apply("renew", site.bucket)
+    warnings = site.run(later=3601).warnings
+    assert f"topic {site.bucket} stays: used by notifications 1 in other buckets" in warnings
+    assert site.bucket in site.gateway.topics()
+    site.gateway.delete_notification(another, "theirs")
+    site.s3.delete_bucket(Bucket=another)
+    site.run()
+    site.retire()
+
+
 def test_another_users_topic_is_not_overwritten(site: Site, other: RgwGateway) -> None:
     with pytest.raises(Problems) as caught:
         site.run()

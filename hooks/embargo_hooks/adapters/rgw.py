@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from embargo_hooks._buckets_config import tenant_of
 from embargo_hooks.adapters import _notification_xml, _topic_xml
+from embargo_hooks.adapters._answer_xml import root, text
 from embargo_hooks.adapters._rgw_requests import Absent, Requests
 from embargo_hooks.errors import GatewayError
 from embargo_hooks.policy import VERSION
@@ -93,6 +94,13 @@ class RgwGateway:
             at = {"TopicArn": self._arn_prefix + name}
             self._requests.topics("DeleteTopic", f"topic {name}", "delete", at)
 
+    def buckets(self) -> Sequence[str]:
+        """Return the names of the owner's buckets."""
+        answer = self._requests.bucket("GET", "", "", "buckets", "list")
+        with _readable("buckets"):
+            found = root(answer, "ListAllMyBucketsResult").iterfind("{*}Buckets/{*}Bucket")
+            return [text(entry, "Name") for entry in found]
+
     def notifications(self, bucket: str) -> tuple[Notification, ...]:
         """Return all of a bucket's notifications."""
         what = f"notifications of bucket {bucket}"
@@ -123,13 +131,13 @@ class RgwGateway:
         """Return the statements of a bucket's policy, none where it has no policy."""
         what = f"policy of bucket {bucket}"
         try:
-            text = self._requests.bucket("GET", bucket, "policy", what, "read")
+            answer = self._requests.bucket("GET", bucket, "policy", what, "read")
         except Absent as absent:
             if absent.code == "NoSuchBucketPolicy":
                 return []
             raise
         try:
-            statements = json.loads(text)["Statement"]
+            statements = json.loads(answer)["Statement"]
         except (ValueError, KeyError, TypeError):
             raise GatewayError(
                 f"{what}: what is there is not a policy; correct or delete it"
@@ -142,8 +150,8 @@ class RgwGateway:
         if not statements:
             self._requests.bucket("DELETE", bucket, "policy", what, "delete")
             return
-        text = json.dumps({"Version": VERSION, "Statement": list(statements)})
-        self._requests.bucket("PUT", bucket, "policy", what, "put", text.encode())
+        document = json.dumps({"Version": VERSION, "Statement": list(statements)})
+        self._requests.bucket("PUT", bucket, "policy", what, "put", document.encode())
 
 
 @contextmanager

@@ -130,9 +130,15 @@ class FakeCluster:
 
 
 class Store:
-    """The object store itself, which all owners' gateways share."""
+    """The object store itself, which all owners' gateways share.
+
+    Attributes:
+        copies: What each notification sends its events with, by bucket and Id: its topic's
+            attributes when it was put, as 16 and 18 keep them.
+    """
 
     def __init__(self) -> None:
+        self.copies: dict[tuple[str, str], Mapping[str, Secret]] = {}
         self.topics: dict[str, Topic] = {}
         self.notifications: dict[str, list[Notification]] = {}
         self.policies: dict[str, list[Mapping[str, Any]]] = {}
@@ -154,7 +160,8 @@ class FakeGateway:
     def topics(self) -> Mapping[str, int]:
         self.store.calls.append("list topics")
         entries = [n.topic for each in self.store.notifications.values() for n in each]
-        return {name: entries.count(name) for name in self.store.topics}
+        # As Ceph 20 lists them, and as 16 and 18 do.
+        return {n: 0 if self.store.follows else entries.count(n) for n in self.store.topics}
 
     def topic(self, name: str) -> Topic | None:
         self.store.calls.append(f"get topic {name}")
@@ -168,6 +175,10 @@ class FakeGateway:
         self.store.calls.append(f"delete topic {name}")
         self.store.topics.pop(name, None)
 
+    def buckets(self) -> Sequence[str]:
+        self.store.calls.append("list buckets")
+        return list(self.store.notifications)
+
     def notifications(self, bucket: str) -> tuple[Notification, ...]:
         self.store.calls.append(f"get notifications {bucket}")
         return tuple(self.store.notifications.get(bucket, ()))
@@ -180,6 +191,8 @@ class FakeGateway:
         for entry in same:
             entries.remove(entry)
         entries.append(notification)
+        held = self.store.topics[notification.topic].attributes
+        self.store.copies[bucket, notification.name] = held
 
     def delete_notification(self, bucket: str, name: str) -> None:
         self.store.calls.append(f"delete notification {bucket}/{name}")
