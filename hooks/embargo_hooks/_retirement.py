@@ -168,8 +168,10 @@ def _notifications(
                 f"bucketConfig.buckets.{bucket}.retired.notifications"
             )
             continue
+        # Of a bucket that changed hands, its owner takes them away.
+        owner = spec.owner if spec else owned.owner
         for name in owned.names[:-1] if stays else owned.names:
-            yield (owned.owner, bucket, name), "replaced" if stays else "no longer declared"
+            yield (owner, bucket, name), "replaced" if stays else "no longer declared"
     for spec in config.buckets.values():
         for name in spec.retired_notifications:
             yield (spec.owner, spec.name, name), "retired"
@@ -189,6 +191,13 @@ def _topics(config: BucketConfig, inventory: Inventory, result: Retirement) -> I
             retired.pop(owned.current, None)
             continue
         for name in owned.names[:-1] if spec else owned.names:
+            if spec and owned.shared:
+                result.kept.add(name)
+                result.warnings.append(
+                    f"topic {name} stays, though replaced: {', '.join(owned.shared)} may use it "
+                    f"still; take {spec.key}.shared away once nobody does"
+                )
+                continue
             by_name = retired.pop(name, None) is not None
             yield _Going(
                 owner=owned.owner,

@@ -63,16 +63,18 @@ def refuse_silence(
     changes: Sequence[Change],
     live: Mapping[str, Collection[str]],
     by_name: Mapping[str, Collection[str]],
+    foreign: Mapping[str, Collection[str]],
 ) -> None:
-    """Refuse a plan after which a bucket that announces would announce nothing.
+    """Refuse a plan after which a bucket that announces would announce nothing, or not to us.
 
     Args:
         changes: The plan's changes.
         live: The Ids of all notifications there are, by bucket.
         by_name: The Ids whose removal the configuration asks for by name, by bucket.
+        foreign: The Ids of others, by bucket.
 
     Raises:
-        UnsafePlanError: It would take a bucket's last notification away.
+        UnsafePlanError: It would take a bucket's last notification away that is nobody else's.
     """
     for bucket, names in live.items():
         gone, added = set[str](), set[str]()
@@ -82,9 +84,10 @@ def refuse_silence(
                     gone.add(name)
                 case PutNotification(bucket=where, notification=put) if where == bucket:
                     added.add(put.name)
-        if gone and not (set(names) | added) - gone and gone - set(by_name.get(bucket, ())):
+        stay = {*names, *added} - gone - set(foreign.get(bucket, ()))
+        if gone and not stay and gone - set(by_name.get(bucket, ())):
             raise UnsafePlanError(
-                f"bucket {bucket}: would be left without any notification "
+                f"bucket {bucket}: would be left without any notification of ours "
                 f"({', '.join(sorted(gone))} removed), so nothing PUT there would be announced; "
                 "if that is meant, name them under "
                 f"bucketConfig.buckets.{bucket}.retired.notifications"

@@ -16,9 +16,9 @@ The rules, and the reasons for them as seen on Ceph 16, 18 and 20:
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from embargo_hooks import full_queue, policy
 from embargo_hooks._buckets_config import BucketConfig, BucketSpec, NotificationSpec, TopicSpec
@@ -26,7 +26,15 @@ from embargo_hooks._retirement import Retirement, retire
 from embargo_hooks._safety import refuse_silence
 from embargo_hooks.buckets import Attributes, Observed
 from embargo_hooks.errors import Gathering, OwnershipError, UnsafePlanError
-from embargo_hooks.inventory import TIME, Inventory, Ledger, Owned
+from embargo_hooks.inventory import (
+    STAMP,
+    TIME,
+    Inventory,
+    Ledger,
+    Owned,
+    by_declaration,
+    generations,
+)
 from embargo_hooks.plan import (
     Change,
     DeleteNotification,
@@ -67,7 +75,8 @@ def plan_buckets(
         Problems: Something is not ours to change, or the plan is unsafe.
     """
     before = ledger.of(config.endpoint)
-    planning = _Planning(config, attributes, observed, before, now, renew, night)
+    known = by_declaration(before, config)
+    planning = _Planning(config, attributes, observed, known, now, renew, night)
     planning.run()
     intended, final = planning.intended(), planning.final()
     changes = [*planning.changes, *planning.retirement.changes]
@@ -77,9 +86,16 @@ def plan_buckets(
     if final != (intended if changes else before):
         text = ledger.text(config.endpoint, final)
         changes.append(Change(WriteInventory(inventory_name, text), "what is there now"))
+    elsewhere = [
+        f"ConfigMap {inventory_name} has topics and notifications that were made at {other}, which "
+        "bucketConfig.endpoint no longer names: they stay, and nobody looks after them. Take them "
+        "away by an apply with that endpoint and `retired`; where both are one object store, take "
+        "its part out of the ConfigMap"
+        for other in ledger.elsewhere(config.endpoint)
+    ]
     return Plan(
         tuple(changes),
-        tuple(planning.warnings + planning.retirement.warnings),
+        tuple(planning.warnings + planning.retirement.warnings + elsewhere),
         tuple(config.unconfirmed.lines()),
         tuple(dict.fromkeys(planning.lookups + planning.retirement.lookups)),
     )
@@ -102,12 +118,19 @@ class _Planning:
         self.attributes = attributes
         self.observed = observed
         self.now = now
-        self.stamp = now.strftime("%Y%m%dt%H%M%S")
         self.renew = renew
         self.night = night
         self.topics = dict(inventory.topics)
         self.notifications = dict(inventory.notifications)
         self.policies = dict(inventory.policies)
+        self.used = inventory.used
+        taken = [name for each in self.topics.values() for name in each.names]
+        self.known = frozenset(taken)
+        taken += [name for each in self.notifications.values() for name in each.names]
+        # A run may come within the second of the one before.
+        while any(each.endswith(now.strftime(STAMP)) for each in [*taken, *observed.uses]):
+            now += timedelta(seconds=1)
+        self.stamp = now.strftime(STAMP)
         self.changes: list[Change] = []
         self.retirement = Retirement()
         self.warnings: list[str] = []
@@ -136,11 +159,12 @@ class _Planning:
                     for name, bucket in self.observed.buckets.items()
                 },
                 {name: spec.retired_notifications for name, spec in self.config.buckets.items()},
+                {name: spec.foreign for name, spec in self.config.buckets.items()},
             )
         gathering.check()
 
     def intended(self) -> Inventory:
-        return Inventory(self.topics, self.notifications, self.policies)
+        return Inventory(self.topics, self.notifications, self.policies, self.used)
 
     def final(self) -> Inventory:
         """The inventory once everything is done: what is there of ours, and nothing else."""
@@ -158,10 +182,15 @@ class _Planning:
             for change in self.retirement.changes
             if isinstance(change.instruction, DeleteNotification)
         }
+        there = {name for owned in topics.values() for name in owned.names}
+        used = self.used | {
+            name for name, owned in self.topics.items() if name in owned.names and name not in there
+        }
         notifications = dict[tuple[str, str], Owned]()
         for key, owned in self.notifications.items():
             if key in declared:
-                notifications[key] = owned.only({owned.current})
+                owner = self.config.buckets[key[0]].owner
+                notifications[key] = replace(owned.only({owned.current}), owner=owner)
             elif key in aside.notifications or (
                 owned.shared and (key[0], owned.current) not in gone
             ):
@@ -172,17 +201,42 @@ class _Planning:
             if name in aside.policies
             or (name in self.config.buckets and policy.declared(self.config.buckets[name]))
         }
-        return Inventory(topics, notifications, policies)
+        return Inventory(topics, notifications, policies, used)
+
+    @staticmethod
+    def _lost(spec: TopicSpec | NotificationSpec, key: str, names: Iterable[str]) -> list[str]:
+        """Return what once replaced a declared name, which no inventory knows of any more.
+
+        Raises:
+            OwnershipError: It may not be adopted.
+        """
+        lost = generations(spec.name, names)
+        if lost and not spec.take_over:
+            raise OwnershipError(
+                f"{key}: {lost[-1]} is there, which once replaced {spec.name}, and the inventory "
+                "does not know of it: another endpoint was named, another environment made it, or "
+                f"the ConfigMap is lost. Set {key}.takeOver: true to adopt it"
+            )
+        return lost
 
     def _topic(self, spec: TopicSpec) -> None:
         owned = self.topics.get(spec.name)
+        if owned is None:
+            if spec.name in self.known:
+                raise OwnershipError(
+                    f"{spec.key}: is what another declared topic is called now; declare one of both"
+                )
+            if lost := self._lost(spec, spec.key, self.observed.uses.keys() - self.known):
+                there = (spec.name,) if spec.name in self.observed.uses else ()
+                owned = self.topics[spec.name] = Owned(spec.owner, (*there, *lost))
         name = owned.current if owned else spec.name
         live = self.observed.topics.get(name)
         wanted = Topic(name, self.attributes[spec.name])
         if live is None:
-            if owned and not owned.pending and not wanted.kafka:
+            gone = owned is not None and not owned.pending
+            if (gone or spec.name in self.used) and not wanted.kafka:
                 # Made once and gone: events may still wait under its name, so it is not used again.
-                self._generation(spec, wanted, owned, f"{name} is gone")
+                self._generation(spec, wanted, owned or Owned(spec.owner, ()), f"{name} is gone")
                 self._look(name, f"topic {name} was not there, nor what waited in it")
                 return
             owned = owned or Owned(spec.owner, (name,))
@@ -206,6 +260,8 @@ class _Planning:
                 owned = Owned(spec.owner, (name,))
         if owned:
             owned = self.topics[spec.name] = _used(owned, spec)
+            if owned.names == (name,) and live.owner in ("", spec.owner):
+                owned = self.topics[spec.name] = replace(owned, owner=spec.owner)
         self.real[spec.name] = name
         if full_queue.endless(replace(wanted, follows=live.follows)):
             self.warnings.append(
@@ -228,17 +284,23 @@ class _Planning:
         if renewed or (moves and not live.follows):
             assert owned is not None
             self._moved(spec, wanted, live, owned, renewed)
-        elif differs:
+            return
+        if differs:
             changed = ", ".join(_change(name, live, wanted) for name in sorted(differs))
             self._put_topic(spec, wanted, f"changed {changed}")
-            if not live.follows:
-                self.touched.add(name)
-            if "OpaqueData" in differs and not wanted.kafka:
-                self._look(
-                    name,
-                    f"what topic {name} sent with its old OpaqueData, or still holds, is dropped "
-                    "where the new one is expected",
-                )
+        # A run before may have been killed before all notifications were put again.
+        resumed = owned is not None and owned.copied
+        if owned and not live.follows and (differs or resumed):
+            self.touched.add(name)
+            self.topics[spec.name] = replace(owned, copied=True)
+        if resumed:
+            self._look(name, f"notifications of topic {name} may have kept what it was before")
+        elif "OpaqueData" in differs and not wanted.kafka:
+            self._look(
+                name,
+                f"what topic {name} sent with its old OpaqueData, or still holds, is dropped "
+                "where the new one is expected",
+            )
 
     def _moved(
         self, spec: TopicSpec, wanted: Topic, live: Topic, owned: Owned, renewed: bool
@@ -279,10 +341,27 @@ class _Planning:
     def _notification(self, bucket: BucketSpec, spec: NotificationSpec) -> None:
         key = (bucket.name, spec.name)
         owned = self.notifications.get(key)
+        entries = self.observed.buckets[bucket.name].notifications
+        there = [entry.name for entry in entries]
+        if owned is None:
+            known = {
+                name
+                for (where, _), each in self.notifications.items()
+                for name in each.names
+                if where == bucket.name
+            }
+            at = f"bucketConfig.buckets.{bucket.name}.notifications.{spec.name}"
+            if lost := self._lost(spec, at, set(there) - known):
+                first = (spec.name,) if spec.name in there else ()
+                owned = Owned(bucket.owner, (*first, *lost))
         name = owned.current if owned else spec.name
+        if name in bucket.retired_notifications:
+            raise UnsafePlanError(
+                f"bucketConfig.buckets.{bucket.name}.retired.notifications: {name} is what the "
+                f"declared notification {spec.name} is called now; take it out there"
+            )
         shared = self.config.topics[spec.topic].shared
         wanted = Notification(name, self.real[spec.topic], spec.events, spec.filter)
-        entries = self.observed.buckets[bucket.name].notifications
         live = [entry for entry in entries if entry.name == name]
         same = len(live) == 1 and same_notification(wanted, live[0])
         if owned is None and live:
@@ -302,19 +381,21 @@ class _Planning:
             wanted = replace(wanted, name=f"{spec.name}-{self.stamp}")
             owned = replace(owned, names=(*owned.names, wanted.name))
         names = owned.names if owned else (name,)
-        if not any(entry.name in names for entry in entries):
-            self._missed(bucket, name, self.topics.get(spec.topic), wanted.topic)
+        if not any(entry.name in names for entry in entries) and (
+            key in self.notifications or wanted.topic in self.observed.topics
+        ):
+            self._missed(bucket, name, self.topics.get(spec.topic))
         why = "its topic changed" if same else "changed" if live else "new"
         self.notifications[key] = owned or Owned(bucket.owner, (name,), shared=shared)
         put = PutNotification(bucket.owner, bucket.name, wanted)
         self.changes.append(Change(put, f"{why}, to topic {wanted.topic}"))
 
-    def _missed(self, bucket: BucketSpec, name: str, owned: Owned | None, topic: str) -> None:
+    def _missed(self, bucket: BucketSpec, name: str, topic: Owned | None) -> None:
         """Have a bucket looked through whose notification was taken away, nobody knows when."""
-        if topic in self.observed.topics:  # else both are new
-            since = owned.made.get(topic, "") if owned else ""
-            why = f"notification {name} was not there"
-            self.lookups.append(Lookup(bucket.name, why, since=since))
+        now = self.now.strftime(TIME)
+        before = [made for made in topic.made.values() if made < now] if topic else []
+        since = min(before, default="")
+        self.lookups.append(Lookup(bucket.name, f"notification {name} was not there", since=since))
 
     def _policy(self, bucket: BucketSpec) -> None:
         if bucket.name in self.config.unconfirmed.policies or (

@@ -12,7 +12,7 @@ from embargo_hooks import policy
 from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks.config import Config, EnqueueConfig, VaultPath
 from embargo_hooks.errors import ConfigError, GatewayError, Gathering, KubernetesError
-from embargo_hooks.inventory import Inventory
+from embargo_hooks.inventory import Inventory, generations
 from embargo_hooks.ports import Cluster, Gateway
 from embargo_hooks.report import Report
 from embargo_hooks.resources import KubernetesSecret, ObservedBucket, Topic
@@ -229,9 +229,12 @@ def observe(
                     uses[name] = max(count, uses.get(name, 0))
         # From Ceph 20 on other users' topics are not listed, and refuse to be read.
         fresh = config.topics.keys() - ours.topics.keys()
+        names = _topics(config, ours)
+        for name in fresh:
+            names |= dict.fromkeys(generations(name, uses), names[name])
         asked = {
             name: pool.submit(gateways[owner].topic, name)
-            for name, owner in _topics(config, ours).items()
+            for name, owner in names.items()
             if (name in uses or name in fresh) and owner in gateways
         }
         topics = {}

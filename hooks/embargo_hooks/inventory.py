@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from embargo_hooks._buckets_config import Unconfirmed
+from embargo_hooks._buckets_config import BucketConfig, Unconfirmed
 from embargo_hooks.errors import KubernetesError
 
 KEY = "inventory.json"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
+STAMP = "%Y%m%dt%H%M%S"
+GENERATION = r"-\d{8}t\d{6}"
+"""What the name of a topic or notification that replaced another has after the declared one."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Owned:
         shared: Who else uses it; then it is nobody's to take away.
         left: Names that nothing announces to any more, with the UTC time since when.
         made: Names that we made, with the UTC time.
+        copied: Whether a topic's notifications may have an older copy of it, as 16 and 18 keep one.
     """
 
     owner: str
@@ -33,6 +38,7 @@ class Owned:
     shared: tuple[str, ...] = ()
     left: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, str] = field(default_factory=dict)
+    copied: bool = False
 
     @property
     def current(self) -> str:
@@ -55,11 +61,14 @@ class Inventory:
         topics: By declared name.
         notifications: By bucket and declared Id.
         policies: The owner, by bucket whose policy has statements of ours.
+        used: Declared names of topics that are gone: a queue may be left under such a name, in
+            which new events would stand still (18, 20) or be sent again and again (16).
     """
 
     topics: Mapping[str, Owned] = field(default_factory=dict)
     notifications: Mapping[tuple[str, str], Owned] = field(default_factory=dict)
     policies: Mapping[str, str] = field(default_factory=dict)
+    used: frozenset[str] = frozenset()
 
     def without(self, aside: Unconfirmed) -> Inventory:
         """Return it without what is set aside."""
@@ -71,7 +80,49 @@ class Inventory:
                 if key not in aside.notifications
             },
             {name: each for name, each in self.policies.items() if name not in aside.policies},
+            self.used,
         )
+
+
+def generations(declared: str, names: Iterable[str]) -> list[str]:
+    """Return those of some names that have replaced a declared one, the last one last."""
+    return sorted(name for name in names if re.fullmatch(re.escape(declared) + GENERATION, name))
+
+
+def by_declaration(inventory: Inventory, config: BucketConfig) -> Inventory:
+    """Return it with an entry for each real name that is declared by now.
+
+    As where what is live was written down as it is: that is not to be taken away as something of
+    a name that is no longer declared.
+    """
+    aside = config.unconfirmed
+    declared = {(b.name, name) for b in config.buckets.values() for name in b.notifications}
+    topics = _split(
+        {("", name): each for name, each in inventory.topics.items()},
+        {("", name) for name in {*config.topics, *aside.topics}},
+    )
+    return replace(
+        inventory,
+        topics={name: each for (_, name), each in topics.items()},
+        notifications=_split(inventory.notifications, declared | aside.notifications.keys()),
+    )
+
+
+def _split(
+    entries: Mapping[tuple[str, str], Owned], declared: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Owned]:
+    split = dict(entries)
+    for (bucket, name), owned in entries.items():
+        if (bucket, name) in declared:
+            continue
+        own = [real for real in owned.names if (bucket, real) in declared]
+        for real in own:
+            split[bucket, real] = replace(owned.only({real}), copied=owned.copied)
+        if own and len(own) < len(owned.names):
+            split[bucket, name] = owned.only(set(owned.names) - set(own), owned.left)
+        elif own:
+            del split[bucket, name]
+    return split
 
 
 class Ledger:
@@ -105,9 +156,18 @@ class Ledger:
                     for name, entry in entries.items()
                 },
                 policies=dict(store.get("policies", {})),
+                used=frozenset(map(str, store.get("used", ()))),
             )
         except (AttributeError, KeyError, TypeError, IndexError):
             raise self._unreadable() from None
+
+    def elsewhere(self, endpoint: str) -> list[str]:
+        """Return the other stores that still have topics or notifications of ours."""
+        return [
+            other
+            for other in self._stores
+            if other != endpoint and (self.of(other).topics or self.of(other).notifications)
+        ]
 
     def text(self, endpoint: str, inventory: Inventory) -> str:
         """Return the text to store, with one store's inventory replaced."""
@@ -118,6 +178,7 @@ class Ledger:
             "topics": {name: _entry(owned) for name, owned in inventory.topics.items()},
             "notifications": notifications,
             "policies": dict(inventory.policies),
+            "used": sorted(inventory.used),
         }
         document = {"version": 1, "stores": {**self._stores, endpoint: store}}
         return json.dumps(document, indent=1, sort_keys=True)
@@ -140,6 +201,7 @@ def _owned(entry: Mapping[str, Any]) -> Owned:
         shared=tuple(str(name) for name in entry.get("shared", ())),
         left={str(name): str(time) for name, time in entry.get("left", {}).items()},
         made={str(name): str(time) for name, time in entry.get("made", {}).items()},
+        copied=bool(entry.get("copied", False)),
     )
 
 
@@ -153,4 +215,6 @@ def _entry(owned: Owned) -> dict[str, Any]:
         entry["left"] = dict(owned.left)
     if owned.made:
         entry["made"] = dict(owned.made)
+    if owned.copied:
+        entry["copied"] = True
     return entry

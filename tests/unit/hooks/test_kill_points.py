@@ -140,6 +140,9 @@ def test_each_is_completed_by_the_next_run_and_nothing_is_lost(
     assert sorted(set(camera.taken) - camera.announced) == []
     assert camera.foreign == set(camera.taken)
     assert live(at)[0] == FOREIGN
+    for entry in live(at)[1:]:
+        copy = at.store.copies[BUCKET, entry.name]
+        assert copy == at.store.topics[entry.topic].attributes, "an older copy of the topic"
     names = [entry.name for entry in live(at)]
     assert len(names) == len(set(names)), "an Id stands there twice"
     used = {entry.topic for entry in live(at)} - {FOREIGN.topic}

@@ -129,10 +129,33 @@ def test_fresh_then_nothing_to_do(at: Site) -> None:
 def test_a_new_secret_goes_in_place_and_the_notification_is_put_again(made: Site) -> None:
     made.secret("new")
     assert made.run() == [
+        "write ConfigMap embargo-butler-inventory",
         "put topic rubin-summit",
         "put notification to-http of bucket rubin-summit",
+        "write ConfigMap embargo-butler-inventory",
     ]
     assert made.ids() == [("to-http", "rubin-summit")]
+    assert made.run() == []
+
+
+def test_a_notification_that_was_not_put_again_is_by_the_next_run(
+    made: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.secret("new")
+
+    def broken(*_: Any) -> None:
+        raise GatewayError("the gateway is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeGateway, "put_notification", broken)
+        with pytest.raises(GatewayError):
+            made.run()
+    assert made.store.copies[BUCKET, "to-http"]["OpaqueData"].text() == "notification-value"
+    made.run()
+    assert made.store.copies[BUCKET, "to-http"]["OpaqueData"].text() == "new"
+    # What was dropped meanwhile is looked for to the end of this run, not of the one before.
+    assert [lookup.until for lookup in made.last.lookups] == [""]
+    assert made.run() == []
 
 
 def test_where_notifications_follow_their_topic_they_are_left_alone(at: Site) -> None:
@@ -221,7 +244,7 @@ def test_a_topic_without_a_queue_goes_at_once(made: Site) -> None:
     (topic,) = made.store.topics
     assert stamped("rubin-summit", topic)
     made.moves("198.19.200.2")
-    assert made.run() == [
+    assert made.run()[1:-1] == [
         f"put topic {topic}",
         f"put notification {made.ids()[0][0]} of bucket rubin-summit",
     ]
@@ -299,7 +322,172 @@ def test_what_is_no_longer_declared_goes_and_the_foreign_stays(made: Site) -> No
         "write ConfigMap embargo-butler-inventory",
     ]
     assert made.ids() == [("to-http", "rubin-summit"), ("theirs", "their-topic")]
-    assert "second" not in made.inventory
+
+
+def test_a_name_that_is_gone_is_not_used_again(made: Site) -> None:
+    """Events may be left under it, behind which all others stand still."""
+    topics = made.document["bucketConfig"]["topics"]
+    for before, after in ((BUCKET, "renamed"), ("renamed", BUCKET)):
+        topics[after] = topics.pop(before)
+        made.bucket["notifications"]["to-http"]["topic"] = after
+        made.run()
+        made.wait()
+        assert f"delete topic {before}" in made.run()
+    ((_, topic),) = made.ids()
+    assert stamped(BUCKET, topic)
+    assert made.run() == []
+
+
+def test_two_moves_within_a_second_are_two_generations(made: Site) -> None:
+    before = made.now
+    for address in ("198.19.200.2", "198.19.200.3"):
+        made.now = before
+        made.moves(address)
+        made.run()
+    ((_, topic),) = made.ids()
+    assert topic == f"rubin-summit-{before + timedelta(seconds=1):%Y%m%dt%H%M%S}"
+    assert made.run() == []
+
+
+def a_generation(made: Site) -> tuple[str, str]:
+    """Have notification and topic replaced and drained; their real names."""
+    made.store.notifications[BUCKET].append(FOREIGN)
+    made.moves("198.19.200.2")
+    made.run()
+    made.wait()
+    made.run()
+    [(name, topic)] = (each for each in made.ids() if each[0] != FOREIGN.name)
+    return name, topic
+
+
+def test_a_generation_that_is_declared_by_its_real_name_stays(made: Site) -> None:
+    """As where what is live was written down."""
+    name, topic = a_generation(made)
+    topics = made.document["bucketConfig"]["topics"]
+    topics[topic] = topics.pop(BUCKET)
+    made.bucket["notifications"] = {name: {"topic": topic, "events": sorted(EVENTS)}}
+    assert made.run() == ["write ConfigMap embargo-butler-inventory"]
+    made.secret("new")
+    made.run()
+    made.wait()
+    assert made.run() == []
+    assert (name, topic) in made.ids()
+    assert topic in made.store.topics
+
+
+def test_the_last_of_ours_goes_only_by_name_though_others_stay(made: Site) -> None:
+    made.store.notifications[BUCKET].append(FOREIGN)
+    made.bucket["foreign"] = [FOREIGN.name]
+    made.bucket["notifications"] = {}
+    with pytest.raises(Problems, match="without any notification of ours"):
+        made.run()
+
+
+def test_one_topic_is_not_declared_twice(made: Site) -> None:
+    _, topic = a_generation(made)
+    topics = made.document["bucketConfig"]["topics"]
+    topics[topic] = topics[BUCKET]
+    with pytest.raises(Problems, match="is what another declared topic is called now"):
+        made.run()
+
+
+def test_a_notification_in_use_is_not_retired(made: Site) -> None:
+    name, _ = a_generation(made)
+    made.bucket["retired"] = {"notifications": [name]}
+    with pytest.raises(Problems, match=f"retired.notifications: {name} is what the declared"):
+        made.run()
+
+
+@pytest.mark.parametrize("lost", ["inventory", "endpoint"])
+def test_a_generation_that_no_inventory_knows_of_is_adopted_by_name(made: Site, lost: str) -> None:
+    name, topic = a_generation(made)
+    if lost == "inventory":
+        made.world.fake_cluster.config_maps.clear()
+    else:
+        made.document["bucketConfig"]["endpoint"] = "https://alias.example"
+    with pytest.raises(Problems, match=rf"topics.{BUCKET}: {topic} is there, which once replaced"):
+        made.run()
+    made.document["bucketConfig"]["topics"][BUCKET]["takeOver"] = True
+    with pytest.raises(Problems, match=rf"notifications.to-http: {name} is there"):
+        made.run()
+    made.bucket["notifications"]["to-http"]["takeOver"] = True
+    made.run()
+    assert made.store.writes == []
+    assert (name, topic) in made.ids()
+    told = "bucketConfig.endpoint no longer names: they stay"
+    assert any(told in warning for warning in made.last.warnings) is (lost == "endpoint")
+    made.moves("198.19.200.3")
+    made.run()
+    made.wait()
+    made.run()
+    assert topic not in made.store.topics
+    assert made.run() == []
+
+
+def test_who_made_it_once_is_not_needed_for_ever(made: Site) -> None:
+    config = made.document["bucketConfig"]
+    made.world.fake_vault.documents["second"] = {"access_key": "second-access", "secret_key": "x"}
+    keys = {"path": "second", "accessKey": "access_key", "secretKey": "secret_key"}
+    config["owners"]["second"] = keys
+    config["topics"][BUCKET]["owner"] = made.bucket["owner"] = "second"
+    made.run()
+    made.run(renew=(BUCKET,))
+    made.wait()
+    made.run()
+    del config["owners"][BUCKET]
+    assert made.run() == []
+
+
+@pytest.mark.parametrize("what", ["moved", "renamed", "all gone"])
+def test_what_a_withdrawn_notification_missed_is_looked_for(made: Site, what: str) -> None:
+    made.store.notifications.clear()
+    made.wait(7200)
+    topics = made.document["bucketConfig"]["topics"]
+    if what == "moved":
+        made.moves("198.19.200.2")
+    elif what == "renamed":
+        topics["renamed"] = topics.pop(BUCKET)
+        made.bucket["notifications"]["to-http"]["topic"] = "renamed"
+    else:
+        made.store.topics.clear()
+    made.run()
+    [lookup] = (each for each in made.last.lookups if "was not there" in each.why)
+    # Which topic it was on is not remembered where it is on another by now.
+    assert lookup.since == ("" if what == "renamed" else "2026-11-23T19:44:00Z")
+
+
+def test_a_topic_of_20_that_another_bucket_uses_stays(at: Site) -> None:
+    """Its listing does not tell, so the owner's buckets do."""
+    made, at.store.follows = at, True
+    made.run()
+    made.run(renew=(BUCKET,))
+    made.store.notifications["another"] = [Notification("x", BUCKET, EVENTS)]
+    made.wait()
+    made.run()
+    assert BUCKET in made.store.topics
+    assert made.last.warnings[-1] == (
+        f"topic {BUCKET} stays: used by notifications 1 in other buckets"
+    )
+    made.store.notifications["another"] = []
+    made.run()
+    made.wait()
+    assert f"delete topic {BUCKET}" in made.run()
+    assert "list buckets" in made.store.calls
+    made.run()
+    assert "list buckets" not in made.store.calls
+
+
+def test_what_replaced_a_shared_topic_leaves_it_to_the_others(made: Site) -> None:
+    topics = made.document["bucketConfig"]["topics"]
+    topics[BUCKET]["shared"] = ["consumers"]
+    made.run(renew=(BUCKET,))
+    made.wait()
+    assert made.run() == []
+    assert f"take bucketConfig.topics.{BUCKET}.shared away" in made.last.warnings[0]
+    del topics[BUCKET]["shared"]
+    made.run()
+    made.wait()
+    assert f"delete topic {BUCKET}" in made.run()
 
 
 def test_a_topic_that_is_used_elsewhere_stays(made: Site) -> None:
