@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from embargo_hooks import _filters, policy
 from embargo_hooks._buckets_config import BucketConfig, BucketSpec
 from embargo_hooks._topic_attributes import SCHEMES
-from embargo_hooks.resources import Notification, ObservedBucket, Topic
+from embargo_hooks.resources import Notification, ObservedBucket, Topic, shown
 from embargo_hooks.secret import Secret
 
 _SECRET_ATTRIBUTES = ("OpaqueData", "user-name", "password")
@@ -101,11 +101,11 @@ def _topic(topic: Topic, live: Live) -> dict[str, Any]:
                 continue
             text = where
         elif name == "push-endpoint":
-            url = urlsplit(text)
-            if "@" in url.netloc:
-                unknown.append("userinfo of its push-endpoint")
-                text = text.replace(url.netloc, url.netloc.rpartition("@")[2], 1)
-            if live.address and url.hostname == live.address:
+            open_part = _endpoint(topic).replace("***@", "", 1)
+            if open_part != text:
+                unknown.append("userinfo or query of its push-endpoint")
+            text = open_part
+            if live.address and urlsplit(text).hostname == live.address:
                 text = text.replace(live.address, "{{ enqueue.address }}", 1)
         elif text.lower() in ("true", "false"):
             attributes[name] = text.lower() == "true"
@@ -134,7 +134,7 @@ def _where(value: Secret, live: Live) -> str | None:
 
 
 def _endpoint(topic: Topic) -> str:
-    return topic.attributes.get("push-endpoint", Secret("")).text()
+    return shown("push-endpoint", topic.attributes.get("push-endpoint", Secret("")))
 
 
 def _notification(notification: Notification) -> dict[str, Any]:

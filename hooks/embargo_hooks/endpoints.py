@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
 
+from embargo_hooks import _urls
 from embargo_hooks.full_queue import Night, lasts
 from embargo_hooks.resources import Topic, shown
 from embargo_hooks.secret import Secret
@@ -43,7 +43,7 @@ def _endpoint(topic: Topic) -> Secret:
 def _problem(topic: Topic) -> str:
     endpoint = _endpoint(topic)
     try:
-        url = urlsplit(endpoint.text())
+        _, url = _urls.split(endpoint.text())
         port = url.port or _PORTS.get(url.scheme, 0)
         socket.create_connection((url.hostname or "", port), _PATIENCE_SECONDS).close()
     except ValueError:

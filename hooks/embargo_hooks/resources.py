@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from urllib.parse import urlsplit
 
+from embargo_hooks import _urls
 from embargo_hooks.secret import Secret
 
 # What Ceph takes to be so where an attribute is not given.
@@ -164,11 +164,10 @@ def shown(attribute: str, value: Secret) -> str:
     if attribute == "push-endpoint":
         # No userinfo and no query: both are where people put credentials.
         try:
-            url = urlsplit(value.text())
+            userinfo, url = _urls.split(value.text())
         except ValueError:
             return str(value)
-        host = url.netloc.rpartition("@")[2]
-        return f"{url.scheme}://{'***@' if '@' in url.netloc else ''}{host}{url.path}"
+        return f"{url.scheme}://{'***@' if userinfo else ''}{url.netloc}{url.path}"
     return str(value)
 
 

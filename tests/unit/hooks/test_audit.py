@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from embargo_hooks.cli import main
+from embargo_hooks.endpoints import silent
 from embargo_hooks.resources import Topic
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.conftest import PIPELINE, Write
@@ -110,6 +111,12 @@ def test_an_endpoint_that_does_not_answer_is_drift(
     assert audit(config, world) == 2
     said = "warning: topic rubin-summit: its endpoint http://127.0.0.1:"
     assert said in capsys.readouterr().out
+
+
+def test_an_endpoint_without_a_host_is_not_looked_for_here() -> None:
+    topic = Topic("t", {"push-endpoint": Secret("http:///notify")})
+    [told] = silent([topic], lambda: None)
+    assert told == "topic t: its endpoint *** does not answer (it is no URL)"
 
 
 def test_a_problem_hides_no_drift(config: Path, world: FakeWorld, capsys: Output) -> None:

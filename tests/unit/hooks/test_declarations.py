@@ -270,6 +270,30 @@ def test_a_topic_may_use_a_secret_that_somebody_else_makes(at: Site) -> None:
     assert at.store.topics["rubin-summit"].attributes["OpaqueData"].text() == "theirs"
 
 
+def test_import_leaves_out_what_may_be_a_credential(
+    at: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at.run()
+    urls = {
+        "password": "http://u:hunt/er2@h:1/notify",
+        "token": "https://h/notify?token=hunter2",
+        "odd": "http://[hunter2/",
+    }
+    for name, url in urls.items():
+        at.store.topics[name] = Topic(name, {"push-endpoint": Secret(url)})
+        at.store.notifications[BUCKET].append(Notification(name, name, EVENTS))
+    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
+    text = capsys.readouterr().out
+    assert "hunt" not in text
+    found = yaml.safe_load(text)["bucketConfig"]
+    for name, seen in (("password", "http://h:1/notify"), ("token", "https://h/notify")):
+        assert found["topics"][name]["attributes"]["push-endpoint"] == seen
+        assert "userinfo or query of its push-endpoint" in found["topics"][name]["unconfirmed"]
+    assert found["buckets"][BUCKET]["foreign"] == ["odd"]
+    at.document["bucketConfig"] = found
+    assert at.run() == []
+
+
 def test_import_keeps_what_no_gateway_knows_of(
     at: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -696,5 +696,20 @@ def test_more_than_stays_goes_only_by_name(made: Site) -> None:
     assert {name for name, _ in made.ids()} == {"to-http"}
 
 
-def test_an_endpoint_that_is_no_url_is_not_shown() -> None:
-    assert shown("push-endpoint", Secret("http://[bad:hunter2@h")) == "***"
+@pytest.mark.parametrize(
+    ("url", "seen"),
+    [
+        ("http://[bad:hunter2", "***"),
+        ("http://h:hunter2/", "***"),
+        ("http://u:hunter2@/notify", "***"),
+        ("http://h/a hunter2", "***"),
+        ("http://u:hunt/er2@h:1/notify", "http://***@h:1/notify"),
+        ("kafka://u:hunt?er2@h:9093", "kafka://***@h:9093"),
+        ("kafka://u:hunt#er2@h:9093", "kafka://***@h:9093"),
+        ("kafka://u:hunt@er2@h:9093", "kafka://***@h:9093"),
+        ("https://h/notify?token=hunter2", "https://h/notify"),
+        ("https://h/notify#hunter2", "https://h/notify"),
+    ],
+)
+def test_what_may_be_a_credential_in_an_endpoint_is_not_shown(url: str, seen: str) -> None:
+    assert shown("push-endpoint", Secret(url)) == seen
