@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from embargo_hooks import _filters
+from embargo_hooks import _filters, _urls
 from embargo_hooks._buckets_config import (
     DRAIN_SECONDS,
     BucketConfig,
@@ -55,9 +56,7 @@ def parse(
     region = zone_group = endpoint = ""
     drain, keep = DRAIN_SECONDS, False
     with gathering.catching():
-        endpoint = top["endpoint"].text().rstrip("/")
-        if not endpoint.startswith(("http://", "https://")):
-            raise top["endpoint"].fail("expected a URL that begins with http:// or https://")
+        endpoint = _store(top["endpoint"])
     with gathering.catching():
         region = zone_group = top["region"].text()
     with gathering.catching():
@@ -118,6 +117,19 @@ def _each(
             with gathering.catching():
                 found[name] = read(name, entry)
     return found
+
+
+def _store(node: Node) -> str:
+    """Read where the object store is: requests are signed for just this host."""
+    endpoint = node.text().rstrip("/")
+    with suppress(ValueError):
+        _, url = _urls.split(endpoint)
+        if url.scheme in ("http", "https") and endpoint == f"{url.scheme}://{url.netloc}":
+            return endpoint
+    raise node.fail(
+        "expected a URL of http:// or https://, a host, perhaps a port, and nothing else; the "
+        "keys have their place under bucketConfig.owners"
+    )
 
 
 def _owner(name: str, node: Node) -> OwnerSpec:

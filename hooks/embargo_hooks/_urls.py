@@ -20,3 +20,12 @@ def split(text: str) -> tuple[str, SplitResult]:
     if not url.hostname or url.port == 0 or any(map(str.isspace, text)):
         raise ValueError("no URL with a host")
     return userinfo, url
+
+
+def is_sound(text: str) -> bool:
+    """Whether everybody takes a URL apart alike, the gateway too."""
+    try:
+        userinfo, _ = split(text)
+    except ValueError:
+        return False
+    return set("/?#[]@").isdisjoint(userinfo)

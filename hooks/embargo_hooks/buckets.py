@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from embargo_hooks import policy
+from embargo_hooks import _urls, policy
 from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks.config import Config, EnqueueConfig, VaultPath
 from embargo_hooks.errors import ConfigError, GatewayError, Gathering, KubernetesError
@@ -138,7 +138,10 @@ def attributes(
                 )
             # Others beside them may be no text.
             keys = {path[2] for path in asked if path[:2] == ("secrets", name)}
-            live[name] = {key: secret.data[key].text() for key in keys & secret.data.keys()}
+            live[name] = {
+                key: _text(config, name, key, secret.data[key])
+                for key in sorted(keys & secret.data.keys())
+            }
     context = {"enqueue": {"address": address}, "secrets": live}
     filled: dict[str, dict[str, Secret]] = {}
     for topic in buckets.topics.values():
@@ -149,15 +152,41 @@ def attributes(
                 continue  # Noted above.
             with gathering.catching():
                 try:
-                    filled[topic.name][attribute] = Secret(render(template, context))
+                    value = render(template, context)
+                    filled[topic.name][attribute] = Secret(value)
+                    if attribute == "push-endpoint" and (address or not _addressed(template)):
+                        _check_endpoint(value)
                 except TemplateError as error:
                     raise ConfigError(f"{topic.key}.attributes.{attribute}: {error}") from None
     return filled
 
 
+def _text(config: Config, secret: str, key: str, value: Secret) -> str:
+    try:
+        return value.text()
+    except ValueError:
+        raise KubernetesError(
+            f"Secret {secret} of namespace {config.namespace}: its key {key} is no UTF-8 text, but "
+            "a topic's attribute needs it; correct it where it comes from"
+        ) from None
+
+
+def _check_endpoint(value: str) -> None:
+    if not _urls.is_sound(value):
+        raise TemplateError(
+            "filled in, it is no URL of the form SCHEME://USER:PASSWORD@HOST:PORT/PATH; put "
+            "`| urlencode` behind the secrets in it, or for Kafka put them under `user-name` and "
+            "`password`"
+        )
+
+
 def needs_address(config: BucketConfig) -> bool:
     """Whether a topic uses the address of enqueue."""
-    return any(("enqueue", "address") in references(text) for text in _templates(config))
+    return any(map(_addressed, _templates(config)))
+
+
+def _addressed(template: str) -> bool:
+    return ("enqueue", "address") in references(template)
 
 
 def address_of(

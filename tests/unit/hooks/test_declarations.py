@@ -270,6 +270,66 @@ def test_a_topic_may_use_a_secret_that_somebody_else_makes(at: Site) -> None:
     assert at.store.topics["rubin-summit"].attributes["OpaqueData"].text() == "theirs"
 
 
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        *("http://", "http://h:0", "http://h:99999", "http://h:abc", "https://[::1", "ftp://h"),
+        *("https://u:hunter2@h", "https://u:hunt/er2@h", "https://h/path", "https://h?x=hunter2"),
+        *("https://h#hunter2", "https://a hunter2", "h:7480"),
+    ],
+)
+def test_the_object_store_is_a_scheme_a_host_and_a_port(
+    site: dict[str, Any], write: Write, endpoint: str
+) -> None:
+    site["bucketConfig"]["endpoint"] = endpoint
+    with pytest.raises(ConfigError, match=r"bucketConfig\.endpoint: expected a URL") as caught:
+        load(write(site))
+    assert "hunt" not in str(caught.value)
+
+
+@pytest.mark.parametrize("endpoint", ["https://h/", "http://198.20.0.1:7480", "http://[::1]:80"])
+def test_an_object_store_with_and_without_a_port(
+    site: dict[str, Any], write: Write, endpoint: str
+) -> None:
+    site["bucketConfig"]["endpoint"] = endpoint
+    config = load(write(site)).buckets
+    assert config
+    assert config.endpoint == endpoint.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "secret", ["hunt/er2", "hunt?er2", "hunt#er2", "hunt@er2", "hunt[er2", " "]
+)
+def test_a_secret_that_would_break_an_endpoint_has_to_be_encoded(at: Site, secret: str) -> None:
+    at.secret(secret)
+    at.attributes["push-endpoint"] = "http://u:{{ secrets.notification.secret }}@h:1/notify"
+    told = rf"bucketConfig\.topics\.{BUCKET}\.attributes\.push-endpoint: .*`\| urlencode`"
+    with pytest.raises(Problems, match=told) as caught:
+        at.run()
+    assert "hunt" not in str(caught.value)
+    at.attributes["push-endpoint"] = at.attributes["push-endpoint"].replace(
+        " }}", " | urlencode }}"
+    )
+    at.run()
+    assert "hunt" not in at.said.getvalue() + at.inventory
+
+
+@pytest.mark.parametrize("endpoint", ["http://{{ '' }}/notify", "http://h:99999/notify"])
+def test_an_endpoint_that_comes_out_as_no_url(at: Site, endpoint: str) -> None:
+    at.attributes["push-endpoint"] = endpoint
+    with pytest.raises(Problems, match=rf"topics\.{BUCKET}\.attributes\.push-endpoint: filled in"):
+        at.run()
+    assert at.store.writes == []
+
+
+def test_a_topic_needs_text_of_a_secret(at: Site) -> None:
+    data = {"secret": Secret(b"\xff\xfe")}
+    at.world.fake_cluster.secrets["notification"] = KubernetesSecret("notification", data)
+    told = "Secret notification of namespace summit: its key secret is no UTF-8 text"
+    with pytest.raises(Problems, match=told):
+        at.run()
+
+
 def test_import_leaves_out_what_may_be_a_credential(
     at: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
