@@ -213,6 +213,13 @@ def _bucket(name: str, node: Node, known: _Known) -> BucketSpec:
             if declared in elsewhere:
                 place = keys["notifications"].child(declared)
                 raise place.fail("declared here and also named as foreign or retired")
+    for both in retired.child("notifications").texts():
+        with gathering.catching():
+            if both in node.child("foreign").texts():
+                raise retired.child("notifications").fail(
+                    f"{both!r} is also named as foreign: what is somebody else's is not ours to "
+                    "take away; take it out of one of both"
+                )
     for topic in retired.child("topics").texts():
         with gathering.catching():
             if topic in known.topics:

@@ -330,6 +330,14 @@ def test_a_topic_needs_text_of_a_secret(at: Site) -> None:
         at.run()
 
 
+def test_what_is_foreign_cannot_be_retired(site: dict[str, Any], write: Write) -> None:
+    bucket = site["bucketConfig"]["buckets"][BUCKET]
+    bucket |= {"foreign": ["theirs"], "retired": {"notifications": ["theirs"]}}
+    place = rf"buckets\.{BUCKET}\.retired\.notifications: 'theirs' is also named as foreign"
+    with pytest.raises(ConfigError, match=place):
+        load(write(site))
+
+
 def test_import_leaves_out_what_may_be_a_credential(
     at: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
