@@ -50,10 +50,14 @@ def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
         found = live.buckets[name]
         entry: dict[str, Any] = {"owner": spec.owner}
         foreign = list(spec.foreign)
-        notifications = {}
+        notifications = dict[str, dict[str, Any]]()
         for notification in found.notifications:
             topic = live.topics.get(notification.topic)
             if notification.name in foreign:
+                continue
+            if twice := notifications.get(notification.name):
+                also = f"its Id stands there twice, to topic {notification.topic} too"
+                twice["unconfirmed"] = f"{also}: a plan would leave but one"
                 continue
             if topic is None or not _endpoint(topic).startswith(SCHEMES):
                 foreign.append(notification.name)

@@ -362,6 +362,23 @@ def test_import_leaves_out_what_may_be_a_credential(
     assert at.run() == []
 
 
+def test_import_tells_of_an_id_that_stands_there_twice(
+    at: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at.run()
+    at.store.topics["other"] = Topic("other", {"push-endpoint": Secret("http://h/")})
+    at.store.notifications[BUCKET].append(Notification("to-http", "other", EVENTS))
+    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
+    found = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    entry = found["buckets"][BUCKET]["notifications"]["to-http"]
+    assert entry["topic"] == BUCKET
+    assert entry["unconfirmed"] == (
+        "its Id stands there twice, to topic other too: a plan would leave but one"
+    )
+    at.document["bucketConfig"] = found
+    assert at.run() == []
+
+
 def test_import_keeps_what_no_gateway_knows_of(
     at: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
