@@ -135,12 +135,21 @@ class BucketSpec:
 class Unconfirmed:
     """What is declared and not to be written, with the reasons.
 
-    It is neither made nor changed nor taken away.
+    It is neither made nor changed nor taken away; of `buckets` nothing is, declared or not.
     """
 
     topics: Mapping[str, str] = field(default_factory=dict)
     notifications: Mapping[tuple[str, str], str] = field(default_factory=dict)
     policies: Mapping[str, str] = field(default_factory=dict)
+    buckets: frozenset[str] = frozenset()
+
+    def has_notification(self, bucket: str, name: str) -> bool:
+        """Whether a bucket's notification of a declared Id is set aside."""
+        return bucket in self.buckets or (bucket, name) in self.notifications
+
+    def has_policy(self, bucket: str) -> bool:
+        """Whether a bucket's policy is set aside."""
+        return bucket in self.buckets or bucket in self.policies
 
     def lines(self) -> list[str]:
         """Return a line for each."""

@@ -53,5 +53,5 @@ def confirmed(
     return (
         {name: topic for name, topic in topics.items() if name not in aside},
         kept,
-        Unconfirmed(aside, notifications, policies),
+        Unconfirmed(aside, notifications, policies, frozenset(buckets.keys() - kept.keys())),
     )

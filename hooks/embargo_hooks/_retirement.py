@@ -144,7 +144,7 @@ def _stamp(time: datetime) -> str:
 
 def _policies(config: BucketConfig, inventory: Inventory, observed: Observed) -> Iterator[Change]:
     for bucket, owner in inventory.policies.items():
-        if bucket in config.buckets or bucket in config.unconfirmed.policies:
+        if bucket in config.buckets or config.unconfirmed.has_policy(bucket):
             continue
         live = observed.buckets[bucket].statements
         if any(map(policy.is_ours, live)):
@@ -159,7 +159,7 @@ def _notifications(
         spec = config.buckets.get(bucket)
         stays = spec is not None and declared in spec.notifications
         retired = spec.retired_notifications if spec else ()
-        if (bucket, declared) in config.unconfirmed.notifications:
+        if config.unconfirmed.has_notification(bucket, declared):
             continue
         if owned.shared and not stays and owned.current not in retired:
             result.warnings.append(

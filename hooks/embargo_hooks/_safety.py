@@ -33,12 +33,13 @@ def refuse_most(config: BucketConfig, inventory: Inventory) -> None:
         f"notification {name} of bucket {bucket}"
         for (bucket, name), owned in inventory.notifications.items()
         if not (bucket in buckets and name in buckets[bucket].notifications)
-        if (bucket, name) not in aside.notifications and not owned.shared
+        if not aside.has_notification(bucket, name) and not owned.shared
         if named.isdisjoint((bucket, each) for each in owned.names)
     }
     policies = {
         f"policy of bucket {name}"
-        for name in inventory.policies.keys() - buckets.keys() - aside.policies.keys()
+        for name in inventory.policies.keys() - buckets.keys()
+        if not aside.has_policy(name)
     }
     declared = sum(len(bucket.notifications) for bucket in buckets.values())
     keeping = sum(bucket.manages_policy for bucket in buckets.values())

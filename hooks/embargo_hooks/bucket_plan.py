@@ -191,14 +191,14 @@ class _Planning:
             if key in declared:
                 owner = self.config.buckets[key[0]].owner
                 notifications[key] = replace(owned.only({owned.current}), owner=owner)
-            elif key in aside.notifications or (
+            elif aside.has_notification(*key) or (
                 owned.shared and (key[0], owned.current) not in gone
             ):
                 notifications[key] = owned
         policies = {
             name: owner
             for name, owner in self.policies.items()
-            if name in aside.policies
+            if aside.has_policy(name)
             or (name in self.config.buckets and policy.declared(self.config.buckets[name]))
         }
         return Inventory(topics, notifications, policies, used)

@@ -75,7 +75,7 @@ def without_ours(config: BucketConfig, inventory: Inventory) -> BucketConfig:
     retired: dict[str, list[str]] = {}
     owners = {}
     for (bucket, declared), owned in inventory.notifications.items():
-        if not owned.shared and (bucket, declared) not in config.unconfirmed.notifications:
+        if not owned.shared and not config.unconfirmed.has_notification(bucket, declared):
             retired.setdefault(bucket, []).extend(owned.names)
             owners[bucket] = owned.owner
     kept = dict.fromkeys(inventory.policies, "kept over an uninstall")

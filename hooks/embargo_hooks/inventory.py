@@ -77,9 +77,9 @@ class Inventory:
             {
                 key: each
                 for key, each in self.notifications.items()
-                if key not in aside.notifications
+                if not aside.has_notification(*key)
             },
-            {name: each for name, each in self.policies.items() if name not in aside.policies},
+            {name: each for name, each in self.policies.items() if not aside.has_policy(name)},
             self.used,
         )
 

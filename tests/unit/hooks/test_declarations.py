@@ -11,9 +11,11 @@ import yaml
 
 from embargo_hooks import policy
 from embargo_hooks._buckets_config import Grant
+from embargo_hooks.clean_up import without_ours
 from embargo_hooks.cli import main
 from embargo_hooks.config import load
 from embargo_hooks.errors import ConfigError, Problems
+from embargo_hooks.inventory import Ledger
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.conftest import Write
@@ -202,6 +204,41 @@ def test_what_was_made_and_then_is_unconfirmed_is_left_alone(at: Site) -> None:
     assert at.run() == []
     del at.bucket["notifications"]["to-http"]["unconfirmed"]
     assert at.run()[1].startswith("put topic rubin-summit-")
+
+
+def test_of_an_unconfirmed_bucket_nothing_is_taken_away(at: Site) -> None:
+    config = at.document["bucketConfig"]
+    config["topics"]["second"] = {"owner": BUCKET, "attributes": {"push-endpoint": "http://h/n"}}
+    second: dict[str, Any] = {
+        "owner": BUCKET,
+        "grants": {"read": ["somebody"]},
+        "notifications": {
+            name: {"topic": "second", "events": sorted(EVENTS)} for name in ("one", "two")
+        },
+    }
+    config["buckets"]["second"] = second
+    at.run()
+    before = at.inventory
+    second["unconfirmed"] = "nobody knows the bucket"
+    del second["grants"], second["notifications"]["one"]
+    assert at.run() == []
+    assert at.inventory == before
+    del second["unconfirmed"]
+    assert at.run() == [
+        "put policy of bucket second",
+        "delete notification one of bucket second",
+        "write ConfigMap embargo-butler-inventory",
+    ]
+
+
+def test_an_uninstall_leaves_an_unconfirmed_bucket_alone(at: Site) -> None:
+    at.run()
+    at.bucket["unconfirmed"] = "nobody knows the bucket"
+    at.bucket["notifications"] = {}
+    config = load(at.write(at.document)).buckets
+    assert config
+    inventory = Ledger(at.inventory, "inventory").of(config.endpoint)
+    assert without_ours(config, inventory).buckets == {}
 
 
 def test_a_shared_topic_is_nobodys_to_take_away(at: Site) -> None:
