@@ -167,10 +167,13 @@ def _canonical(statement: Statement, named: bool = True) -> str:
     for key, spelled in _SPELLINGS.items():
         for name in (key, f"Not{key}"):
             if name in normal:
+                # Principals are of kinds, and a bare text is one of AWS.
                 value = normal[name]
-                if isinstance(value, Mapping):
-                    value = value.get("AWS", value)
-                normal[name] = sorted(spelled(str(each)) for each in _listed(value))
+                kinds = value if isinstance(value, Mapping) else {"AWS": value}
+                normal[name] = {
+                    kind: sorted(spelled(str(each)) for each in _listed(some))
+                    for kind, some in kinds.items()
+                }
     if isinstance(normal.get("Condition"), Mapping):
         normal["Condition"] = {
             operator: {key: sorted(map(str, _listed(value))) for key, value in keys.items()}

@@ -68,6 +68,12 @@ def granted(world: FakeWorld) -> None:
     world.store.policies[BUCKET] = [{**ours, "Action": ["s3:*"]}]
 
 
+def granted_by_another_kind(world: FakeWorld) -> None:
+    [ours, deny] = world.store.policies[BUCKET]
+    provider = {"Federated": ["arn:aws:iam:::oidc-provider/another"]}
+    world.store.policies[BUCKET] = [{**ours, "Principal": ours["Principal"] | provider}, deny]
+
+
 def granted_beside(world: FakeWorld) -> None:
     someone = {"AWS": "arn:aws:iam:::user/someone"}
     statement = {"Sid": "Mine", "Effect": "Allow", "Principal": someone}
@@ -85,6 +91,7 @@ def rotated(world: FakeWorld) -> None:
         (blanked, "put notification to-http of bucket rubin-summit: new"),
         (elsewhere, "new generation: endpoint http://127.0.0.1:1/other ->"),
         (granted, "put policy of bucket rubin-summit"),
+        (granted_by_another_kind, "put policy of bucket rubin-summit"),
         (granted_beside, "policy of bucket rubin-summit: its statement Mine is not declared"),
         (rotated, "apply Secret redis"),
     ],

@@ -169,6 +169,18 @@ def test_own_statements_are_filled_in_and_known_by_their_sid(at: Site) -> None:
     assert "EmbargoButlerOffice" not in [each["Sid"] for each in at.store.policies[BUCKET]]
 
 
+@pytest.mark.parametrize("key", ["Principal", "NotPrincipal"])
+def test_principals_are_compared_kind_by_kind(key: str) -> None:
+    def said(principal: object) -> list[dict[str, object]]:
+        return [{"Effect": "Deny", key: principal, "Action": "s3:*", "Resource": "*"}]
+
+    someone = "arn:aws:iam:::user/someone"
+    assert policy.same(said("*"), said({"AWS": ["*"]}))
+    assert policy.same(said("someone"), said({"AWS": someone}))
+    assert not policy.same(said({"AWS": someone}), said({"CanonicalUser": someone}))
+    assert not policy.same(said({"AWS": someone}), said({"AWS": someone, "Federated": "x"}))
+
+
 def test_what_somebody_elses_statement_says_already_is_not_said_twice(at: Site) -> None:
     read, deny = policy.declared(_bucket(at))
     theirs = {**read, "Sid": "made-by-hand"}
