@@ -60,11 +60,12 @@ def as_grant(bucket: str, statement: Statement) -> tuple[str, list[str]] | None:
 def planned(bucket: BucketSpec, live: Sequence[Statement]) -> list[Statement]:
     """Return a bucket's whole policy: everybody else's statements as they are, then ours.
 
-    Where somebody else's statement says the same as one of ours, it does.
+    Where somebody else's statement says the same as one of ours, it does. Theirs are taken over by
+    ours, so they stay where nothing is declared.
     """
-    others = [] if bucket.take_over else without_ours(live)
-    said = {_canonical(statement, named=False) for statement in others}
     ours = declared(bucket)
+    others = [] if bucket.take_over and ours else without_ours(live)
+    said = {_canonical(statement, named=False) for statement in others}
     return others + [each for each in ours if _canonical(each, named=False) not in said]
 
 

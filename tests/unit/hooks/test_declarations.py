@@ -20,7 +20,7 @@ from embargo_hooks.resources import KubernetesSecret, Notification, Topic
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeWorld
-from tests.unit.hooks.test_object_store import BUCKET, EVENTS, Site
+from tests.unit.hooks.test_object_store import BUCKET, EVENTS, THEIR_STATEMENT, Site
 
 
 @pytest.fixture
@@ -167,6 +167,19 @@ def test_own_statements_are_filled_in_and_known_by_their_sid(at: Site) -> None:
     del at.bucket["statements"]
     at.run()
     assert "EmbargoButlerOffice" not in [each["Sid"] for each in at.store.policies[BUCKET]]
+
+
+@pytest.mark.parametrize("left", [{}, {"grants": {}, "deny": []}])
+def test_what_is_taken_over_is_replaced_by_ours_and_not_by_nothing(
+    at: Site, left: dict[str, Any]
+) -> None:
+    at.bucket["takeOver"] = True
+    at.run()
+    at.store.policies[BUCKET].append(THEIR_STATEMENT)
+    del at.bucket["grants"], at.bucket["deny"]
+    at.bucket |= left
+    at.run()
+    assert at.store.policies[BUCKET] == [THEIR_STATEMENT]
 
 
 @pytest.mark.parametrize("key", ["Principal", "NotPrincipal"])
