@@ -168,6 +168,7 @@ class BucketConfig:
     """All that is declared on one object store.
 
     Attributes:
+        environment: Who declares it.
         endpoint: The gateway's URL.
         region: The region that requests are signed for.
         zone_group: The one in the topics' ARNs.
@@ -179,6 +180,7 @@ class BucketConfig:
         keep: Whether an uninstall leaves notifications and topics.
     """
 
+    environment: str
     endpoint: str
     region: str
     zone_group: str

@@ -41,7 +41,10 @@ Parsed = TypeVar("Parsed")
 
 
 def parse(
-    node: Node, has_enqueue: bool, secrets: Mapping[str, Mapping[str, Any] | None]
+    node: Node,
+    environment: str,
+    has_enqueue: bool,
+    secrets: Mapping[str, Mapping[str, Any] | None],
 ) -> BucketConfig:
     """Turn the parsed part into a declaration, checked against the rest of the configuration.
 
@@ -79,6 +82,7 @@ def parse(
     gathering.check()
     kept_topics, kept_buckets, unconfirmed = confirmed(topics, buckets)
     return BucketConfig(
+        environment=environment,
         endpoint=endpoint,
         region=region,
         zone_group=zone_group,

@@ -147,9 +147,9 @@ def _policies(config: BucketConfig, inventory: Inventory, observed: Observed) ->
         if bucket in config.buckets or config.unconfirmed.has_policy(bucket):
             continue
         live = observed.buckets[bucket].statements
-        if any(map(policy.is_ours, live)):
-            put = PutPolicy(owner, bucket, tuple(policy.without_ours(live)))
-            yield Change(put, "no longer declared")
+        kept = tuple(policy.without_ours(live, config.environment))
+        if len(kept) < len(live):
+            yield Change(PutPolicy(owner, bucket, kept), "no longer declared")
 
 
 def _notifications(

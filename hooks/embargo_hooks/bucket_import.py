@@ -158,7 +158,7 @@ def _policy(spec: BucketSpec, found: ObservedBucket) -> dict[str, Any]:
             grants[granted[0]] = granted[1]
             continue
         plain = {key: value for key, value in live.items() if key != "Sid"}
-        sid = str(live.get("Sid", "")).removeprefix(policy.SID)
+        sid = policy.own_name(live) or str(live.get("Sid", ""))
         statements.append({"Sid": sid, **plain} if sid.isalnum() and sid.isascii() else plain)
     return {
         **({"grants": grants} if grants else {}),

@@ -199,7 +199,10 @@ class _Planning:
             name: owner
             for name, owner in self.policies.items()
             if aside.has_policy(name)
-            or (name in self.config.buckets and policy.declared(self.config.buckets[name]))
+            or (
+                name in self.config.buckets
+                and policy.declared(self.config.buckets[name], self.config.environment)
+            )
         }
         return Inventory(topics, notifications, policies, used)
 
@@ -403,13 +406,14 @@ class _Planning:
         ):
             return
         live = self.observed.buckets[bucket.name].statements
-        wanted = policy.planned(bucket, live)
-        ours = sum(map(policy.is_ours, wanted))
+        environment = self.config.environment
+        wanted = policy.planned(bucket, live, environment)
+        ours = sum(policy.is_ours(each, environment) for each in wanted)
         if ours:
             self.policies[bucket.name] = bucket.owner
         if not policy.same(live, wanted):
             kept = len(wanted) - ours
-            gone = len(policy.without_ours(live)) - kept
+            gone = len(policy.without_ours(live, environment)) - kept
             why = f"{ours} statements of ours, {kept} of others kept"
             why += f", {gone} of others taken over" if gone else ""
             put = PutPolicy(bucket.owner, bucket.name, tuple(wanted))

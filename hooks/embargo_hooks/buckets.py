@@ -323,7 +323,9 @@ def undeclared_statements(config: BucketConfig, observed: Observed) -> Iterator[
     """Tell of each statement of others in a policy that is kept here, which nobody has declared."""
     for name, bucket in config.buckets.items():
         if bucket.manages_policy and not bucket.take_over:
-            for statement in policy.undeclared(bucket, observed.buckets[name].statements):
+            for statement in policy.undeclared(
+                bucket, observed.buckets[name].statements, config.environment
+            ):
                 yield (
                     f"policy of bucket {name}: its statement {statement} is not declared, and "
                     "stays; find out who put it there, and declare it under "

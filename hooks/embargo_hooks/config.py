@@ -210,9 +210,11 @@ def parse(root: Node) -> Config:
     existing = frozenset(root.child("existingSecrets").texts())
     buckets = root.child("bucketConfig")
     has_enqueue = root.child("enqueue").value is not None
+    environment = top["environment"].text()
+    known = {**secrets, **dict.fromkeys(existing)}
     return Config(
         file=root.file,
-        environment=top["environment"].text(),
+        environment=environment,
         cluster=top["cluster"].text(),
         namespace=top["namespace"].text(),
         fullname=top["fullname"].text(),
@@ -226,7 +228,7 @@ def parse(root: Node) -> Config:
         cron_jobs=hooks.child("cronJobs").texts(),
         buckets=None
         if buckets.value is None
-        else _buckets_parser.parse(buckets, has_enqueue, {**secrets, **dict.fromkeys(existing)}),
+        else _buckets_parser.parse(buckets, environment, has_enqueue, known),
         pipeline=_pipeline_config.parse(top["pipeline"]) if "pipeline" in top else None,
         restart=_restart(entries["restart"]) if "restart" in entries else RestartConfig(False, ()),
         keeps=outage.value is not None and outage.choice("fail", "keep") == "keep",

@@ -11,8 +11,11 @@ from embargo_hooks._buckets_config import BucketSpec, Grant, tenant_of
 from embargo_hooks.templates import render
 
 VERSION = "2012-10-17"
-# A statement is ours by its Sid. S3 allows letters and digits only.
+# A statement is ours by its Sid, which ends with the environment's name: what one environment has
+# declared stays when another, which declared it before, takes its own away. S3 allows letters and
+# digits only.
 SID = "EmbargoButler"
+_SID = re.compile(rf"{SID}(?P<name>.*?)(Of(?P<environment>[A-Z0-9][a-z0-9]*))?")
 _READ = ("GetBucketLocation", "GetObject", "GetObjectVersion", "ListBucket", "ListBucketVersions")
 _WRITE = ("DeleteObject", "DeleteObjectVersion", "PutObject")
 GRANTS = {"read": _READ, "write": _WRITE, "readWrite": _READ + _WRITE}
@@ -20,7 +23,7 @@ GRANTS = {"read": _READ, "write": _WRITE, "readWrite": _READ + _WRITE}
 Statement = Mapping[str, Any]
 
 
-def declared(bucket: BucketSpec) -> list[Statement]:
+def declared(bucket: BucketSpec, environment: str) -> list[Statement]:
     """Return the statements that a bucket's grants, denials and own statements mean."""
     arn = f"arn:aws:s3:::{bucket.name}"
     statements = list[Statement]()
@@ -42,7 +45,8 @@ def declared(bucket: BucketSpec) -> list[Statement]:
         {**_filled(given, {"bucket": names}), "Sid": f"{SID}{given.get('Sid', f'Own{number}')}"}
         for number, given in enumerate(bucket.statements, start=1)
     )
-    return statements
+    mark = f"Of{_letters(environment)}"
+    return [{**statement, "Sid": f"{statement['Sid']}{mark}"} for statement in statements]
 
 
 def as_grant(bucket: str, statement: Statement) -> tuple[str, list[str]] | None:
@@ -57,36 +61,44 @@ def as_grant(bucket: str, statement: Statement) -> tuple[str, list[str]] | None:
     return None
 
 
-def planned(bucket: BucketSpec, live: Sequence[Statement]) -> list[Statement]:
+def planned(bucket: BucketSpec, live: Sequence[Statement], environment: str) -> list[Statement]:
     """Return a bucket's whole policy: everybody else's statements as they are, then ours.
 
-    Where somebody else's statement says the same as one of ours, it does. Theirs are taken over by
-    ours, so they stay where nothing is declared.
+    Where somebody else's statement says the same as one of ours, it does; not another
+    environment's, which takes it away once it no longer declares it. Theirs are taken over by ours,
+    so they stay where nothing is declared.
     """
-    ours = declared(bucket)
-    others = [] if bucket.take_over and ours else without_ours(live)
-    said = {_canonical(statement, named=False) for statement in others}
+    ours = declared(bucket, environment)
+    others = [] if bucket.take_over and ours else without_ours(live, environment)
+    said = {_canonical(each, named=False) for each in others if not own_name(each)}
     return others + [each for each in ours if _canonical(each, named=False) not in said]
 
 
-def undeclared(bucket: BucketSpec, live: Sequence[Statement]) -> list[str]:
+def undeclared(bucket: BucketSpec, live: Sequence[Statement], environment: str) -> list[str]:
     """Return the statements of others that say what nobody has declared, by their `Sid`."""
-    said = {_canonical(statement, named=False) for statement in declared(bucket)}
+    said = {_canonical(statement, named=False) for statement in declared(bucket, environment)}
     return [
         str(statement.get("Sid", "")) or "without a Sid"
-        for statement in without_ours(live)
+        for statement in without_ours(live, environment)
         if _canonical(statement, named=False) not in said
     ]
 
 
-def without_ours(live: Sequence[Statement]) -> list[Statement]:
+def without_ours(live: Sequence[Statement], environment: str) -> list[Statement]:
     """Return everybody else's statements as they are."""
-    return [statement for statement in live if not is_ours(statement)]
+    return [statement for statement in live if not is_ours(statement, environment)]
 
 
-def is_ours(statement: Statement) -> bool:
-    """Whether we made a statement."""
-    return str(statement.get("Sid", "")).startswith(SID)
+def is_ours(statement: Statement, environment: str) -> bool:
+    """Whether an environment made a statement; one that names none is whoever's has the policy."""
+    made = _SID.fullmatch(str(statement.get("Sid", "")))
+    return made is not None and made["environment"] in (None, _letters(environment))
+
+
+def own_name(statement: Statement) -> str:
+    """Return the Sid without what tells that some environment made it; empty if none did."""
+    made = _SID.fullmatch(str(statement.get("Sid", "")))
+    return made["name"] if made else ""
 
 
 def same(left: Sequence[Statement], right: Sequence[Statement]) -> bool:
@@ -133,6 +145,10 @@ def _granted(bucket: str, grant: Grant, number: int) -> list[Statement]:
     return [below, listed]
 
 
+def _letters(environment: str) -> str:
+    return re.sub("[^a-z0-9]", "", environment.lower()).capitalize()
+
+
 def _short(arn: str) -> str:
     found = re.fullmatch(r"arn:aws:iam::([^:]*):user/([^/]+)", arn)
     return arn if not found else f"{found[1]}${found[2]}" if found[1] else found[2]
@@ -164,7 +180,8 @@ def _canonical(statement: Statement, named: bool = True) -> str:
     """
     normal = {key: value for key, value in statement.items() if key != "Sid"}
     if named:
-        normal["Sid"] = SID if is_ours(statement) else statement.get("Sid", "")
+        made = _SID.fullmatch(str(statement.get("Sid", "")))
+        normal["Sid"] = [SID, made["environment"]] if made else statement.get("Sid", "")
     for key, spelled in _SPELLINGS.items():
         for name in (key, f"Not{key}"):
             if name in normal:

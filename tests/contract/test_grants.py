@@ -31,8 +31,9 @@ def other(ceph: Server, bucket: str) -> Iterator[Any]:
 
 def allow(ceph: Server, bucket: str, *grants: Grant, deny: tuple[Denial, ...] = ()) -> None:
     spec = BucketSpec(bucket, ceph.owner["user"], True, grants, deny, {}, (), (), ())
-    ceph.gateway().put_policy(bucket, policy.declared(spec))
-    assert policy.same(ceph.gateway().policy(bucket), policy.declared(spec))
+    wanted = policy.declared(spec, "test")
+    ceph.gateway().put_policy(bucket, wanted)
+    assert policy.same(ceph.gateway().policy(bucket), wanted)
 
 
 def read(client: Any, bucket: str, key: str) -> str:

@@ -128,7 +128,7 @@ def test_their_statements_stay_until_they_are_taken_over(site: Site) -> None:
     site.declared["takeOver"] = True
     site.run()
     [read] = site.gateway.policy(site.bucket)
-    assert policy.is_ours(read)
+    assert policy.is_ours(read, site.load().environment)
     assert site.run().changes == ()
 
 

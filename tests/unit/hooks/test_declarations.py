@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -158,7 +159,7 @@ def test_own_statements_are_filled_in_and_known_by_their_sid(at: Site) -> None:
     ]
     at.run()
     made = at.store.policies[BUCKET][-1]
-    assert made["Sid"] == "EmbargoButlerOffice"
+    assert made["Sid"] == "EmbargoButlerOfficeOfSummit"
     assert made["Resource"] == "arn:aws:s3:::rubin-summit"
     made = {**made, "Principal": {"AWS": ["arn:aws:iam::rubin:user/someone"]}}
     made["Condition"] = {"IpAddress": {"aws:SourceIp": ["198.18.0.0/15"]}}
@@ -166,7 +167,37 @@ def test_own_statements_are_filled_in_and_known_by_their_sid(at: Site) -> None:
     assert at.run() == []
     del at.bucket["statements"]
     at.run()
-    assert "EmbargoButlerOffice" not in [each["Sid"] for each in at.store.policies[BUCKET]]
+    assert "EmbargoButlerOfficeOfSummit" not in [each["Sid"] for each in at.store.policies[BUCKET]]
+
+
+@pytest.mark.parametrize("environment", ["summit-new", "test"])
+def test_a_policy_that_is_handed_over_stays(at: Site, environment: str) -> None:
+    at.run()
+    before = at.store.policies[BUCKET]
+    other = FakeWorld(at.world.fake_vault.documents)  # another namespace, the same store
+    other.store = at.store
+    document = copy.deepcopy(at.document) | {"environment": environment}
+    then = Site(document, at.write, other)
+    then.document["bucketConfig"]["topics"] = then.bucket["notifications"] = {}
+    then.run()
+    mine, theirs = at.store.policies[BUCKET][:2], at.store.policies[BUCKET][2:]
+    assert mine == before
+    assert [policy.own_name(each) for each in theirs] == ["Read", "Deny1"]
+    assert then.run() == []
+    del at.bucket["grants"], at.bucket["deny"]
+    at.run()
+    assert at.store.policies[BUCKET] == theirs
+    assert then.run() == []
+
+
+def test_statements_that_name_no_environment_are_given_ours(at: Site) -> None:
+    at.run()
+    named = at.store.policies[BUCKET]
+    at.store.policies[BUCKET] = [
+        {**each, "Sid": each["Sid"].removesuffix("OfSummit")} for each in named
+    ]
+    assert at.run() == ["put policy of bucket rubin-summit"]
+    assert at.store.policies[BUCKET] == named
 
 
 @pytest.mark.parametrize("left", [{}, {"grants": {}, "deny": []}])
@@ -195,7 +226,7 @@ def test_principals_are_compared_kind_by_kind(key: str) -> None:
 
 
 def test_what_somebody_elses_statement_says_already_is_not_said_twice(at: Site) -> None:
-    read, deny = policy.declared(_bucket(at))
+    read, deny = policy.declared(_bucket(at), "summit")
     theirs = {**read, "Sid": "made-by-hand"}
     at.store.policies[BUCKET] = [theirs]
     at.run()

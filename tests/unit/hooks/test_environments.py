@@ -28,7 +28,7 @@ def declared(environment: str) -> BucketConfig:
     given = values(environment)
     webhook = given["enqueue"].get("mode") != "kafka"
     node = Node(yaml.safe_load(file.read_text())["bucketConfig"], file.name, "bucketConfig")
-    return _buckets_parser.parse(node, webhook, given["secrets"])
+    return _buckets_parser.parse(node, environment, webhook, given["secrets"])
 
 
 def test_each_environment_has_a_file() -> None:
@@ -99,7 +99,7 @@ def test_nobody_puts_raw_images_where_they_are_ingested() -> None:
     ],
 )
 def test_who_may_what(environment: str, bucket: str, grant: str, user: str) -> None:
-    statements = policy.declared(declared(environment).buckets[bucket])
+    statements = policy.declared(declared(environment).buckets[bucket], environment)
     (found,) = [each for each in statements if len(each["Action"]) == len(policy.GRANTS[grant])]
     assert f"arn:aws:iam::{user}" in found["Principal"]["AWS"]
 
