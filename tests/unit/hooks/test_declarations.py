@@ -132,6 +132,32 @@ def test_all_attributes_that_ceph_documents(at: Site) -> None:
     assert at.run() == []
 
 
+def test_a_topic_that_announces_by_amqp(at: Site) -> None:
+    at.attributes |= {
+        "push-endpoint": "amqps://u:{{ secrets.notification.secret | urlencode }}@mq:5671/vhost",
+        **{"amqp-exchange": "images", "amqp-ack-level": "broker"},
+        **{"verify-ssl": False, "ca-location": "/etc/ca.pem"},
+    }
+    [put] = [str(change) for change in at.plan().changes if "put topic" in str(change)]
+    assert put == f"put topic {BUCKET}: new, at amqps://***@mq:5671/vhost"
+    at.run()
+    made = {key: value.text() for key, value in at.store.topics[BUCKET].attributes.items()}
+    assert made == {
+        "push-endpoint": "amqps://u:notification-value@mq:5671/vhost",
+        "OpaqueData": "notification-value",
+        "persistent": "true",
+        **{"amqp-exchange": "images", "amqp-ack-level": "broker"},
+        **{"verify-ssl": "false", "ca-location": "/etc/ca.pem"},
+    }
+    assert at.run() == []
+    at.attributes["amqp-ack-level"] = "routable"
+    [put, _] = map(str, at.plan().changes)
+    assert put == f"put topic {BUCKET}: changed amqp-ack-level broker -> routable"
+    at.attributes["kafka-ack-level"] = "broker"
+    with pytest.raises(ConfigError, match=r"kafka-ack-level: only endpoints of kafka:// have it"):
+        at.run()
+
+
 def test_filters_are_part_of_a_notification(at: Site) -> None:
     entry = at.bucket["notifications"]["to-http"]
     entry["filter"] = {"suffix": ".fits", "prefix": "a/", "tags": {"k": "v"}}
@@ -566,6 +592,25 @@ def test_a_plan_is_one_line_each_and_the_same_each_time(
         "unconfirmed, not written: topic doubted: nobody knows",
         "buckets plan: summit: 5 changes to be made",
     ]
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_a_plan_with_changes_writes_nothing_and_shows_no_secret(
+    at: Site, capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    at.attributes["push-endpoint"] = "http://u:{{ secrets.notification.secret }}@h:1/notify"
+    arguments = ["--output", output, "--config", str(at.write(at.document))]
+    assert main(["buckets", "plan", *arguments], at.world) == 2
+    assert at.store.writes == []
+    assert at.world.fake_cluster.writes == []
+    out, err = capsys.readouterr()
+    assert "notification-value" not in out + err
+    if output == "json":
+        document = json.loads(out)
+        assert [change["action"] for change in document["planned"]] == [
+            *("write", "put", "put", "put", "write"),
+        ]
+        assert document["planned"][1]["reason"] == "new, at http://***@h:1/notify"
 
 
 def test_an_id_that_is_used_twice(site: dict[str, Any], write: Write) -> None:

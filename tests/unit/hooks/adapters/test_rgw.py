@@ -68,6 +68,19 @@ def test_the_tenant_that_16_and_18_name_is_no_owner(user: str) -> None:
     assert (live.follows, live.owner) == (False, "")
 
 
+def test_the_order_of_the_endpoints_arguments_says_nothing() -> None:
+    def live(arguments: str) -> Topic:
+        document = {"EndpointAddress": URL, "EndpointArgs": arguments, "Persistent": True}
+        answer = {"EndPoint": json.dumps(document), "OpaqueData": "s&c=1"}
+        return parse("t", answer)
+
+    turned = "&".join(reversed(_REST.split("&")))
+    assert turned != _REST
+    for arguments in (turned, f"{turned}&OpaqueData=s&c=1"):
+        assert WANTED.differs(live(arguments)) == frozenset()
+        assert live(arguments).differs(live(_REST)) == frozenset()
+
+
 @pytest.mark.parametrize("field", ["TimeToLive", "MaxRetries"])
 def test_what_has_a_field_of_its_own_counts(field: str) -> None:
     endpoint: dict[str, Any] = {"EndpointAddress": URL, "Persistent": True, **_OWN, field: "60"}
