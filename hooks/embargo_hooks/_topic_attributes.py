@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from embargo_hooks._reader import Node
-from embargo_hooks.resources import LIMITS
+from embargo_hooks.resources import FLAGS, LIMITS
 from embargo_hooks.templates import TemplateError, references
 
 _HTTP, _KAFKA, _AMQP = ("http://", "https://"), ("kafka://",), ("amqp://", "amqps://")
 SCHEMES = (*_HTTP, *_KAFKA, *_AMQP)
-_FLAGS = frozenset({"persistent", "verify-ssl", "use-ssl", "cloudevents"})
 _CHOICES = {
     "kafka-ack-level": ("none", "broker"),
     "amqp-ack-level": ("none", "broker", "routable"),
@@ -56,7 +55,7 @@ def topic_attribute(
     url = str(endpoint.value)
     if url.startswith(SCHEMES) and not url.startswith(_OF_SOME.get(name, SCHEMES)):
         raise node.fail(f"only endpoints of {', '.join(_OF_SOME[name])} have it")
-    if name in _FLAGS:
+    if name in FLAGS:
         return str(node.flag()).lower()
     if name in LIMITS:
         return str(node.whole())

@@ -14,11 +14,17 @@ from embargo_hooks.secret import Secret
 _DEFAULTS = {"push-endpoint": "", "OpaqueData": "", "persistent": "false"}
 LIMITS = frozenset({"time_to_live", "max_retries", "retry_sleep_duration"})
 """How long, how often and with which pause the gateway tries an event of a persistent topic."""
+FLAGS = frozenset({"persistent", "verify-ssl", "use-ssl", "cloudevents"})
+"""Attributes that are true or false."""
 # Attributes whose values may be shown as they are.
-_OPEN_ATTRIBUTES = LIMITS | {
-    *("persistent", "verify-ssl", "use-ssl", "ca-location", "mechanism", "cloudevents"),
-    *("kafka-ack-level", "kafka-brokers", "amqp-exchange", "amqp-ack-level"),
-}
+_OPEN_ATTRIBUTES = (
+    LIMITS
+    | FLAGS
+    | {
+        *("ca-location", "mechanism"),
+        *("kafka-ack-level", "kafka-brokers", "amqp-exchange", "amqp-ack-level"),
+    }
+)
 KNOWN_ATTRIBUTES = _OPEN_ATTRIBUTES | {
     *("push-endpoint", "OpaqueData", "Policy", "user-name", "password"),
 }
@@ -172,14 +178,15 @@ def shown(attribute: str, value: Secret) -> str:
 
 
 def _normal(attributes: Mapping[str, Secret]) -> dict[str, Secret]:
-    normal = dict(attributes)
+    normal = dict[str, Secret]()
     for key, value in attributes.items():
-        lowered = value.reveal().lower()
-        if lowered in (b"true", b"false"):
-            normal[key] = Secret(lowered)
-        if key == "Policy":
-            normal[key] = _canonical(value)
-        if lowered == b"none" or normal[key] == Secret(_DEFAULTS.get(key, "None")):
+        if key in FLAGS:
+            normal[key] = Secret(value.reveal().lower())
+        else:
+            normal[key] = _canonical(value) if key == "Policy" else value
+        # Ceph 20 tells of a limit that is not given too.
+        unset = "None" if key in LIMITS else _DEFAULTS.get(key)
+        if unset is not None and normal[key] == Secret(unset):
             del normal[key]
     return normal
 

@@ -81,6 +81,22 @@ def test_the_order_of_the_endpoints_arguments_says_nothing() -> None:
         assert live(arguments).differs(live(_REST)) == frozenset()
 
 
+@pytest.mark.parametrize(
+    ("attribute", "one", "other"),
+    [
+        ("kafka-ack-level", "none", None),
+        ("OpaqueData", "None", ""),
+        ("OpaqueData", "TRUE", "true"),
+        ("amqp-exchange", "True", "true"),
+    ],
+)
+def test_only_limits_are_unset_by_a_word_and_only_flags_have_no_case(
+    attribute: str, one: str, other: str | None
+) -> None:
+    given = {} if other is None else {attribute: Secret(other)}
+    assert Topic("t", {attribute: Secret(one)}).differs(Topic("t", given)) == {attribute}
+
+
 @pytest.mark.parametrize("field", ["TimeToLive", "MaxRetries"])
 def test_what_has_a_field_of_its_own_counts(field: str) -> None:
     endpoint: dict[str, Any] = {"EndpointAddress": URL, "Persistent": True, **_OWN, field: "60"}
