@@ -84,7 +84,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Denial:
-    """What nobody of some principals may do below a prefix."""
+    """What nobody of some principals may do: in the whole bucket, or below a prefix."""
 
     principals: tuple[str, ...]
     actions: tuple[str, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -35,6 +36,13 @@ _EVENTS = frozenset(
         "Replication": "* Create Delete DeletionMarkerCreated",
     }.items()
     for name in names.split()
+)
+
+# Of a bucket's own actions (S3's list of them), only listings know a prefix.
+_BELOW_PREFIX = re.compile(
+    "s3:((?!.*bucket).*object.*|ListBucket|ListBucketVersions|AbortMultipartUpload"
+    "|ListMultipartUploadParts|BypassGovernanceRetention|ReplicateDelete|ReplicateTags)",
+    re.IGNORECASE,
 )
 
 Parsed = TypeVar("Parsed")
@@ -300,6 +308,14 @@ def _denial(node: Node) -> Denial:
         actions = keys["actions"].texts()
     with gathering.catching():
         below = _prefix(keys["prefix"], empty=True) if "prefix" in keys else ""
+    for place in keys["actions"].items() if below and actions else ():
+        with gathering.catching():
+            if not _BELOW_PREFIX.fullmatch(place.text()):
+                raise place.fail(
+                    f"{place.text()} is not of objects only, nor s3:ListBucket or "
+                    "s3:ListBucketVersions, so it cannot be denied below a prefix: name the "
+                    "actions of objects, or leave out the prefix"
+                )
     gathering.check()
     return Denial(principals, actions, below)
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from embargo_hooks._buckets_config import BucketSpec, Grant, tenant_of
+from embargo_hooks._buckets_config import BucketSpec, Denial, Grant, tenant_of
 from embargo_hooks.templates import render
 
 VERSION = "2012-10-17"
@@ -30,16 +30,8 @@ def declared(bucket: BucketSpec, environment: str) -> list[Statement]:
     for number, grant in enumerate(bucket.grants, start=1):
         if grant.principals:
             statements += _granted(bucket.name, grant, number)
-    statements.extend(
-        {
-            "Sid": f"{SID}Deny{number}",
-            "Effect": "Deny",
-            "Principal": {"AWS": [_principal(name) for name in denial.principals]},
-            "Action": list(denial.actions),
-            "Resource": [f"{arn}/{denial.prefix}*"],
-        }
-        for number, denial in enumerate(bucket.deny, start=1)
-    )
+    for number, denial in enumerate(bucket.deny, start=1):
+        statements += _denied(bucket.name, denial, number)
     names = {"name": bucket.name, "arn": arn, "tenant": tenant_of(bucket.owner)}
     statements.extend(
         {**_filled(given, {"bucket": names}), "Sid": f"{SID}{given.get('Sid', f'Own{number}')}"}
@@ -138,11 +130,35 @@ def _granted(bucket: str, grant: Grant, number: int) -> list[Statement]:
     listed = {
         "Sid": f"{sid}ListBelow{number}",
         **allow,
-        "Action": listing,
-        "Resource": [arn],
-        "Condition": {"StringLike": {"s3:prefix": [f"{grant.prefix}*"]}},
+        **_listing(arn, listing, grant.prefix),
     }
     return [below, listed]
+
+
+def _denied(bucket: str, denial: Denial, number: int) -> list[Statement]:
+    """Return the statements of a denial; below a prefix, as in a grant."""
+    arn, sid = f"arn:aws:s3:::{bucket}", f"{SID}Deny"
+    deny = {
+        "Effect": "Deny",
+        "Principal": {"AWS": [_principal(name) for name in denial.principals]},
+    }
+    actions = list(denial.actions)
+    if not denial.prefix:
+        whole = {"Action": actions, "Resource": [arn, f"{arn}/*"]}
+        return [{"Sid": f"{sid}{number}", **deny, **whole}]
+    listing = [action for action in actions if action.casefold().startswith("s3:listbucket")]
+    others = [action for action in actions if action not in listing]
+    below = {"Action": others, "Resource": [f"{arn}/{denial.prefix}*"]}
+    listed = _listing(arn, listing, denial.prefix)
+    return [
+        *([{"Sid": f"{sid}{number}", **deny, **below}] if others else []),
+        *([{"Sid": f"{sid}ListBelow{number}", **deny, **listed}] if listing else []),
+    ]
+
+
+def _listing(arn: str, actions: list[str], prefix: str) -> Statement:
+    condition = {"StringLike": {"s3:prefix": [f"{prefix}*"]}}
+    return {"Action": actions, "Resource": [arn], "Condition": condition}
 
 
 def _letters(environment: str) -> str:

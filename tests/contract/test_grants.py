@@ -97,6 +97,24 @@ def test_a_denial_below_a_prefix_is_stronger_than_a_grant(
     assert refused(other.get_object, Bucket=bucket, Key=THEIRS)
 
 
+def test_a_denial_of_the_whole_bucket_denies_listing(ceph: Server, bucket: str, other: Any) -> None:
+    users = (ceph.other["user"],)
+    allow(ceph, bucket, Grant("read", users), deny=(Denial(users, ("s3:ListBucket",), ""),))
+    assert refused(other.list_objects_v2, Bucket=bucket)
+    assert read(other, bucket, OURS) == OURS
+
+
+def test_a_denied_listing_below_a_prefix_ends_there(ceph: Server, bucket: str, other: Any) -> None:
+    users = (ceph.other["user"],)
+    deny = Denial(users, ("s3:ListBucket", "s3:ListBucketVersions"), "LATISS/")
+    allow(ceph, bucket, Grant("read", users), deny=(deny,))
+    assert listed(other, bucket, "LSSTCam/") == [OURS]
+    for prefix in ("LATISS/", "LATISS/th"):
+        assert refused(other.list_objects_v2, Bucket=bucket, Prefix=prefix), prefix
+        assert refused(other.list_object_versions, Bucket=bucket, Prefix=prefix), prefix
+    assert read(other, bucket, THEIRS) == THEIRS
+
+
 def test_a_user_of_a_tenant_is_let_in(ceph: Server, bucket: str, other: Any) -> None:
     user, client = ceph.tenant["user"], ceph.s3("tenant")
     # Ceph's way to name the bucket of another tenant, here of none; boto3 takes it for a mistake.

@@ -89,6 +89,30 @@ def test_a_grant_below_a_prefix_takes_the_prefix_as_it_stands(
     ]
 
 
+def test_a_denial_of_the_whole_bucket_is_of_the_bucket_itself_too(at: Site) -> None:
+    at.bucket["deny"] = [{"principals": ["x"], "actions": ["s3:*"]}]
+    denied = policy.declared(_bucket(at))[-1]
+    assert denied["Resource"] == [f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"]
+
+
+def test_a_denial_below_a_prefix_is_of_its_objects_and_of_listing_them(at: Site) -> None:
+    below = {"principals": ["x"], "prefix": "raw/"}
+    at.bucket["deny"] = [{**below, "actions": ["s3:PutObject*", "s3:ListBucket"]}]
+    objects, listing = policy.declared(_bucket(at))[-2:]
+    assert objects["Action"] == ["s3:PutObject*"]
+    assert objects["Resource"] == [f"arn:aws:s3:::{BUCKET}/raw/*"]
+    assert listing["Action"] == ["s3:ListBucket"]
+    assert listing["Resource"] == [f"arn:aws:s3:::{BUCKET}"]
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["raw/*"]}}
+    at.bucket["deny"] = [{**below, "actions": ["s3:GetObject", "s3:DeleteBucket", "s3:Get*"]}]
+    with pytest.raises(Problems) as caught:
+        at.plan()
+    assert [str(found).partition("deny")[2][:14] for found in caught.value.found] == [
+        "[0].actions[1]",
+        "[0].actions[2]",
+    ]
+
+
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
