@@ -152,7 +152,7 @@ def _notification(notification: Notification) -> dict[str, Any]:
 
 def _policy(spec: BucketSpec, found: ObservedBucket) -> dict[str, Any]:
     grants, statements = dict[str, list[str]](), []
-    for live in found.statements:
+    for live in map(policy.as_ceph_reads, found.statements):
         granted = policy.as_grant(spec.name, live)
         if granted and granted[0] not in grants:
             grants[granted[0]] = granted[1]

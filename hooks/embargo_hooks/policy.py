@@ -34,7 +34,10 @@ def declared(bucket: BucketSpec, environment: str) -> list[Statement]:
         statements += _denied(bucket.name, denial, number)
     names = {"name": bucket.name, "arn": arn, "tenant": tenant_of(bucket.owner)}
     statements.extend(
-        {**_filled(given, {"bucket": names}), "Sid": f"{SID}{given.get('Sid', f'Own{number}')}"}
+        {
+            **_with_principals(_filled(given, {"bucket": names}), _principal),
+            "Sid": f"{SID}{given.get('Sid', f'Own{number}')}",
+        }
         for number, given in enumerate(bucket.statements, start=1)
     )
     mark = f"Of{_letters(environment)}"
@@ -178,6 +181,26 @@ def _principal(name: str) -> str:
     return f"arn:aws:iam::{tenant}:user/{user}"
 
 
+def as_ceph_reads(statement: Statement) -> Statement:
+    """Return a live statement with tenants' ARNs, as declared a bare name means a user."""
+    return _with_principals(statement, _read_by_ceph)
+
+
+def _with_principals(statement: Statement, spelled: Callable[[str], str]) -> Statement:
+    principals = {
+        key: {**value, "AWS": [spelled(str(name)) for name in _listed(value["AWS"])]}
+        for key, value in statement.items()
+        if key in ("Principal", "NotPrincipal") and isinstance(value, Mapping) and "AWS" in value
+    }
+    return {**statement, **principals}
+
+
+def _read_by_ceph(principal: str) -> str:
+    """Return a principal's ARN; a bare name is for Ceph a tenant, and no user."""
+    bare = re.fullmatch("[^:/*]+", principal)
+    return f"arn:aws:iam::{principal}:root" if bare else principal
+
+
 def _filled(value: Any, context: Mapping[str, Any]) -> Any:
     """Fill in the templates of all texts in a value."""
     if isinstance(value, Mapping):
@@ -217,7 +240,7 @@ def _canonical(statement: Statement, named: bool = True) -> str:
 
 
 _SPELLINGS: Mapping[str, Callable[[str], str]] = {
-    "Principal": _principal,
+    "Principal": _read_by_ceph,
     "Action": str.casefold,
     "Resource": str,
 }

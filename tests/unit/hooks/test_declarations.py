@@ -211,7 +211,8 @@ def test_own_statements_are_filled_in_and_known_by_their_sid(at: Site) -> None:
     made = at.store.policies[BUCKET][-1]
     assert made["Sid"] == "EmbargoButlerOfficeOfSummit"
     assert made["Resource"] == "arn:aws:s3:::rubin-summit"
-    made = {**made, "Principal": {"AWS": ["arn:aws:iam::rubin:user/someone"]}}
+    assert made["Principal"] == {"AWS": ["arn:aws:iam::rubin:user/someone"]}
+    made = {**made, "Principal": {"AWS": "arn:aws:iam::rubin:user/someone"}}
     made["Condition"] = {"IpAddress": {"aws:SourceIp": ["198.18.0.0/15"]}}
     at.store.policies[BUCKET][-1] = made
     assert at.run() == []
@@ -273,6 +274,19 @@ def test_principals_are_compared_kind_by_kind(key: str) -> None:
     assert policy.same(said("someone"), said({"AWS": someone}))
     assert not policy.same(said({"AWS": someone}), said({"CanonicalUser": someone}))
     assert not policy.same(said({"AWS": someone}), said({"AWS": someone, "Federated": "x"}))
+
+
+def test_a_bare_name_in_a_live_policy_is_a_tenant(
+    at: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read, deny = policy.declared(_bucket(at))
+    at.store.policies[BUCKET] = [{**read, "Principal": {"AWS": ["rubin-summit-users"]}}, deny]
+    assert "put policy of bucket rubin-summit" in at.run(), "it lets in no user"
+    tenant = {**read, "Principal": {"AWS": "rubin"}}
+    at.store.policies[BUCKET] = [tenant, deny]
+    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
+    at.document["bucketConfig"] = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    assert at.run() == []
 
 
 def test_what_somebody_elses_statement_says_already_is_not_said_twice(at: Site) -> None:
