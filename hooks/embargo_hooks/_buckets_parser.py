@@ -25,19 +25,26 @@ from embargo_hooks._topic_attributes import topic_attribute
 from embargo_hooks.errors import Gathering
 
 _GRANTS = ("read", "write", "readWrite")
+# Each version knows some of them (seen in the programs of 16.2.15, 18.2.7 and 20.2.4): 16 those of
+# ObjectCreated and ObjectRemoved; 18 those of ObjectLifecycle too, with `Noncurrent`, and of
+# ObjectSynced; 20 all.
 _EVENTS = frozenset(
-    f"s3:{kind}:{name}"
+    f"s3:{kind}{name}"
     for kind, names in {
-        "ObjectCreated": "* Put Post Copy CompleteMultipartUpload",
-        "ObjectRemoved": "* Delete DeleteMarkerCreated",
-        "ObjectLifecycle:Expiration": "* Current NonCurrent DeleteMarker AbortMultipartUpload",
-        "ObjectLifecycle:Transition": "* Current NonCurrent",
-        "ObjectSynced": "* Create Delete DeletionMarkerCreated",
-        "Replication": "* Create Delete DeletionMarkerCreated",
+        "ObjectCreated:": "* Put Post Copy CompleteMultipartUpload",
+        "ObjectRemoved:": "* Delete DeleteMarkerCreated",
+        "ObjectLifecycle:": "*",
+        "ObjectLifecycle:Expiration:": (
+            "* Current NonCurrent Noncurrent DeleteMarker AbortMultipartUpload"
+        ),
+        "ObjectLifecycle:Transition:": "* Current NonCurrent Noncurrent",
+        "LifecycleExpiration:": "* Delete DeleteMarkerCreated",
+        "Lifecycle": "Transition",
+        "ObjectSynced:": "* Create Delete DeletionMarkerCreated",
+        "Replication:": "* Create Delete DeletionMarkerCreated",
     }.items()
     for name in names.split()
 )
-
 # Of a bucket's own actions (S3's list of them), only listings know a prefix.
 _BELOW_PREFIX = re.compile(
     "s3:((?!.*bucket).*object.*|ListBucket|ListBucketVersions|AbortMultipartUpload"
