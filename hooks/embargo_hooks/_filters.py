@@ -17,10 +17,7 @@ def parse(node: Node) -> str:
     entries = node.mapping((), (*OF_KEY, "metadata", "tags"))
     of_key = {name: entries[name].text() for name in OF_KEY if name in entries}
     if "regex" in of_key:
-        try:
-            re.compile(of_key["regex"])
-        except re.error as error:
-            raise entries["regex"].fail(f"not a regular expression: {error}") from None
+        _check(entries["regex"])
     found = {"key": of_key}
     for part in ("metadata", "tags"):
         rules = entries[part].mapping() if part in entries else {}
@@ -30,6 +27,19 @@ def parse(node: Node) -> str:
             place = entries["metadata"].child(name)
             raise place.fail("expected the name of a header that begins with x-amz-meta-")
     return text(found)
+
+
+def _check(node: Node) -> None:
+    """Check a regular expression, which is one of ECMAScript for Ceph, with what Python has."""
+    # Escaped characters and classes are read first, as a `(?` in them is none.
+    parts = re.findall(r"\\.|\[(?:\\.|[^\]\\])*\]|\(\?.?", node.text(), re.DOTALL)
+    for part in parts:
+        if part.startswith("(?") and part not in ("(?:", "(?=", "(?!"):
+            raise node.fail(f"not a regular expression of ECMAScript, as Ceph takes them: {part!r}")
+    try:
+        re.compile(node.text())
+    except (re.error, OverflowError) as error:
+        raise node.fail(f"not a regular expression: {error}") from None
 
 
 def text(rules: Filter) -> str:

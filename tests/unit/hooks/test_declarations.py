@@ -201,6 +201,22 @@ def test_filters_are_part_of_a_notification(at: Site) -> None:
     assert at.run() == ["put notification to-http of bucket rubin-summit"]
 
 
+@pytest.mark.parametrize(
+    "regex", ["(?i)a", "(?P<n>a)", "(?<=a)b", "(?>a)", "(?:(?#b))", "(?", "a{99999999999}"]
+)
+def test_a_regex_that_ceph_cannot_take(at: Site, regex: str) -> None:
+    at.bucket["notifications"]["to-http"]["filter"] = {"regex": regex}
+    with pytest.raises(ConfigError, match=r"to-http\.filter\.regex: not a regular expression"):
+        at.plan()
+
+
+def test_a_regex_that_only_looks_so(at: Site) -> None:
+    regex = r"(?:a|b)(?=c)(?!d)\(?[(?i]+\.fits"
+    at.bucket["notifications"]["to-http"]["filter"] = {"regex": regex}
+    at.run()
+    assert json.loads(at.store.notifications[BUCKET][0].filter) == {"key": {"regex": regex}}
+
+
 def test_chart_and_jobs_know_the_same_events() -> None:
     known = SCHEMA["$defs"]["events"]["items"]["enum"]
     assert sorted(known) == sorted(_buckets_parser._EVENTS)
