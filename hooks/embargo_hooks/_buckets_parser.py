@@ -290,7 +290,7 @@ def _granted(kind: str, node: Node) -> list[Grant]:
         with gathering.catching():
             if isinstance(entry.value, dict):
                 keys = entry.mapping(("principals", "prefix"), ())
-                below.append(Grant(kind, keys["principals"].texts(), _prefix(keys["prefix"])))
+                below.append(Grant(kind, keys["principals"].texts(1), _prefix(keys["prefix"])))
             else:
                 whole.append(entry.text())
     gathering.check()
@@ -310,9 +310,9 @@ def _denial(node: Node) -> Denial:
     gathering = Gathering()
     principals, actions, below = tuple[str, ...](), tuple[str, ...](), ""
     with gathering.catching():
-        principals = keys["principals"].texts()
+        principals = keys["principals"].texts(1)
     with gathering.catching():
-        actions = keys["actions"].texts()
+        actions = keys["actions"].texts(1)
     with gathering.catching():
         below = _prefix(keys["prefix"], empty=True) if "prefix" in keys else ""
     for place in keys["actions"].items() if below and actions else ():

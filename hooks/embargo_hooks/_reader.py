@@ -56,9 +56,14 @@ class Node:
         for index, value in enumerate(self.value):
             yield Node(value, self.file, f"{self.path}[{index}]")
 
-    def texts(self) -> tuple[str, ...]:
-        """Return a list of non-empty texts, empty where the key is absent."""
-        return () if self.value is None else tuple(item.text() for item in self.items())
+    def texts(self, least: int = 0) -> tuple[str, ...]:
+        """Return a list of so many non-empty texts or more, empty where the key is absent."""
+        if self.value is None and not least:
+            return ()
+        found = tuple(item.text() for item in self.items())
+        if len(found) < least:
+            raise self.fail(f"expected at least {least}, found {len(found) or 'none'}")
+        return found
 
     def text(self, empty: bool = False) -> str:
         """Return a text, not empty unless that is allowed."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from embargo_hooks import _buckets_parser, policy
+from embargo_hooks import policy
 from embargo_hooks._buckets_config import Grant
 from embargo_hooks.clean_up import without_ours
 from embargo_hooks.cli import main
@@ -23,10 +22,6 @@ from embargo_hooks.secret import Secret
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeWorld
 from tests.unit.hooks.test_object_store import BUCKET, EVENTS, THEIR_STATEMENT, Site
-
-SCHEMA = json.loads(
-    (Path(__file__).parents[3] / "charts/embargo-butler/values.schema.json").read_text()
-)
 
 
 @pytest.fixture
@@ -215,13 +210,6 @@ def test_a_regex_that_only_looks_so(at: Site) -> None:
     at.bucket["notifications"]["to-http"]["filter"] = {"regex": regex}
     at.run()
     assert json.loads(at.store.notifications[BUCKET][0].filter) == {"key": {"regex": regex}}
-
-
-def test_chart_and_jobs_know_the_same_events() -> None:
-    known = SCHEMA["$defs"]["events"]["items"]["enum"]
-    assert sorted(known) == sorted(_buckets_parser._EVENTS)
-    assert {"s3:ObjectLifecycle:*", "s3:ObjectLifecycle:Expiration:Noncurrent"} < set(known)
-    assert {"s3:LifecycleExpiration:Delete", "s3:LifecycleTransition"} < set(known)
 
 
 def test_own_statements_are_filled_in_and_known_by_their_sid(at: Site) -> None:

@@ -1,0 +1,69 @@
+"""What the chart's schema says of `bucketConfig`, and what the jobs say of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+
+from embargo_hooks import _buckets_parser
+from embargo_hooks.config import load
+from embargo_hooks.errors import HooksError
+from tests.unit.hooks.conftest import Write
+from tests.unit.hooks.test_object_store import BUCKET
+
+SCHEMA = json.loads(
+    (Path(__file__).parents[3] / "charts/embargo-butler/values.schema.json").read_text()
+)
+PART = {"$defs": SCHEMA["$defs"], **SCHEMA["properties"]["bucketConfig"]}
+USERS = ["rubin-summit-users"]
+
+
+def refused_by_the_chart(config: dict[str, Any]) -> list[str]:
+    """Return the places, as the jobs name them."""
+    found = jsonschema.Draft202012Validator(PART).iter_errors(config)
+    paths = [("bucketConfig", *each.absolute_path) for each in found]
+    return [
+        "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)[1:]
+        for path in paths
+    ]
+
+
+def changed(site: dict[str, Any], place: str, value: Any) -> dict[str, Any]:
+    """Return `bucketConfig` with another value at a place."""
+    *parents, last = place.format(b=BUCKET).split(".")
+    node = site["bucketConfig"]
+    for name in parents:
+        node = node.setdefault(name, {})
+    node[last] = value
+    config: dict[str, Any] = site["bucketConfig"]
+    return config
+
+
+def test_chart_and_jobs_know_the_same_events() -> None:
+    known = SCHEMA["$defs"]["events"]["items"]["enum"]
+    assert sorted(known) == sorted(_buckets_parser._EVENTS)
+    assert {"s3:ObjectLifecycle:*", "s3:ObjectLifecycle:Expiration:Noncurrent"} < set(known)
+    assert {"s3:LifecycleExpiration:Delete", "s3:LifecycleTransition"} < set(known)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "where"),
+    [
+        ("buckets.{b}.deny", [{"principals": [], "actions": ["s3:PutObject"]}], "[0].principals"),
+        ("buckets.{b}.deny", [{"principals": USERS, "actions": []}], "[0].actions"),
+        ("buckets.{b}.grants.read", [{"principals": [], "prefix": "a/"}], "[0].principals"),
+    ],
+)
+def test_chart_and_jobs_refuse_the_same(
+    site: dict[str, Any], write: Write, place: str, value: Any, where: str
+) -> None:
+    assert refused_by_the_chart(site["bucketConfig"]) == []
+    named = f"bucketConfig.{place.format(b=BUCKET)}{where}"
+    assert named in refused_by_the_chart(changed(site, place, value))
+    with pytest.raises(HooksError) as caught:
+        load(write(site))
+    assert f"{named}: " in str(caught.value)
