@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DRAIN_SECONDS = 3600
+LONGEST_DRAIN = 30 * 24 * 3600
 
 
 @dataclass(frozen=True)

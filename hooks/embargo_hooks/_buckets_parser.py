@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from embargo_hooks import _filters, _urls
 from embargo_hooks._buckets_config import (
     DRAIN_SECONDS,
+    LONGEST_DRAIN,
     BucketConfig,
     BucketSpec,
     Denial,
@@ -85,7 +86,10 @@ def parse(
         keep = "onUninstall" in top and top["onUninstall"].choice("remove", "keep") == "keep"
     # What is declared wrongly is declared all the same: it is told once, not where it is used too.
     entries = {key: top[key].value for key in ("owners", "topics") if key in top}
-    names = {key: tuple(value) if isinstance(value, dict) else () for key, value in entries.items()}
+    names = {
+        key: tuple(map(str, value)) if isinstance(value, dict) else ()
+        for key, value in entries.items()
+    }
     known = _Known(names.get("owners", ()), names.get("topics", ()), has_enqueue, secrets)
     owners = _each(top["owners"], _owner, gathering)
     topics = dict[str, TopicSpec]()
@@ -334,7 +338,7 @@ def _reason(node: Node) -> str:
 
 def _seconds(node: Node, default: int) -> int:
     entry = node.child("drainSeconds")
-    return default if entry.value is None else entry.whole()
+    return default if entry.value is None else entry.whole(maximum=LONGEST_DRAIN)
 
 
 def _one_of(node: Node, declared: tuple[str, ...], what: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 from typing import Any
 
 from embargo_hooks.errors import ConfigError, HooksError, Problems
@@ -31,7 +32,7 @@ class Node:
             optional: Keys that may be there beside; None allows any.
         """
         if not isinstance(self.value, Mapping):
-            raise self.fail(f"expected a mapping, found {_kind(self.value)}")
+            raise self.fail(f"expected a mapping, found {kind(self.value)}")
         found: list[HooksError] = []
         for key in self.value:
             if not isinstance(key, str):
@@ -52,7 +53,7 @@ class Node:
     def items(self) -> Iterator[Node]:
         """Iterate over a list."""
         if not isinstance(self.value, list):
-            raise self.fail(f"expected a list, found {_kind(self.value)}")
+            raise self.fail(f"expected a list, found {kind(self.value)}")
         for index, value in enumerate(self.value):
             yield Node(value, self.file, f"{self.path}[{index}]")
 
@@ -68,17 +69,19 @@ class Node:
     def text(self, empty: bool = False) -> str:
         """Return a text, not empty unless that is allowed."""
         if not isinstance(self.value, str):
-            raise self.fail(f"expected text, found {_kind(self.value)}")
+            raise self.fail(f"expected text, found {kind(self.value)}")
         if not self.value and not empty:
             raise self.fail("expected text, found an empty one")
         return self.value
 
-    def whole(self, minimum: int = 0) -> int:
+    def whole(self, minimum: int = 0, maximum: int | None = None) -> int:
         """Return a whole number."""
         if isinstance(self.value, bool) or not isinstance(self.value, int):
-            raise self.fail(f"expected a whole number, found {_kind(self.value)}")
+            raise self.fail(f"expected a whole number, found {kind(self.value)}")
         if self.value < minimum:
             raise self.fail(f"expected at least {minimum}, found {self.value}")
+        if maximum is not None and self.value > maximum:
+            raise self.fail(f"expected at most {maximum}, found {self.value}")
         return self.value
 
     def flag(self) -> bool:
@@ -86,7 +89,7 @@ class Node:
         if self.value is None:
             return False
         if not isinstance(self.value, bool):
-            raise self.fail(f"expected true or false, found {_kind(self.value)}")
+            raise self.fail(f"expected true or false, found {kind(self.value)}")
         return self.value
 
     def choice(self, *allowed: str) -> str:
@@ -96,7 +99,8 @@ class Node:
         return found
 
 
-def _kind(value: Any) -> str:
-    # The kind only: a value in the wrong place may be a password.
+def kind(value: Any) -> str:
+    """Return what kind of value it is: itself it is not told, as it may be a password."""
     names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false"}
-    return "nothing" if value is None else names.get(type(value), "a number")
+    names |= {int: "a number", float: "a number", date: "a date", datetime: "a date"}
+    return "nothing" if value is None else names.get(type(value), type(value).__name__)

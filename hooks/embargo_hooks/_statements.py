@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from embargo_hooks._reader import Node
+from embargo_hooks._reader import Node, kind
 from embargo_hooks.templates import TemplateError, references
 
 _EITHER = ("Principal", "Action", "Resource")
@@ -21,11 +21,27 @@ def statement(node: Node) -> Mapping[str, Any]:
     for name in _EITHER:
         if (name in keys) == (f"Not{name}" in keys):
             raise node.fail(f"expected either {name} or Not{name}")
+    for name, place in keys.items():
+        if name == "Condition":
+            _form(place, 2, str, bool, int, float)
+        elif name in either:
+            _form(place, int(name.endswith("Principal") and place.value != "*"), str)
     if "Sid" in keys and not re.fullmatch("[A-Za-z0-9]+", keys["Sid"].text()):
         raise keys["Sid"].fail("expected letters and digits only")
     _check(node)
     found: Mapping[str, Any] = node.value
     return found
+
+
+def _form(node: Node, depth: int, *kinds: type) -> None:
+    """Check that, below so many mappings, there are values of some kinds or lists of them."""
+    if depth:
+        for entry in node.mapping().values():
+            _form(entry, depth - 1, *kinds)
+        return
+    for place in node.items() if isinstance(node.value, list) else (node,):
+        if not isinstance(place.value, kinds):
+            raise place.fail(f"expected text, found {kind(place.value)}")
 
 
 def _check(node: Node) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from embargo_hooks.errors import ConfigError
 
-class GivenTwice(yaml.MarkedYAMLError):
+
+class _GivenTwice(yaml.MarkedYAMLError):
     """A key stands twice in one mapping."""
 
     def __init__(self, key: str, mark: yaml.Mark) -> None:
-        """Take the key and its second place."""
         super().__init__(problem_mark=mark)
         self.key = key
 
@@ -23,18 +25,30 @@ class _Loader(yaml.CSafeLoader):
         seen = set[str]()
         for key, _ in node.value:
             # A merge key may stand there several times.
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise GivenTwice(key.value, key.start_mark)
             if isinstance(key.value, str):
+                if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                    raise _GivenTwice(key.value, key.start_mark)
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
-def read(text: str) -> Any:
-    """Parse a document.
+def read(path: Path) -> Any:
+    """Read a document.
 
     Raises:
-        GivenTwice: A key stands twice in one mapping.
-        yaml.YAMLError: It is not YAML.
+        ConfigError: It cannot be read, is not YAML, or a key stands twice in one mapping.
     """
-    return yaml.load(text, _Loader)
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except _GivenTwice as error:
+        raise ConfigError(f"{_place(path, error)}: the key {error.key!r} is given twice") from None
+    # PyYAML lets out the ValueError of what is no UTF-8, or no date.
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{_place(path, error)}: is not YAML ({type(error).__name__})") from None
+
+
+def _place(path: Path, error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f"{path}, line {mark.line + 1}" if mark else str(path)

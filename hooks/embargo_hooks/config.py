@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from embargo_hooks import _buckets_parser, _pipeline_config, _vault_config, _yaml
 from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks._pipeline_config import PipelineConfig, SecretKey
 from embargo_hooks._reader import Node
 from embargo_hooks._vault_config import VaultConfig
-from embargo_hooks.errors import ConfigError
 from embargo_hooks.templates import references
 
 
@@ -164,18 +161,7 @@ def load(path: Path) -> Config:
     Raises:
         ConfigError: It cannot be read, or something in it is not as it should be.
     """
-    try:
-        document = _yaml.read(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except _yaml.GivenTwice as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{path}{line}: the key {error.key!r} is given twice") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: is not YAML ({type(error).__name__})") from None
-    return parse(Node(document, str(path)))
+    return parse(Node(_yaml.read(path), str(path)))
 
 
 def parse(root: Node) -> Config:

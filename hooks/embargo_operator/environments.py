@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from embargo_hooks import _yaml
+from embargo_hooks._reader import Node
 from embargo_hooks.errors import ConfigError
 
 CHART = Path("charts/embargo-butler")
@@ -120,10 +119,10 @@ def read_values(path: Path) -> dict[str, Any]:
     """Read a values file.
 
     Raises:
-        ConfigError: It cannot be read.
+        ConfigError: It cannot be read, or it is none.
     """
-    try:
-        found = _yaml.read(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from None
-    return dict(found or {})
+    found = _yaml.read(path)
+    if found is None:
+        return {}
+    Node(found, str(path)).mapping()
+    return dict(found)

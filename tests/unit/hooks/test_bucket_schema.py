@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ SCHEMA = json.loads(
 )
 PART = {"$defs": SCHEMA["$defs"], **SCHEMA["properties"]["bucketConfig"]}
 USERS = ["rubin-summit-users"]
+ALL = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}
 
 
 def refused_by_the_chart(config: dict[str, Any]) -> list[str]:
@@ -56,6 +58,19 @@ def test_chart_and_jobs_know_the_same_events() -> None:
         ("buckets.{b}.deny", [{"principals": [], "actions": ["s3:PutObject"]}], "[0].principals"),
         ("buckets.{b}.deny", [{"principals": USERS, "actions": []}], "[0].actions"),
         ("buckets.{b}.grants.read", [{"principals": [], "prefix": "a/"}], "[0].principals"),
+        ("drainSeconds", 10**12, ""),
+        ("topics.{b}.drainSeconds", 2592001, ""),
+        ("buckets.{b}.statements", [{**ALL, "Principal": "somebody"}], "[0].Principal"),
+        ("buckets.{b}.statements", [{**ALL, "Principal": {"AWS": 1}}], "[0].Principal.AWS"),
+        ("buckets.{b}.statements", [{**ALL, "Action": [date(2026, 1, 1)]}], "[0].Action[0]"),
+        ("buckets.{b}.statements", [{**ALL, "Condition": "x"}], "[0].Condition"),
+        ("buckets.{b}.statements", [{**ALL, "Condition": {"Bool": "x"}}], "[0].Condition.Bool"),
+        ("buckets.{b}.statements", [{**ALL, "Condition": {"Bool": None}}], "[0].Condition.Bool"),
+        (
+            "buckets.{b}.statements",
+            [{**ALL, "Condition": {"DateLessThan": {"aws:CurrentTime": date(2026, 1, 1)}}}],
+            "[0].Condition.DateLessThan.aws:CurrentTime",
+        ),
     ],
 )
 def test_chart_and_jobs_refuse_the_same(

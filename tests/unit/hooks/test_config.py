@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from embargo_hooks.config import FieldSource, LiteralSource, VaultPath, load
-from embargo_hooks.errors import ConfigError
+from embargo_hooks.errors import ConfigError, Problems
+from embargo_operator.environments import read_values
 from tests.unit.hooks.conftest import Write
 
 
@@ -78,6 +80,34 @@ def test_a_mistake_is_told_with_its_place(
     assert (
         str(caught.value).split(": ")[1].startswith(place.split(".")[0][:6]) or place == "enqueue"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"just text", "the file: expected a mapping, found text"),
+        (b"- a", "the file: expected a mapping, found a list"),
+        (b"a: {[b]: c}", r", line 1: is not YAML \(ConstructorError\)"),
+        (b"a: \xff", r": is not YAML \(UnicodeDecodeError\)"),
+        (b"a: 2026-13-01", r": is not YAML \(ValueError\)"),
+        (b"a: {once: 1,\n once: 2}", ", line 2: the key 'once' is given twice"),
+    ],
+)
+def test_what_is_no_configuration_is_told_with_its_file(
+    tmp_path: Path, text: bytes, message: str
+) -> None:
+    file = tmp_path / "summit.yaml"
+    file.write_bytes(text)
+    for read in (load, read_values):
+        with pytest.raises(ConfigError, match=rf"summit\.yaml.*{message}"):
+            read(file)
+
+
+def test_a_number_as_name_of_an_owner(site: dict[str, Any], write: Write) -> None:
+    owners = site["bucketConfig"]["owners"]
+    site["bucketConfig"]["owners"] = {1: owners["rubin-summit"]}
+    with pytest.raises(Problems, match=r"bucketConfig\.owners: expected text as key, found 1; put"):
+        load(write(site))
 
 
 def test_a_value_in_the_wrong_place_is_not_quoted(site: dict[str, Any], write: Write) -> None:

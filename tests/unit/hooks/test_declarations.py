@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import pytest
@@ -124,6 +125,13 @@ def test_a_denial_below_a_prefix_is_of_its_objects_and_of_listing_them(at: Site)
         (
             {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Sid": "a b"},
             "letters and digits",
+        ),
+        (
+            {
+                **{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"},
+                "Condition": {"DateLessThan": {"aws:CurrentTime": date(2026, 1, 1)}},
+            },
+            r"Condition\.DateLessThan\.aws:CurrentTime: expected text, found a date",
         ),
     ],
 )
