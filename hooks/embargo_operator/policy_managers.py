@@ -5,6 +5,7 @@ Each would put its own statements in place of the other's, release after release
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,13 +35,13 @@ def refuse_two(project: Path, environment: str = "") -> None:
         for bucket, place in _managed(Node(read_values(project / relative), relative)):
             places[bucket].append(place)
     gathering = Gathering()
-    for (endpoint, tenant, name), (first, *others) in places.items():
+    for (store, tenant, name), (first, *others) in places.items():
         found = {Path(each.file).stem for each in (first, *others)}
         for other in others if not environment or environment in found else ():
             of = f" of tenant {tenant}" if tenant else ""
             with gathering.catching():
                 raise first.fail(
-                    f"the policy of bucket {name}{of} at {endpoint} is managed by {other.file} "
+                    f"the policy of bucket {name}{of} at {store} is managed by {other.file} "
                     f"too: {other.path}; leave {', '.join(_PARTS)} of it to one of both"
                 )
     gathering.check()
@@ -55,6 +56,11 @@ def _managed(root: Node) -> Iterator[tuple[tuple[str, str, str], Node]]:
         parts = [part for part in _PARTS if bucket.child(part).value is not None]
         # What is unconfirmed is not written.
         if parts and bucket.child("unconfirmed").value is None:
-            endpoint = str(config.child("endpoint").value).rstrip("/").lower()
+            store = _store(str(config.child("endpoint").value))
             tenant = tenant_of(str(bucket.child("owner").value))
-            yield (endpoint, tenant, str(name)), bucket.child(parts[0])
+            yield (store, tenant, str(name)), bucket.child(parts[0])
+
+
+def _store(endpoint: str) -> str:
+    # One host has one object store, with TLS or without; one at another port may be another.
+    return re.sub("^https?://|(:80|:443)?/*$", "", endpoint.lower())

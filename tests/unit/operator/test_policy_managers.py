@@ -47,11 +47,25 @@ def test_both_places_are_told(project: Path, part: str) -> None:
         refuse_two(project)
     assert str(caught.value) == (
         "bucket-config/summit.yaml: bucketConfig.buckets.rubin-summit.grants: the policy of bucket "
-        "rubin-summit at https://s3dfrgw.slac.stanford.edu is managed by bucket-config/tts.yaml "
+        "rubin-summit at s3dfrgw.slac.stanford.edu is managed by bucket-config/tts.yaml "
         f"too: bucketConfig.buckets.rubin-summit.{part}; leave grants, deny, statements of it to "
         "one of both"
     )
     refuse_two(project, "sts")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://S3dfrgw.slac.stanford.edu:443/",
+        "http://s3dfrgw.slac.stanford.edu",
+        "http://s3dfrgw.slac.stanford.edu:80",
+    ],
+)
+def test_a_store_is_known_by_its_host(project: Path, endpoint: str) -> None:
+    declare(project, {"owner": "somebody", "grants": {}}, endpoint=endpoint)
+    with pytest.raises(Problems, match="the policy of bucket rubin-summit at s3dfrgw"):
+        refuse_two(project)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +75,10 @@ def test_both_places_are_told(project: Path, part: str) -> None:
         ({"owner": "somebody", "grants": {}, "unconfirmed": "nobody knows"}, {}),
         ({"owner": "tenant$somebody", "grants": {}}, {}),
         ({"owner": "somebody", "grants": {}}, {"endpoint": "https://elsewhere"}),
+        (
+            {"owner": "somebody", "grants": {}},
+            {"endpoint": "https://s3dfrgw.slac.stanford.edu:7480"},
+        ),
     ],
 )
 def test_what_is_another_bucket_or_no_policy_is_not_refused(
