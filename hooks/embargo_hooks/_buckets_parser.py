@@ -155,6 +155,23 @@ def _store(node: Node) -> str:
     )
 
 
+def _listed(node: Node, read: Callable[[Node], Parsed], gathering: Gathering) -> list[Parsed]:
+    """Read each entry of a list, likewise."""
+    found = []
+    with gathering.catching():
+        for entry in node.items():
+            with gathering.catching():
+                found.append(read(entry))
+    return found
+
+
+def _texts(node: Node, gathering: Gathering) -> tuple[str, ...]:
+    found = list[str]()
+    with gathering.catching():
+        found += node.texts()
+    return tuple(found)
+
+
 def _owner(name: str, node: Node) -> OwnerSpec:
     keys = node.mapping(("accessKey", "secretKey"), ("path", "profile"))
     path = node.child("path")
@@ -184,16 +201,20 @@ def _topic(name: str, node: Node, known: _Known, drain: int) -> TopicSpec:
     owner = ""
     with gathering.catching():
         owner = _one_of(keys["owner"], known.owners, "owner")
+    shared = _texts(node.child("shared"), gathering)
+    with gathering.catching():
+        drain = _seconds(node, drain)
+    take_over, unconfirmed = _state(node, gathering)
     gathering.check()
     return TopicSpec(
         name=name,
         owner=owner,
         attributes=attributes,
-        take_over=node.child("takeOver").flag(),
+        take_over=take_over,
         key=node.path,
-        shared=node.child("shared").texts(),
-        drain=_seconds(node, drain),
-        unconfirmed=_reason(node),
+        shared=shared,
+        drain=drain,
+        unconfirmed=unconfirmed,
     )
 
 
@@ -214,13 +235,8 @@ def _bucket(name: str, node: Node, known: _Known) -> BucketSpec:
         for grant, entry in keys["grants"].mapping((), _GRANTS).items() if "grants" in keys else ():
             with gathering.catching():
                 grants += _granted(grant, entry)
-    denials, statements = [], []
-    for entry in keys["deny"].items() if "deny" in keys else ():
-        with gathering.catching():
-            denials.append(_denial(entry))
-    for entry in keys["statements"].items() if "statements" in keys else ():
-        with gathering.catching():
-            statements.append(statement(entry))
+    denials = _listed(keys["deny"], _denial, gathering) if "deny" in keys else []
+    statements = _listed(keys["statements"], statement, gathering) if "statements" in keys else []
     notifications = dict[str, NotificationSpec]()
     if "notifications" in keys:
         notifications = _each(
@@ -230,23 +246,27 @@ def _bucket(name: str, node: Node, known: _Known) -> BucketSpec:
     if retired.value is not None:
         with gathering.catching():
             retired.mapping((), ("notifications", "topics"))
-    elsewhere = node.child("foreign").texts() + retired.child("notifications").texts()
+    foreign = _texts(node.child("foreign"), gathering)
+    retired_notifications = _texts(retired.child("notifications"), gathering)
+    retired_topics = _texts(retired.child("topics"), gathering)
+    elsewhere = foreign + retired_notifications
     for declared in notifications:
         with gathering.catching():
             if declared in elsewhere:
                 place = keys["notifications"].child(declared)
                 raise place.fail("declared here and also named as foreign or retired")
-    for both in retired.child("notifications").texts():
+    for both in retired_notifications:
         with gathering.catching():
-            if both in node.child("foreign").texts():
+            if both in foreign:
                 raise retired.child("notifications").fail(
                     f"{both!r} is also named as foreign: what is somebody else's is not ours to "
                     "take away; take it out of one of both"
                 )
-    for topic in retired.child("topics").texts():
+    for topic in retired_topics:
         with gathering.catching():
             if topic in known.topics:
                 raise retired.child("topics").fail(f"{topic!r} is also declared")
+    take_over, unconfirmed = _state(node, gathering)
     gathering.check()
     return BucketSpec(
         name=name,
@@ -255,12 +275,12 @@ def _bucket(name: str, node: Node, known: _Known) -> BucketSpec:
         grants=tuple(grants),
         deny=tuple(denials),
         statements=tuple(statements),
-        take_over=node.child("takeOver").flag(),
+        take_over=take_over,
         notifications=notifications,
-        foreign=node.child("foreign").texts(),
-        retired_notifications=retired.child("notifications").texts(),
-        retired_topics=retired.child("topics").texts(),
-        unconfirmed=_reason(node),
+        foreign=foreign,
+        retired_notifications=retired_notifications,
+        retired_topics=retired_topics,
+        unconfirmed=unconfirmed,
     )
 
 
@@ -278,11 +298,7 @@ def _notification(name: str, node: Node, known: _Known) -> NotificationSpec:
             raise keys["events"].fail(f"expected some of {known_ones}; found {unknown}")
     with gathering.catching():
         chosen = _filters.parse(keys["filter"]) if "filter" in keys else ""
-    take_over, unconfirmed = False, ""
-    with gathering.catching():
-        take_over = node.child("takeOver").flag()
-    with gathering.catching():
-        unconfirmed = _reason(node)
+    take_over, unconfirmed = _state(node, gathering)
     gathering.check()
     return NotificationSpec(name, topic, events, take_over, chosen, unconfirmed)
 
@@ -331,9 +347,14 @@ def _denial(node: Node) -> Denial:
     return Denial(principals, actions, below)
 
 
-def _reason(node: Node) -> str:
-    reason = node.child("unconfirmed")
-    return "" if reason.value is None else reason.text()
+def _state(node: Node, gathering: Gathering) -> tuple[bool, str]:
+    """Read whether something is taken over, and why it is not to be written yet."""
+    take_over, why, reason = False, "", node.child("unconfirmed")
+    with gathering.catching():
+        take_over = node.child("takeOver").flag()
+    with gathering.catching():
+        why = "" if reason.value is None else reason.text()
+    return take_over, why
 
 
 def _seconds(node: Node, default: int) -> int:

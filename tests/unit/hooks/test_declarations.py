@@ -63,6 +63,21 @@ def test_every_mistake_is_told_at_once_with_its_place(site: dict[str, Any], writ
     assert all(str(found).split(":")[0].endswith("config.yaml") for found in caught.value.found)
 
 
+def test_what_is_no_list_hides_no_other_mistake(site: dict[str, Any], write: Write) -> None:
+    config = site["bucketConfig"]
+    config["topics"][BUCKET] |= {"shared": "x", "drainSeconds": -1, "takeOver": 1}
+    bucket = config["buckets"][BUCKET]
+    bucket |= {"deny": {}, "statements": "x", "foreign": "x", "takeOver": 1, "unconfirmed": 1}
+    bucket["retired"] = {"notifications": "x", "topics": {}}
+    with pytest.raises(Problems) as caught:
+        load(write(site))
+    assert [str(found).split(": ")[1].split(".", 3)[-1] for found in caught.value.found] == [
+        *("shared", "drainSeconds", "takeOver"),
+        *("deny", "statements", "foreign", "retired.notifications", "retired.topics"),
+        *("takeOver", "unconfirmed"),
+    ]
+
+
 def test_a_grant_below_a_prefix_takes_the_prefix_as_it_stands(
     site: dict[str, Any], write: Write
 ) -> None:
