@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from embargo_hooks import _filters, _urls
+from embargo_hooks import _filters, _names, _urls
 from embargo_hooks._buckets_config import (
     DRAIN_SECONDS,
     LONGEST_DRAIN,
@@ -91,11 +91,18 @@ def parse(
         for key, value in entries.items()
     }
     known = _Known(names.get("owners", ()), names.get("topics", ()), has_enqueue, secrets)
-    owners = _each(top["owners"], _owner, gathering)
+    owners = _each(top["owners"], _names.USER, _owner, gathering)
     topics = dict[str, TopicSpec]()
     if "topics" in top:
-        topics = _each(top["topics"], lambda name, at: _topic(name, at, known, drain), gathering)
-    buckets = _each(top["buckets"], lambda name, at: _bucket(name, at, known), gathering)
+        topics = _each(
+            top["topics"],
+            _names.IDENTIFIER,
+            lambda name, at: _topic(name, at, known, drain),
+            gathering,
+        )
+    buckets = _each(
+        top["buckets"], _names.BUCKET, lambda name, at: _bucket(name, at, known), gathering
+    )
     if len(gathering.found) == 1:
         raise gathering.found[0]
     gathering.check()
@@ -131,12 +138,14 @@ class _Known:
 
 
 def _each(
-    node: Node, read: Callable[[str, Node], Parsed], gathering: Gathering
+    node: Node, kind: _names.Name, read: Callable[[str, Node], Parsed], gathering: Gathering
 ) -> dict[str, Parsed]:
     """Read each entry of a mapping, and go on after a mistake in one of them."""
     found = {}
     with gathering.catching():
         for name, entry in node.mapping().items():
+            with gathering.catching():
+                _names.check(entry, name, kind)
             with gathering.catching():
                 found[name] = read(name, entry)
     return found
@@ -240,7 +249,10 @@ def _bucket(name: str, node: Node, known: _Known) -> BucketSpec:
     notifications = dict[str, NotificationSpec]()
     if "notifications" in keys:
         notifications = _each(
-            keys["notifications"], lambda name, at: _notification(name, at, known), gathering
+            keys["notifications"],
+            _names.IDENTIFIER,
+            lambda name, at: _notification(name, at, known),
+            gathering,
         )
     retired = node.child("retired")
     if retired.value is not None:
@@ -306,13 +318,19 @@ def _notification(name: str, node: Node, known: _Known) -> NotificationSpec:
 def _granted(kind: str, node: Node) -> list[Grant]:
     """Read a list of users, some of them below a prefix only."""
     whole, below, gathering = [], [], Gathering()
+    seen = list[object]()
     for entry in node.items():
         with gathering.catching():
             if isinstance(entry.value, dict):
                 keys = entry.mapping(("principals", "prefix"), ())
-                below.append(Grant(kind, keys["principals"].texts(1), _prefix(keys["prefix"])))
+                users = _names.listed(keys["principals"], _names.USER)
+                below.append(Grant(kind, users, _prefix(keys["prefix"])))
             else:
+                _names.check(entry, entry.text(), _names.USER)
                 whole.append(entry.text())
+            if entry.value in seen:
+                raise node.fail(f"{entry.value!r} stands there twice")
+            seen.append(entry.value)
     gathering.check()
     return [*([Grant(kind, tuple(whole))] if whole else []), *below]
 
@@ -330,9 +348,9 @@ def _denial(node: Node) -> Denial:
     gathering = Gathering()
     principals, actions, below = tuple[str, ...](), tuple[str, ...](), ""
     with gathering.catching():
-        principals = keys["principals"].texts(1)
+        principals = _names.listed(keys["principals"], _names.USER)
     with gathering.catching():
-        actions = keys["actions"].texts(1)
+        actions = _names.listed(keys["actions"], _names.ACTION)
     with gathering.catching():
         below = _prefix(keys["prefix"], empty=True) if "prefix" in keys else ""
     for place in keys["actions"].items() if below and actions else ():
@@ -353,7 +371,8 @@ def _state(node: Node, gathering: Gathering) -> tuple[bool, str]:
     with gathering.catching():
         take_over = node.child("takeOver").flag()
     with gathering.catching():
-        why = "" if reason.value is None else reason.text()
+        # An empty reason would confirm what is not.
+        why = reason.text() if "unconfirmed" in node.value else ""
     return take_over, why
 
 

@@ -58,13 +58,17 @@ class Node:
             yield Node(value, self.file, f"{self.path}[{index}]")
 
     def texts(self, least: int = 0) -> tuple[str, ...]:
-        """Return a list of so many non-empty texts or more, empty where the key is absent."""
+        """Return a list of so many different texts or more, empty where the key is absent."""
         if self.value is None and not least:
             return ()
-        found = tuple(item.text() for item in self.items())
+        found = list[str]()
+        for item in self.items():
+            if item.text() in found:
+                raise self.fail(f"{item.value!r} stands there twice")
+            found.append(item.text())
         if len(found) < least:
             raise self.fail(f"expected at least {least}, found {len(found) or 'none'}")
-        return found
+        return tuple(found)
 
     def text(self, empty: bool = False) -> str:
         """Return a text, not empty unless that is allowed."""

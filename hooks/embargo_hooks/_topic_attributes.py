@@ -55,6 +55,8 @@ def topic_attribute(
     url = str(endpoint.value)
     if url.startswith(SCHEMES) and not url.startswith(_OF_SOME.get(name, SCHEMES)):
         raise node.fail(f"only endpoints of {', '.join(_OF_SOME[name])} have it")
+    if name in FLAGS and node.value is None:
+        raise node.fail("expected true or false, found nothing")
     if name in FLAGS:
         return str(node.flag()).lower()
     if name in LIMITS:
@@ -66,9 +68,11 @@ def topic_attribute(
         raise node.fail(f"expected a URL that begins with one of {', '.join(SCHEMES)}")
     if name == "Policy":
         try:
-            json.loads(text)
+            is_policy = isinstance(json.loads(text), dict)
         except ValueError:
-            raise node.fail("expected a policy as JSON text") from None
+            is_policy = False
+        if not is_policy:
+            raise node.fail("expected a policy as JSON text")
     _check(node, text, has_enqueue, secrets)
     return text
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from embargo_hooks._buckets_config import BucketSpec, Denial, Grant, tenant_of
+from embargo_hooks._names import USER
 from embargo_hooks.templates import render
 
 VERSION = "2012-10-17"
@@ -49,6 +50,8 @@ def as_grant(bucket: str, statement: Statement) -> tuple[str, list[str]] | None:
     principal = statement.get("Principal")
     given = principal.get("AWS") if isinstance(principal, Mapping) else principal
     names = [_short(str(name)) for name in _listed(given)]
+    if not all(re.fullmatch(USER.pattern, name) for name in names):
+        return None
     for kind in GRANTS:
         [whole] = _granted(bucket, Grant(kind, tuple(names)), 0)
         if same_but_name(whole, statement):

@@ -20,6 +20,7 @@ SCHEMA = json.loads(
     (Path(__file__).parents[3] / "charts/embargo-butler/values.schema.json").read_text()
 )
 PART = {"$defs": SCHEMA["$defs"], **SCHEMA["properties"]["bucketConfig"]}
+PLACES = (("owners",), ("topics",), ("buckets",), ("buckets", BUCKET, "notifications"))
 USERS = ["rubin-summit-users"]
 ALL = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}
 
@@ -58,6 +59,24 @@ def test_chart_and_jobs_know_the_same_events() -> None:
         ("buckets.{b}.deny", [{"principals": [], "actions": ["s3:PutObject"]}], "[0].principals"),
         ("buckets.{b}.deny", [{"principals": USERS, "actions": []}], "[0].actions"),
         ("buckets.{b}.grants.read", [{"principals": [], "prefix": "a/"}], "[0].principals"),
+        ("buckets.{b}.grants.read", ["x", "x"], ""),
+        ("buckets.{b}.grants.read", ["a b"], "[0]"),
+        ("buckets.{b}.grants.read", [{"principals": ["ü"], "prefix": "a"}], "[0].principals[0]"),
+        ("buckets.{b}.deny", [{"principals": ["x", "x"], "actions": ["s3:*"]}], "[0].principals"),
+        ("buckets.{b}.deny", [{"principals": USERS, "actions": ["GetObject"]}], "[0].actions[0]"),
+        ("buckets.{b}.foreign", ["x", "x"], ""),
+        ("buckets.{b}.retired.topics", ["x", "x"], ""),
+        ("buckets.{b}.notifications.to-http.events", ["s3:ObjectCreated:*"] * 2, ""),
+        ("buckets.{b}.unconfirmed", None, ""),
+        ("topics.{b}.unconfirmed", None, ""),
+        ("topics.{b}.shared", ["x", "x"], ""),
+        ("topics.{b}.attributes.persistent", None, ""),
+        ("topics.{b}.attributes.Policy", "[]", ""),
+        ("topics.{b}.attributes.ca-location", "", ""),
+        ("topics.{b}.attributes.user-name", "", ""),
+        ("topics.{b}.attributes.password", "", ""),
+        ("topics.{b}.attributes.kafka-brokers", "", ""),
+        ("topics.{b}.attributes.amqp-exchange", "", ""),
         ("drainSeconds", 10**12, ""),
         ("topics.{b}.drainSeconds", 2592001, ""),
         ("buckets.{b}.statements", [{**ALL, "Principal": "somebody"}], "[0].Principal"),
@@ -82,3 +101,32 @@ def test_chart_and_jobs_refuse_the_same(
     with pytest.raises(HooksError) as caught:
         load(write(site))
     assert f"{named}: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        *((place, name) for place in PLACES for name in ("", "a b", "ü")),
+        *((place, "x" * 257) for place in PLACES[1:]),
+    ],
+)
+def test_chart_and_jobs_refuse_the_same_names(
+    site: dict[str, Any], write: Write, place: tuple[str, ...], name: str
+) -> None:
+    node = site["bucketConfig"]
+    for step in place:
+        node = node[step]
+    node[name] = next(iter(node.values()))
+    where = ".".join(("bucketConfig", *place))
+    assert refused_by_the_chart(site["bucketConfig"]) == [where]
+    with pytest.raises(HooksError) as caught:
+        load(write(site))
+    assert f"{where}.{name}: expected " in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.b", "Prompt Processing", "ü"])
+def test_what_others_call_theirs_is_taken(site: dict[str, Any], write: Write, name: str) -> None:
+    config = changed(site, "buckets.{b}.foreign", [name])
+    config["topics"][BUCKET]["shared"] = [name]
+    assert refused_by_the_chart(config) == []
+    load(write(site))
