@@ -78,8 +78,11 @@ def parse(
         endpoint = _store(top["endpoint"])
     with gathering.catching():
         region = zone_group = top["region"].text()
+        _names.check(top["region"], region, _names.ZONE)
     with gathering.catching():
-        zone_group = top["zoneGroup"].text() if "zoneGroup" in top else region
+        if "zoneGroup" in top:
+            zone_group = top["zoneGroup"].text()
+            _names.check(top["zoneGroup"], zone_group, _names.ZONE)
     with gathering.catching():
         drain = _seconds(node, DRAIN_SECONDS)
     with gathering.catching():

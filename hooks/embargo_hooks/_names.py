@@ -19,11 +19,12 @@ USER = Name(
     "([A-Za-z0-9._-]+[$])?[A-Za-z0-9._-]+",
     "a user: letters, digits, `.`, `_` and `-`; one of a tenant is `tenant$user`",
 )
-IDENTIFIER = Name("[A-Za-z0-9_-]{1,256}", "at most 256 letters, digits, `_` and `-`")
+IDENTIFIER = Name("[A-Za-z0-9_-]{1,256}", "1 to 256 letters, digits, `_` and `-`")
 BUCKET = Name(
     "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
     "the name of a bucket: 3 to 63 small letters, digits, `.` and `-`",
 )
+ZONE = Name("[a-z0-9-]+", "small letters, digits and `-`")
 ACTION = Name("s3:[A-Za-z*]+", "an action, such as s3:GetObject")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from embargo_hooks import _buckets_parser
+from embargo_hooks import _buckets_parser, _names
 from embargo_hooks.config import load
 from embargo_hooks.errors import HooksError
 from tests.unit.hooks.conftest import Write
@@ -77,6 +77,8 @@ def test_chart_and_jobs_know_the_same_events() -> None:
         ("topics.{b}.attributes.password", "", ""),
         ("topics.{b}.attributes.kafka-brokers", "", ""),
         ("topics.{b}.attributes.amqp-exchange", "", ""),
+        ("region", "a b", ""),
+        ("zoneGroup", "Default", ""),
         ("drainSeconds", 10**12, ""),
         ("topics.{b}.drainSeconds", 2592001, ""),
         ("buckets.{b}.statements", [{**ALL, "Principal": "somebody"}], "[0].Principal"),
@@ -122,6 +124,21 @@ def test_chart_and_jobs_refuse_the_same_names(
     with pytest.raises(HooksError) as caught:
         load(write(site))
     assert f"{where}.{name}: expected " in str(caught.value)
+
+
+def test_chart_and_jobs_have_the_same_patterns() -> None:
+    places = SCHEMA["properties"]["bucketConfig"]["properties"]
+    bucket = places["buckets"]["additionalProperties"]["properties"]
+    denial = bucket["deny"]["items"]["properties"]
+    patterns = {
+        _names.USER: SCHEMA["$defs"]["user"],
+        _names.IDENTIFIER: SCHEMA["$defs"]["identifier"],
+        _names.BUCKET: places["buckets"]["propertyNames"],
+        _names.ACTION: denial["actions"]["items"],
+        _names.ZONE: places["region"],
+    }
+    for name, there in patterns.items():
+        assert there["pattern"] == f"^{name.pattern}$", name.words
 
 
 @pytest.mark.parametrize("name", ["a.b", "Prompt Processing", "ü"])
