@@ -83,7 +83,7 @@ def test_policies_of_buckets_whose_owner_no_source_tells_are_not_written() -> No
 def test_nobody_puts_raw_images_where_they_are_ingested() -> None:
     [denial] = declared("summit").buckets["rubin-summit-users"].deny
     assert denial == Denial(("rubin-summit-users",), ("s3:PutObject",), "LSSTCam/raw/")
-    denied = policy.declared(declared("summit").buckets["rubin-summit-users"])[-1]
+    denied = policy.declared(declared("summit").buckets["rubin-summit-users"], "summit")[-1]
     assert denied["Resource"] == ["arn:aws:s3:::rubin-summit-users/LSSTCam/raw/*"]
 
 
