@@ -195,8 +195,11 @@ def address_of(
     until: float,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
-) -> str:
+) -> tuple[str, tuple[KubernetesError, ...]]:
     """Return the load balancer's address of enqueue once something answers behind it.
+
+    An address behind which nothing is ready is returned with that problem: it is the one to plan
+    with, and not to write.
 
     Args:
         enqueue: The Service.
@@ -206,7 +209,7 @@ def address_of(
         clock: Tells the time.
 
     Raises:
-        KubernetesError: There is no address, no ready endpoint, or another address than declared.
+        KubernetesError: There is no address, or another one than declared.
     """
     while True:
         state = cluster.service(enqueue.service)
@@ -216,16 +219,20 @@ def address_of(
                 f"enqueue.address says {enqueue.address}; correct one of both"
             )
         if state.address and state.ready:
-            return state.address
+            return state.address, ()
         if clock() >= until:
-            lacks = [] if state.address else ["a load-balancer address"]
-            lacks += [] if state.ready else ["a ready endpoint"]
-            has = f" (its address is {state.address})" if state.address else ""
-            raise KubernetesError(
-                f"Service {enqueue.service}: still without {' and without '.join(lacks)}{has}; "
-                "look at the address pool, or at the enqueue pod"
-            )
+            break
         sleep(_POLL_SECONDS)
+    lacks = [] if state.address else ["a load-balancer address"]
+    lacks += [] if state.ready else ["a ready endpoint"]
+    has = f" (its address is {state.address})" if state.address else ""
+    problem = KubernetesError(
+        f"Service {enqueue.service}: still without {' and without '.join(lacks)}{has}; "
+        "look at the address pool, or at the enqueue pod"
+    )
+    if not state.address:
+        raise problem
+    return state.address, (problem,)
 
 
 def observe(

@@ -26,7 +26,14 @@ from embargo_hooks.bucket_import import Live
 from embargo_hooks.buckets import Keys
 from embargo_hooks.comparison import KeyState, compare
 from embargo_hooks.config import Config, VaultPath
-from embargo_hooks.errors import ConfigError, Gathering, HooksError, Outage, VaultError
+from embargo_hooks.errors import (
+    ConfigError,
+    Gathering,
+    HooksError,
+    Outage,
+    Problems,
+    VaultError,
+)
 from embargo_hooks.inventory import KEY, Inventory, Ledger
 from embargo_hooks.plan import AdmitPassword, ApplySecret, Plan, plan_secrets
 from embargo_hooks.ports import (
@@ -279,23 +286,25 @@ def object_store(
     gateways = _gateways(declared, paths, documents, profiles, world, gathering)
     if documents:
         renewing = notification_secret.renewal(config, documents, live, gathering)
-    address = ""
+    address, beside = "", list[HooksError]()
     if config.enqueue and buckets.needs_address(declared):
         report.step(f"waiting for the address of Service {config.enqueue.service}")
         with gathering.catching():
             # With a problem already found the run fails anyway: one look, no waiting.
             patience = time.monotonic() if gathering.found else until
-            address = buckets.address_of(config.enqueue, cluster, patience)
+            address, unready = buckets.address_of(config.enqueue, cluster, patience)
+            beside.extend(unready)
     put_off = renewing if not config.restart.automatic else None
     renewing = renewing if config.restart.automatic else None
     overlay = {renewing.at.secret: renewing.wanted} if renewing else {}
-    if config.keeps and gathering.away:
+    if config.keeps and gathering.away and not beside:
         raise Outage(gathering.found)
     attributes = buckets.attributes(
         config, declared, lambda name: overlay.get(name) or cluster.secret(name), address, gathering
     )
     observed = buckets.observe(declared, inventory, gateways, report, gathering)
-    gathering.check()
+    _check(gathering, beside)
+    beside.extend(buckets.missing_foreign(declared, observed))
     plan, now = Plan(), now or datetime.now(UTC)
     busiest = night() if any(map(full_queue.endless, observed.topics.values())) else None
     with gathering.catching():
@@ -304,8 +313,7 @@ def object_store(
         )
     with gathering.catching():
         refuse_most(declared, inventory)
-    gathering.check()
-    missing = buckets.missing_foreign(declared, observed)
+    _check(gathering, beside)
     looked = notification_secret.dropped(config, attributes, observed, inventory, live, now)
     if put_off:
         plan = replace(plan, warnings=(*plan.warnings, put_off.put_off))
@@ -316,10 +324,16 @@ def object_store(
         plan,
         cluster,
         gateways,
-        problems=tuple(missing),
+        problems=tuple(beside),
         undeclared=tuple(buckets.undeclared_statements(declared, observed)),
         topics=observed.in_use(),
     )
+
+
+def _check(gathering: Gathering, beside: Collection[HooksError]) -> None:
+    """Raise what stands against a plan, and with it what would have stood beside it."""
+    if gathering.found:
+        raise Problems([*gathering.found, *beside])
 
 
 def ledger_of(config: Config, cluster: Cluster, report: Report) -> Ledger:

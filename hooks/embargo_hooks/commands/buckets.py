@@ -58,8 +58,9 @@ def _apply(run: Run) -> int:
 
     def plan() -> jobs.Job:
         job = jobs.object_store(run.config, run.world, run.report, run.until, topics)
-        # Before anything is changed: a run that is killed has told reconcile where to look.
-        lookups.note(run.config, job.cluster, job.plan.lookups, datetime.now(UTC))
+        if not job.problems:
+            # Before anything is changed: a run that is killed has told reconcile where to look.
+            lookups.note(run.config, job.cluster, job.plan.lookups, datetime.now(UTC))
         return job
 
     return carry_out(run, plan, *after(run))

@@ -11,6 +11,7 @@ import pytest
 
 from embargo_hooks.cli import main
 from embargo_hooks.endpoints import silent
+from embargo_hooks.ports import ServiceState
 from embargo_hooks.resources import Topic
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.conftest import PIPELINE, Write
@@ -124,6 +125,31 @@ def test_an_endpoint_without_a_host_is_not_looked_for_here() -> None:
     topic = Topic("t", {"push-endpoint": Secret("http:///notify")})
     [told] = silent([topic], lambda: None)
     assert told == "topic t: its endpoint *** does not answer (it is no URL)"
+
+
+def test_an_enqueue_that_is_away_is_told_with_what_it_endangers_and_hides_no_drift(
+    config: Path,
+    site: dict[str, Any],
+    write: Write,
+    world: FakeWorld,
+    endpoint: socket.socket,
+    capsys: Output,
+) -> None:
+    there = f"http://{{{{ enqueue.address }}}}:{endpoint.getsockname()[1]}/notify"
+    site["bucketConfig"]["topics"][BUCKET]["attributes"]["push-endpoint"] = there
+    world.fake_cluster.states = [ServiceState("127.0.0.1", False)]
+    endpoint.close()
+    world.store.policies[BUCKET] = []
+    assert audit(write(site), world, "--event", "embargo-butler-audit") == 1
+    out = capsys.readouterr().out
+    for told in (
+        "without a ready endpoint",
+        "does not answer",
+        "the gateway answers the camera's PUTs with 503",
+        "put policy of bucket rubin-summit",
+    ):
+        assert told in out
+        assert told in world.fake_cluster.events[0]
 
 
 def test_a_problem_hides_no_drift(config: Path, world: FakeWorld, capsys: Output) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from embargo_hooks.cli import _AREAS, main
 from embargo_hooks.errors import VaultError
+from embargo_hooks.ports import ServiceState
 from embargo_hooks.resources import KubernetesSecret
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.conftest import Write
@@ -115,6 +116,47 @@ def test_only_a_release_goes_on_without_vault(
     world.fake_vault.refuses = VaultError("Vault: cannot be reached", "unreachable")
     assert main([*words, "--config", file], world) == code
     assert ("release goes on without it" in capsys.readouterr().out) == (code == 0)
+
+
+def test_a_release_whose_enqueue_does_not_get_ready_fails_without_vault_too(
+    site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
+) -> None:
+    site["hooks"] |= {"secrets": {"onOutage": "keep"}, "deadlineSeconds": 2}
+    world.by_hand = False
+    world.fake_vault.refuses = VaultError("Vault: cannot be reached", "unreachable")
+    world.fake_cluster.states = [ServiceState("198.19.200.1", False)]
+    assert main(["buckets", "apply", "--config", str(write(site))], world) == 1
+    out = capsys.readouterr().out
+    assert "error: Vault: cannot be reached" in out
+    assert "without a ready endpoint" in out
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (ServiceState(None, False), "without a load-balancer address"),
+        (ServiceState("198.19.200.1", False), "without a ready endpoint"),
+        (ServiceState("198.19.200.1", True), "foreign notification theirs is not there"),
+    ],
+)
+def test_a_rollback_goes_on_with_the_buckets_as_they_are(
+    site: dict[str, Any],
+    write: Write,
+    world: FakeWorld,
+    state: ServiceState,
+    told: str,
+) -> None:
+    site["hooks"]["deadlineSeconds"] = 2
+    assert main(["secrets", "apply", "--config", str(write(site))], world) == 0
+    world.fake_cluster.writes.clear()
+    world.fake_cluster.states = [state]
+    if state.ready:
+        site["bucketConfig"]["buckets"]["rubin-summit"]["foreign"] = ["theirs"]
+    assert main(["buckets", "apply", "--rollback", "--config", str(write(site))], world) == 0
+    assert (world.store.writes, world.fake_cluster.writes) == ([], [])
+    [event] = world.fake_cluster.events
+    assert event.startswith("Job/embargo-butler-buckets: PassedOver: ")
+    assert told in event
 
 
 def test_a_rollback_fails_once_something_was_written(

@@ -582,17 +582,32 @@ def test_the_address_is_waited_for(at: Site) -> None:
     assert endpoint == "http://198.19.200.3:8080/notify"
 
 
-@pytest.mark.parametrize(
-    ("state", "lacks"),
-    [
-        (ServiceState(None, True), r"without a load-balancer address;"),
-        (ServiceState("198.19.200.3", False), r"without a ready endpoint \(its address is 198"),
-    ],
-)
-def test_what_the_address_lacks_is_told(at: Site, state: ServiceState, lacks: str) -> None:
-    at.world.fake_cluster.states = [state]
-    with pytest.raises(Problems, match=lacks):
+def test_without_an_address_nothing_is_planned(at: Site) -> None:
+    at.world.fake_cluster.states = [ServiceState(None, True)]
+    with pytest.raises(Problems, match="without a load-balancer address;"):
         at.run()
+
+
+def test_an_address_with_nothing_ready_behind_it_stands_beside_the_plan(made: Site) -> None:
+    made.world.fake_cluster.states = [ServiceState("198.19.200.1", False)]
+    made.store.policies[BUCKET] = []
+    job = made.job()
+    [problem] = job.problems
+    assert "without a ready endpoint (its address is 198.19.200.1)" in str(problem)
+    [change] = job.plan.changes
+    assert str(change).startswith("put policy of bucket rubin-summit"), "and no drift is hidden"
+
+
+def test_what_stands_beside_the_plan_is_told_where_there_is_none(made: Site) -> None:
+    made.world.fake_cluster.states = [ServiceState("198.19.200.1", False)]
+    made.bucket["notifications"] = {}
+    made.bucket["foreign"] = ["theirs"]
+    with pytest.raises(Problems) as caught:
+        made.run()
+    told = "; ".join(map(str, caught.value.found))
+    assert "without any notification" in told
+    assert "without a ready endpoint" in told
+    assert "foreign notification theirs is not there" in told
 
 
 def test_another_address_than_declared_is_an_error(at: Site) -> None:
