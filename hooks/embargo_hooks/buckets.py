@@ -213,16 +213,17 @@ def address_of(
     """
     while True:
         state = cluster.service(enqueue.service)
-        if state.address and enqueue.address not in (None, state.address):
-            raise KubernetesError(
-                f"Service {enqueue.service}: has the load-balancer address {state.address}, but "
-                f"enqueue.address says {enqueue.address}; correct one of both"
-            )
-        if state.address and state.ready:
+        declared = enqueue.address in (None, state.address)
+        if state.address and declared and state.ready:
             return state.address, ()
         if clock() >= until:
             break
         sleep(_POLL_SECONDS)
+    if state.address and not declared:
+        raise KubernetesError(
+            f"Service {enqueue.service}: has the load-balancer address {state.address}, but "
+            f"enqueue.address says {enqueue.address}; correct one of both"
+        )
     lacks = [] if state.address else ["a load-balancer address"]
     lacks += [] if state.ready else ["a ready endpoint"]
     has = f" (its address is {state.address})" if state.address else ""

@@ -616,6 +616,17 @@ def test_another_address_than_declared_is_an_error(at: Site) -> None:
         at.run()
 
 
+def test_a_declared_address_that_has_just_changed_is_waited_for(at: Site) -> None:
+    at.document["enqueue"]["address"] = "198.19.200.9"
+    at.world.fake_cluster.states = [
+        ServiceState("198.19.200.1", True),
+        ServiceState("198.19.200.9", True),
+    ]
+    at.run(until=time.monotonic() + 60)
+    endpoint = at.store.topics[BUCKET].attributes["push-endpoint"].text()
+    assert endpoint == "http://198.19.200.9:8080/notify"
+
+
 def test_no_address_is_asked_for_where_none_is_used(at: Site) -> None:
     at.attributes["push-endpoint"] = "http://198.20.0.1:8090/notify"
     at.world.fake_cluster.states = []
