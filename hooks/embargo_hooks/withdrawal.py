@@ -45,15 +45,19 @@ def withdrawal(config: Config, world: jobs.World, report: Report) -> jobs.Job:
 
 def _of(bucket: BucketSpec, declared: BucketConfig, gateway: Gateway) -> Plan:
     changes, warnings = [], []
+    ours = dict.fromkeys(spec.topic for spec in bucket.notifications.values())
     for live in gateway.notifications(bucket.name):
-        for spec in bucket.notifications.values():
-            if not re.fullmatch(re.escape(spec.topic) + _GENERATION, live.topic):
+        for name in ours:
+            if not re.fullmatch(re.escape(name) + _GENERATION, live.topic):
                 continue
-            if shared := declared.topics[spec.topic].shared:
+            stays = f"notification {live.name} of bucket {bucket.name} stays: "
+            if live.name in bucket.foreign:
                 warnings.append(
-                    f"notification {live.name} of bucket {bucket.name} stays: topic {live.topic} "
-                    f"is consumed by {', '.join(shared)} too"
+                    f"{stays}it is declared foreign, though it uses our topic {live.topic}, whose "
+                    "queue goes on filling; ask those whose it is to take it away"
                 )
+            elif shared := declared.topics[name].shared:
+                warnings.append(f"{stays}topic {live.topic} is consumed by {', '.join(shared)} too")
             elif (topic := gateway.topic(live.topic)) is None or topic.persistent:
                 gone = DeleteNotification(bucket.owner, bucket.name, live.name)
                 changes.append(Change(gone, "withdrawn, until the next apply puts it back"))

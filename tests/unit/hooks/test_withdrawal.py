@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,29 @@ def test_a_shared_topic_is_left_to_its_other_consumers(
     done = run("withdraw", "--apply")
     assert done["result"] == "unchanged"
     assert "is consumed by Prompt Processing too" in str(done["warnings"])
+
+
+def test_a_foreign_one_on_our_topic_stays_and_is_told_of(
+    site: dict[str, Any], write: Write, world: FakeWorld, run: Run
+) -> None:
+    world.store.notifications[BUCKET].append(replace(THEIRS, name="on-ours", topic=BUCKET))
+    site["bucketConfig"]["buckets"][BUCKET]["foreign"] = ["on-ours"]
+    write(site)
+    done = run("withdraw", "--apply")
+    assert (done["code"], ids(world)) == (0, ["theirs", "on-ours"])
+    assert "on-ours of bucket rubin-summit stays: it is declared foreign" in str(done["warnings"])
+
+
+def test_two_of_one_topic_go_once_each(
+    site: dict[str, Any], write: Write, world: FakeWorld, run: Run
+) -> None:
+    declared = site["bucketConfig"]["buckets"][BUCKET]["notifications"]
+    declared["second"] = {**declared["to-http"], "filter": {"prefix": "LSSTCam/"}}
+    write(site)
+    assert run("apply")["code"] == 0
+    done = run("withdraw", "--apply")
+    assert [each["object"].split()[1] for each in done["done"]] == ["to-http", "second"]
+    assert ids(world) == ["theirs"]
 
 
 def test_a_gateway_that_fails_is_told_and_nothing_is_written(
