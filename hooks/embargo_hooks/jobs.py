@@ -318,7 +318,7 @@ def object_store(
     if put_off:
         plan = replace(plan, warnings=(*plan.warnings, put_off.put_off))
     if renewing or looked:
-        first = notification_secret.enqueue_first(config, cluster.pods(), renewing)
+        first = notification_secret.enqueue_first(config, cluster, live, renewing)
         plan = first + replace(plan, lookups=(*plan.lookups, *looked))
     return Job(
         plan,

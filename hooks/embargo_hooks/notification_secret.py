@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from embargo_hooks import secret_sync
+from embargo_hooks import secret_sync, settling
 from embargo_hooks._pipeline_config import SecretKey
 from embargo_hooks.buckets import Attributes, Observed
 from embargo_hooks.config import Config, VaultPath, with_secret
 from embargo_hooks.errors import Gathering
 from embargo_hooks.inventory import TIME, Inventory
 from embargo_hooks.plan import ApplySecret, AwaitRestart, Change, Lookup, Plan, Restart
-from embargo_hooks.ports import Pod
+from embargo_hooks.ports import Cluster
 from embargo_hooks.resources import KubernetesSecret, Topic
 from embargo_hooks.secret_sync import Documents
 
@@ -93,31 +93,39 @@ def renewal(
     return Renewal(at, live, replace(live, data={**kept, at.key: value}))
 
 
-def enqueue_first(config: Config, pods: Iterable[Pod], renewing: Renewal | None) -> Plan:
+def enqueue_first(
+    config: Config, cluster: Cluster, live: KubernetesSecret | None, renewing: Renewal | None
+) -> Plan:
     """Plan what comes before the topics: the Secret, where it changes, and enqueue's pods with it.
 
     Args:
         config: What is declared.
-        pods: The pods.
+        cluster: Where the pods are.
+        live: The Secret as it is before.
         renewing: The change of the Secret; None where it was made before, and not all of the rest.
     """
     at = config.notification_secret
     assert at
     readers = {
         pod.owner
-        for pod in pods
+        for pod in cluster.pods()
         for use in pod.uses
         if use.secret == at.secret and use.key == at.key
     }
     owners = [each for each in config.restart.workloads if each in readers]
-    changes = []
+    plan = Plan()
     if renewing:
         apply = ApplySecret(renewing.wanted, renewing.live)
-        changes.append(Change(apply, f"changed {at.key}, with enqueue and its topics"))
+        changes = [Change(apply, f"changed {at.key}, with enqueue and its topics")]
         changes += [Change(Restart(each), f"gets the next {at.secret}/{at.key}") for each in owners]
+        plan = Plan(tuple(changes))
+    elif live:
+        # Whoever a run that was killed between the two has not restarted.
+        held = settling.look(config, cluster, {at.secret: live})
+        older = {owner: keys for owner, keys in held.stale.items() if (at.secret, at.key) in keys}
+        plan = settling.restarts(config, cluster, replace(held, stale=older))
     why = "its topics follow when all of its pods have the secret"
-    changes += [Change(AwaitRestart(each, at.secret, at.key), why) for each in owners]
-    return Plan(tuple(changes))
+    return plan + Plan(tuple(Change(AwaitRestart(each, at.secret, at.key), why) for each in owners))
 
 
 def dropped(

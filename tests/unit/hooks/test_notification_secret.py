@@ -13,6 +13,7 @@ from embargo_hooks.inventory import TIME
 from embargo_hooks.ports import Pod, Rollout, Use
 from tests.unit.hooks.conftest import PIPELINE, Write
 from tests.unit.hooks.fakes import FakeWorld
+from tests.unit.hooks.test_kill_points import Killed
 
 ENQUEUE = "Deployment embargo-butler-enqueue"
 Output = pytest.CaptureFixture[str]
@@ -58,6 +59,10 @@ class Place:
     def lookups(self) -> str:
         found = self.cluster.config_maps.get("embargo-butler-lookups", {})
         return found.get("lookups.json", "")
+
+
+def killed(*_: object) -> None:
+    raise Killed
 
 
 @pytest.fixture
@@ -128,6 +133,39 @@ def test_the_topic_stays_until_all_pods_have_it_and_the_next_run_ends_it(
     assert place.run("buckets", "apply") == 0
     assert place.carried == "second"
     assert since in place.lookups, "from when the secret changed on"
+
+
+def test_a_run_killed_before_the_restart_is_completed_by_the_next(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.vault("second")
+    with monkeypatch.context() as patch:
+        patch.setattr(place.cluster, "restart", killed)
+        with pytest.raises(Killed):
+            place.run("buckets", "apply")
+    assert (place.secret, place.held) == ("second", "notification-value")
+    place.site["hooks"]["deadlineSeconds"] = 2
+    assert place.run("buckets", "apply") == 0
+    assert (place.held, place.carried) == ("second", "second")
+
+
+def test_a_rollout_that_is_under_way_for_it_is_not_begun_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.vault("second")
+
+    def begun(owner: str, now: datetime) -> None:
+        place.cluster.rollouts[owner] = Rollout(False, now)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place.cluster, "restart", begun)
+        with pytest.raises(Killed):
+            place.run("buckets", "apply")
+    place.site["hooks"]["deadlineSeconds"] = 1
+    place.order.clear()
+    assert place.run("buckets", "apply") == 1
+    assert place.order == []
 
 
 def test_where_nothing_may_be_restarted_nothing_changes(place: Place, capsys: Output) -> None:
