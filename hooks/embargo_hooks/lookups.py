@@ -44,6 +44,11 @@ class Wanted:
     why: str
 
     @property
+    def key(self) -> tuple[str, ...]:
+        """What tells it from the others, by which it is noted as done."""
+        return self.noted, self.bucket, self.since, self.until
+
+    @property
     def begin(self) -> datetime:
         """From when on."""
         return _time(self.since)
@@ -71,11 +76,12 @@ def note(config: Config, cluster: Cluster, lookups: Iterable[Lookup], now: datet
 
 def open_ones(config: Config, cluster: Cluster, bucket: str, now: datetime) -> list[Wanted]:
     """Return what nobody has looked through yet, and Redis still remembers."""
-    done = {tuple(each) for each in last(config, cluster).get("done", ())}
+    noted = _noted(config, cluster)
+    done = _done(config, cluster, noted)
     return [
         each
-        for each in _noted(config, cluster)
-        if each.bucket == bucket and (each.noted, each.since) not in done and each.end > now - _KEPT
+        for each in noted
+        if each.bucket == bucket and each.key not in done and each.end > now - _KEPT
     ]
 
 
@@ -121,14 +127,16 @@ def done(
     config: Config, cluster: Cluster, result: Mapping[str, Any], looked: Collection[Wanted]
 ) -> None:
     """Write down what a reconcile has found, and what has been looked through with it."""
-    before = [tuple(each) for each in last(config, cluster).get("done", ())]
-    known = {(each.noted, each.since) for each in _noted(config, cluster)}
-    finished = {each for each in before if each in known} | {
-        (each.noted, each.since) for each in looked
-    }
+    finished = _done(config, cluster, _noted(config, cluster)) | {each.key for each in looked}
     document = {**result, "done": sorted(finished)}
     text = json.dumps(document, indent=1)
     cluster.apply_config_map(f"{config.fullname}-reconcile", {_LAST: text})
+
+
+def _done(config: Config, cluster: Cluster, noted: Iterable[Wanted]) -> set[tuple[str, ...]]:
+    """Return the keys of those that are done; earlier versions wrote down two parts of each."""
+    done = {tuple(each) for each in last(config, cluster).get("done", ())}
+    return {each.key for each in noted if not done.isdisjoint({each.key, (each.noted, each.since)})}
 
 
 def _noted(config: Config, cluster: Cluster) -> list[Wanted]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeCluster
 
 NOW = datetime(2026, 11, 23, 19, 44, tzinfo=UTC)
+START, RESULT = "2026-11-23T18:00:00Z", {"time": "2026-11-23T19:44:00Z"}
 
 
 def test_nothing_is_looked_for_that_redis_has_forgotten(site: dict[str, Any], write: Write) -> None:
@@ -34,3 +36,27 @@ def test_nothing_is_looked_for_that_redis_has_forgotten(site: dict[str, Any], wr
     }
     assert len(opened(NOW + timedelta(days=6))) == 3
     assert opened(NOW + timedelta(days=8)) == [], "by now Redis remembers nothing of that time"
+
+
+def test_two_of_one_plan_are_not_done_together(site: dict[str, Any], write: Write) -> None:
+    config, cluster = load(write(site)), FakeCluster()
+    asked = [Lookup("b", "over", "2026-11-23T19:00:00Z", START), Lookup("b", "goes on", "", START)]
+    lookups.note(config, cluster, [*asked, Lookup("c", "beside", "", START)], NOW)
+    over, goes_on = lookups.open_ones(config, cluster, "b", NOW)
+    lookups.done(config, cluster, RESULT, [over])
+    assert lookups.open_ones(config, cluster, "b", NOW) == [goes_on]
+    lookups.done(config, cluster, RESULT, [goes_on])
+    assert lookups.open_ones(config, cluster, "b", NOW) == []
+    assert len(lookups.open_ones(config, cluster, "c", NOW)) == 1
+
+
+def test_what_an_earlier_version_has_noted_as_done_stays_done(
+    site: dict[str, Any], write: Write
+) -> None:
+    config, cluster = load(write(site)), FakeCluster()
+    lookups.note(config, cluster, [Lookup("b", "looked through", since=START)], NOW)
+    last = {**RESULT, "done": [["2026-11-23T19:44:00Z", START]]}
+    cluster.config_maps["embargo-butler-reconcile"] = {"last.json": json.dumps(last)}
+    assert lookups.open_ones(config, cluster, "b", NOW) == []
+    lookups.done(config, cluster, RESULT, [])
+    assert lookups.open_ones(config, cluster, "b", NOW) == []
