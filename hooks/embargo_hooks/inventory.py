@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from embargo_hooks._buckets_config import BucketConfig, Unconfirmed
@@ -155,10 +156,10 @@ class Ledger:
                     for bucket, entries in store.get("notifications", {}).items()
                     for name, entry in entries.items()
                 },
-                policies=dict(store.get("policies", {})),
+                policies={str(name): str(by) for name, by in store.get("policies", {}).items()},
                 used=frozenset(map(str, store.get("used", ()))),
             )
-        except (AttributeError, KeyError, TypeError, IndexError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             raise self._unreadable() from None
 
     def elsewhere(self, endpoint: str) -> list[str]:
@@ -191,18 +192,24 @@ class Ledger:
 
 
 def _owned(entry: Mapping[str, Any]) -> Owned:
-    names = tuple(str(name) for name in entry["names"])
-    if not names:
-        raise IndexError("no name")
+    names = entry["names"]
+    if not (isinstance(names, list) and names):
+        raise ValueError("no names")
     return Owned(
         owner=str(entry["owner"]),
-        names=names,
+        names=tuple(str(name) for name in names),
         pending=bool(entry.get("pending", False)),
         shared=tuple(str(name) for name in entry.get("shared", ())),
-        left={str(name): str(time) for name, time in entry.get("left", {}).items()},
-        made={str(name): str(time) for name, time in entry.get("made", {}).items()},
+        left=_times(entry.get("left", {})),
+        made=_times(entry.get("made", {})),
         copied=bool(entry.get("copied", False)),
     )
+
+
+def _times(found: Mapping[str, Any]) -> dict[str, str]:
+    for time in found.values():
+        datetime.strptime(time, TIME)
+    return dict(found)
 
 
 def _entry(owned: Owned) -> dict[str, Any]:

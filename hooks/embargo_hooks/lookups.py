@@ -86,13 +86,17 @@ def open_ones(config: Config, cluster: Cluster, bucket: str, now: datetime) -> l
 
 
 def last(config: Config, cluster: Cluster) -> Mapping[str, Any]:
-    """Return what the last reconcile has written down; empty where there was none."""
+    """Return what the last reconcile has written down; empty where that cannot be read.
+
+    Nothing is lost by that: what is looked through twice is queued once.
+    """
     found = cluster.config_map(f"{config.fullname}-reconcile") or {}
     try:
-        document = json.loads(found.get(_LAST, "{}"))
-    except ValueError:
+        document = dict(json.loads(found.get(_LAST, "{}")))
+        _time(document["time"])
+    except (ValueError, TypeError, KeyError):
         return {}
-    return document if isinstance(document, dict) else {}
+    return document
 
 
 def silence(
@@ -142,12 +146,15 @@ def _done(config: Config, cluster: Cluster, noted: Iterable[Wanted]) -> set[tupl
 def _noted(config: Config, cluster: Cluster) -> list[Wanted]:
     found = cluster.config_map(_name(config)) or {}
     try:
-        return [Wanted(**each) for each in json.loads(found.get(_KEY, "[]"))]
+        noted = [Wanted(**each) for each in json.loads(found.get(_KEY, "[]"))]
+        for text in (text for each in noted for text in (each.noted, each.since, each.until)):
+            _time(text)
     except (ValueError, TypeError):
         raise KubernetesError(
             f"ConfigMap {_name(config)} of namespace {config.namespace}: cannot be read as a list "
             "of lookups; backfill the bucket by hand with --since 7d, then delete it"
         ) from None
+    return noted
 
 
 def _name(config: Config) -> str:

@@ -4,8 +4,11 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from embargo_hooks import lookups
 from embargo_hooks.config import load
+from embargo_hooks.errors import KubernetesError
 from embargo_hooks.plan import Lookup
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeCluster
@@ -48,6 +51,24 @@ def test_two_of_one_plan_are_not_done_together(site: dict[str, Any], write: Writ
     lookups.done(config, cluster, RESULT, [goes_on])
     assert lookups.open_ones(config, cluster, "b", NOW) == []
     assert len(lookups.open_ones(config, cluster, "c", NOW)) == 1
+
+
+@pytest.mark.parametrize("changed", [{"noted": "x"}, {"since": ""}, {"until": 5}])
+def test_what_is_no_time_is_told(site: dict[str, Any], write: Write, changed: Any) -> None:
+    config, cluster = load(write(site)), FakeCluster()
+    asked = {"noted": START, "bucket": "b", "since": START, "until": START, "why": "", **changed}
+    cluster.config_maps["embargo-butler-lookups"] = {"lookups.json": json.dumps([asked])}
+    with pytest.raises(KubernetesError, match="cannot be read as a list of lookups; backfill"):
+        lookups.note(config, cluster, [Lookup("b", "another")], NOW)
+
+
+@pytest.mark.parametrize("text", ["", "[5]", '{"unannounced": 3}', '{"time": "yesterday"}'])
+def test_a_reconcile_that_cannot_be_read_has_not_run(
+    site: dict[str, Any], write: Write, text: str
+) -> None:
+    config, cluster = load(write(site)), FakeCluster()
+    cluster.config_maps["embargo-butler-reconcile"] = {"last.json": text}
+    assert lookups.last(config, cluster) == {}
 
 
 def test_what_an_earlier_version_has_noted_as_done_stays_done(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 import time
 from collections import Counter
@@ -640,8 +641,23 @@ def test_a_write_that_did_not_take_is_noticed(at: Site, monkeypatch: pytest.Monk
         at.run()
 
 
-def test_an_unreadable_inventory_is_not_taken_for_an_empty_one(at: Site) -> None:
-    at.world.fake_cluster.config_maps["embargo-butler-inventory"] = {KEY: "{}"}
+_OWNED = {"owner": BUCKET, "names": [BUCKET]}
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        {},
+        {"policies": ["abc"]},
+        {"topics": {BUCKET: {**_OWNED, "names": BUCKET}}},
+        {"topics": {BUCKET: {**_OWNED, "left": {"before": "soon"}}}},
+        {"topics": {BUCKET: {**_OWNED, "made": {BUCKET: 1764000000}}}},
+    ],
+)
+def test_an_unreadable_inventory_is_not_taken_for_an_empty_one(at: Site, store: Any) -> None:
+    stores = {at.document["bucketConfig"]["endpoint"]: store}
+    text = json.dumps({"version": 1, "stores": stores} if store else {})
+    at.world.fake_cluster.config_maps["embargo-butler-inventory"] = {KEY: text}
     with pytest.raises(KubernetesError, match="cannot be read as an inventory"):
         at.run()
 
