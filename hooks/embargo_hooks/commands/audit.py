@@ -67,9 +67,10 @@ def _audit(run: Run) -> int:
         for change in found.plan.changes
         if not isinstance(change.instruction, TIDYING)
     ]
-    told = [*map(str, found.problems), *beside, *drifted]
+    drift = [*beside, *drifted]
+    told = [*map(str, found.problems), *drift]
     if told and run.arguments.event:
-        run.world.cluster().warn(f"CronJob/{run.arguments.event}", "Drifted", "; ".join(told))
+        _leave_event(run, "Drifted" if drift else "AuditFailed", "; ".join(told))
     if found.problems:
         raise Problems(found.problems)
     if not told:
@@ -78,6 +79,13 @@ def _audit(run: Run) -> int:
     what = f"{len(drifted)} changes to be made, {len(beside)} findings beside them"
     run.report.end("changes", f"{run.name}: drifted: {what}")
     return CHANGES
+
+
+def _leave_event(run: Run, reason: str, told: str) -> None:
+    try:
+        run.world.cluster().warn(f"CronJob/{run.arguments.event}", reason, told)
+    except HooksError as error:
+        run.report.warn(f"no Event could be left: {error}")
 
 
 def _last_night(run: Run) -> Sequence[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from embargo_hooks.cli import main
 from embargo_hooks.endpoints import silent
+from embargo_hooks.errors import KubernetesError
 from embargo_hooks.ports import ServiceState
 from embargo_hooks.resources import Topic
 from embargo_hooks.secret import Secret
@@ -160,6 +161,30 @@ def test_a_problem_hides_no_drift(config: Path, world: FakeWorld, capsys: Output
     assert "error: " in out
     assert "put notification to-http of bucket rubin-summit" in out
     assert "put notification to-http" in world.fake_cluster.events[0]
+
+
+def test_a_problem_is_not_said_to_be_drift(
+    config: Path, site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
+) -> None:
+    site["bucketConfig"]["buckets"][BUCKET]["foreign"] = ["theirs"]
+    assert audit(write(site), world, "--event", "embargo-butler-audit") == 1
+    assert "the foreign notification theirs is not there" in capsys.readouterr().out
+    [event] = world.fake_cluster.events
+    assert event.startswith("CronJob/embargo-butler-audit: AuditFailed: bucket rubin-summit: the")
+
+
+def test_an_event_that_is_refused_hides_no_drift(
+    config: Path, world: FakeWorld, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise KubernetesError("Event at CronJob embargo-butler-audit: permission denied")
+
+    blanked(world)
+    monkeypatch.setattr(world.fake_cluster, "warn", refused)
+    assert audit(config, world, "--event", "embargo-butler-audit") == 2
+    out = capsys.readouterr().out
+    assert "warning: no Event could be left: Event at CronJob embargo-butler-audit: perm" in out
+    assert out.splitlines()[-1].startswith("audit: summit: drifted: ")
 
 
 def test_a_replaced_topic_that_is_left_is_no_drift(
