@@ -67,6 +67,15 @@ class Lease:
         except HooksError as error:
             self._report.warn(f"the Lease runs out in {SECONDS} s: {error}")
 
+    def await_free(self) -> bool:
+        """Wait for a holder without taking it then; tell whether there was one who let go of it.
+
+        Raises:
+            KubernetesError: It is still held by somebody else.
+        """
+        before = self._cluster.lease(self._name)
+        return bool(before and before.holder and self._free() != before)
+
     def check(self) -> None:
         """Make sure that nobody else took it, before something is changed.
 
@@ -83,6 +92,14 @@ class Lease:
         return self._state is not None and time.monotonic() - self._renewed < SECONDS
 
     def _taken(self) -> LeaseState:
+        while True:
+            free = self._free()
+            self._renewed = time.monotonic()
+            taken = self._cluster.write_lease(self._name, free, self._holder, SECONDS)
+            if taken:
+                return taken
+
+    def _free(self) -> LeaseState | None:
         seen, since = None, 0.0
         while True:
             state, now = self._cluster.lease(self._name), time.monotonic()
@@ -91,17 +108,13 @@ class Lease:
                     self._report.step(f"waiting for Lease {self._name}, held by {state.holder}")
                 seen, since = state, now
             if state is None or not state.holder or now - since >= state.seconds:
-                self._renewed = now
-                taken = self._cluster.write_lease(self._name, state, self._holder, SECONDS)
-                if taken:
-                    return taken
-            elif now >= self._until:
+                return state
+            if now >= self._until:
                 raise KubernetesError(
                     f"Lease {self._name}: held by {state.holder}, who still renews it; run again "
                     "when that run has ended"
                 )
-            else:
-                time.sleep(_LOOK_SECONDS)
+            time.sleep(_LOOK_SECONDS)
 
     def _renew(self) -> None:
         while not self._ended.wait(_RENEW_SECONDS):

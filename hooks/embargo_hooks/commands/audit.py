@@ -41,6 +41,15 @@ class _Found:
     stale: tuple[str, ...] = ()
     topics: tuple[Topic, ...] = ()
 
+    @property
+    def drifted(self) -> list[str]:
+        """What is to be mended."""
+        return [
+            f"to be mended: {change}"
+            for change in self.plan.changes
+            if not isinstance(change.instruction, TIDYING)
+        ]
+
 
 def _plan(run: Run) -> int:
     found = _look(run)
@@ -48,11 +57,15 @@ def _plan(run: Run) -> int:
 
 
 def _audit(run: Run) -> int:
-    found = _look(run)
+    gathering, found = Gathering(), _look(run)
+    if found.drifted:
+        with gathering.catching():
+            # What a release declares is there to be read before its jobs have made it.
+            if run.lease().await_free():
+                found = _look(run)
     run.report.plan(found.plan)
     run.report.step("connecting to the endpoints of the topics")
     beside = [*found.undeclared, *found.stale, *silent(found.topics, found.night)]
-    gathering = Gathering()
     if run.config.pipeline:
         with gathering.catching():
             beside += _last_night(run)
@@ -62,12 +75,7 @@ def _audit(run: Run) -> int:
     found.problems += gathering.found
     for sentence in beside:
         run.report.warn(sentence)
-    drifted = [
-        f"to be mended: {change}"
-        for change in found.plan.changes
-        if not isinstance(change.instruction, TIDYING)
-    ]
-    drift = [*beside, *drifted]
+    drift = [*beside, *found.drifted]
     told = [*map(str, found.problems), *drift]
     if told and run.arguments.event:
         _leave_event(run, "Drifted" if drift else "AuditFailed", "; ".join(told))
@@ -76,7 +84,7 @@ def _audit(run: Run) -> int:
     if not told:
         run.report.end("unchanged", f"{run.name}: all is as declared")
         return DONE
-    what = f"{len(drifted)} changes to be made, {len(beside)} findings beside them"
+    what = f"{len(found.drifted)} changes to be made, {len(beside)} findings beside them"
     run.report.end("changes", f"{run.name}: drifted: {what}")
     return CHANGES
 

@@ -243,6 +243,7 @@ def test_the_audit_may_look_at_what_it_audits_and_outlives_the_hooks() -> None:
         ("endpointslices", "list", "*"),
         ("configmaps", "get", "embargo-butler-inventory"),
         ("configmaps", "get", "embargo-butler-reconcile"),
+        ("leases", "get", "embargo-butler-hooks"),
         ("events", "create", "*"),
     }
     ours = [name for name in found if name.endswith("/embargo-butler-audit")]

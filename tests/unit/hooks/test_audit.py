@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,13 @@ import pytest
 from embargo_hooks.cli import main
 from embargo_hooks.endpoints import silent
 from embargo_hooks.errors import KubernetesError
-from embargo_hooks.ports import ServiceState
+from embargo_hooks.ports import LeaseState, ServiceState
 from embargo_hooks.resources import Topic
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.conftest import PIPELINE, Write
 from tests.unit.hooks.fakes import FakeWorld
 
-BUCKET = "rubin-summit"
+BUCKET, LEASE = "rubin-summit", "embargo-butler-hooks"
 Output = pytest.CaptureFixture[str]
 Drift = Callable[[FakeWorld], None]
 
@@ -185,6 +186,44 @@ def test_an_event_that_is_refused_hides_no_drift(
     out = capsys.readouterr().out
     assert "warning: no Event could be left: Event at CronJob embargo-butler-audit: perm" in out
     assert out.splitlines()[-1].startswith("audit: summit: drifted: ")
+
+
+def test_what_a_release_is_still_making_is_no_drift(
+    config: Path,
+    site: dict[str, Any],
+    write: Write,
+    world: FakeWorld,
+    capsys: Output,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site["bucketConfig"]["topics"][BUCKET]["attributes"]["max_retries"] = 3
+    file = write(site)
+    cluster, lease, looks = world.fake_cluster, world.fake_cluster.lease, Counter[str]()
+    cluster.leases[LEASE] = LeaseState("buckets apply of a pod", 20, "7")
+
+    def ending(name: str) -> LeaseState | None:
+        looks[name] += 1
+        if looks[name] == 3:
+            cluster.leases[LEASE] = LeaseState("", 20, "8")
+            assert main(["buckets", "apply", "--config", str(file)], world) == 0
+        return lease(name)
+
+    monkeypatch.setattr(cluster, "lease", ending)
+    assert audit(file, world, "--event", "embargo-butler-audit") == 0
+    assert f"waiting for Lease {LEASE}, held by buckets apply of a pod" in capsys.readouterr().out
+    assert cluster.events == []
+
+
+def test_drift_that_a_run_does_not_end_is_told_as_not_known(
+    config: Path, site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
+) -> None:
+    site["hooks"]["deadlineSeconds"] = 2
+    world.fake_cluster.leases[LEASE] = LeaseState("buckets apply of a pod", 20, "7")
+    blanked(world)
+    assert audit(write(site), world) == 1
+    out = capsys.readouterr().out
+    assert "plan: put notification to-http" in out
+    assert "held by buckets apply of a pod, who still renews it" in out
 
 
 def test_a_replaced_topic_that_is_left_is_no_drift(

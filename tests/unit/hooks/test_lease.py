@@ -67,6 +67,18 @@ def test_who_holds_it_is_said_and_given_up_on(cluster: FakeCluster, out: StringI
     assert out.getvalue() == f"waiting for Lease {NAME}, held by {holder}\n"
 
 
+def test_a_holder_is_waited_for_by_who_only_looks(cluster: FakeCluster, out: StringIO) -> None:
+    assert not taking(cluster, out).await_free()
+    letting_go = threading.Timer(0.1, taking(cluster, out).__enter__().__exit__)
+    letting_go.start()
+    assert taking(cluster, out).await_free()
+    letting_go.join()
+    assert cluster.leases[NAME].holder == "", "it was not taken"
+    assert not taking(cluster, out).await_free(), "it is free"
+    cluster.leases[NAME] = LeaseState("a pod that was killed", 1, "99")
+    assert not taking(cluster, out).await_free(), "nobody has done anything since"
+
+
 def test_a_dead_holder_is_replaced_when_its_time_is_over(
     cluster: FakeCluster, out: StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
