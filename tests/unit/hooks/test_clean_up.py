@@ -59,7 +59,24 @@ def test_an_interrupted_one_is_finished_by_the_next(
     assert list(world.store.topics) == ["their-topic"]
 
 
-def test_what_is_shared_or_unconfirmed_stays(
+@pytest.mark.parametrize("what", ["topic", "notification", "bucket"])
+def test_what_is_unconfirmed_by_now_stays(
+    site: dict[str, Any], write: Write, world: FakeWorld, what: str
+) -> None:
+    installed(site, write, world)
+    bucket = site["bucketConfig"]["buckets"][BUCKET]
+    declared = {
+        "topic": site["bucketConfig"]["topics"][BUCKET],
+        "notification": bucket["notifications"]["to-http"],
+        "bucket": bucket,
+    }
+    declared[what]["unconfirmed"] = "nobody knows"
+    assert main(["clean-up", "--config", str(write(site))], world) == 0
+    assert world.store.writes == []
+    assert world.fake_cluster.secrets == {}
+
+
+def test_what_is_shared_stays(
     site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
 ) -> None:
     site["bucketConfig"]["topics"][BUCKET]["shared"] = ["prompt-processing"]

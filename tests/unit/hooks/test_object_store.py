@@ -682,6 +682,19 @@ def test_many_buckets_are_read_at_once_and_each_but_twice(
     assert calls == {"list": 1, "get topic": 1, "get notifications": 21, "get policy": 21}
 
 
+def test_each_owner_lists_the_topics_once(at: Site) -> None:
+    config = at.document["bucketConfig"]
+    config["owners"]["second"] = {**config["owners"][BUCKET], "path": "owners/second"}
+    at.world.fake_vault.documents["owners/second"] = {
+        "access_key": "second-access",
+        "secret_key": "s",
+    }
+    config["buckets"]["second"] = {**at.bucket, "owner": "second", "notifications": {}}
+    at.run()
+    assert at.run() == []
+    assert at.store.calls.count("list topics") == 2
+
+
 def test_one_unreadable_bucket_does_not_hide_another(
     at: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
