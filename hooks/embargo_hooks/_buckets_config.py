@@ -137,12 +137,14 @@ class Unconfirmed:
     """What is declared and not to be written, with the reasons.
 
     It is neither made nor changed nor taken away; of `buckets` nothing is, declared or not.
+    `shared` tells who else consumes the topics.
     """
 
     topics: Mapping[str, str] = field(default_factory=dict)
     notifications: Mapping[tuple[str, str], str] = field(default_factory=dict)
     policies: Mapping[str, str] = field(default_factory=dict)
     buckets: frozenset[str] = frozenset()
+    shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def has_notification(self, bucket: str, name: str) -> bool:
         """Whether a bucket's notification of a declared Id is set aside."""

@@ -53,5 +53,11 @@ def confirmed(
     return (
         {name: topic for name, topic in topics.items() if name not in aside},
         kept,
-        Unconfirmed(aside, notifications, policies, frozenset(buckets.keys() - kept.keys())),
+        Unconfirmed(
+            aside,
+            notifications,
+            policies,
+            frozenset(buckets.keys() - kept.keys()),
+            {name: topics[name].shared for name in aside if name in topics},
+        ),
     )

@@ -77,6 +77,23 @@ def topic_attribute(
     return text
 
 
+def as_declared(name: str, text: str, endpoint: str) -> str | int | bool | None:
+    """Return a live attribute's value as it can be declared; None where it cannot be.
+
+    Args:
+        name: The attribute.
+        text: Its value, as a gateway gives it.
+        endpoint: The topic's push-endpoint.
+    """
+    if name not in KNOWN or not endpoint.startswith(_OF_SOME.get(name, SCHEMES)):
+        return None
+    if name in FLAGS:
+        return {"true": True, "false": False}.get(text.lower())
+    if name in LIMITS:
+        return int(text) if text.isdecimal() else None
+    return None if text not in _CHOICES.get(name, (text,)) else text
+
+
 def _check(
     node: Node, template: str, has_enqueue: bool, secrets: Mapping[str, Mapping[str, Any] | None]
 ) -> None:

@@ -7,15 +7,16 @@ topic, and what an uninstall leaves.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from embargo_hooks import _filters, policy
 from embargo_hooks._buckets_config import BucketConfig, BucketSpec
-from embargo_hooks._topic_attributes import SCHEMES
-from embargo_hooks.resources import Notification, ObservedBucket, Topic, shown
+from embargo_hooks._topic_attributes import SCHEMES, as_declared
+from embargo_hooks.inventory import Inventory, Owned
+from embargo_hooks.resources import LIMITS, Notification, ObservedBucket, Topic, shown
 from embargo_hooks.secret import Secret
 
 _SECRET_ATTRIBUTES = ("OpaqueData", "user-name", "password")
@@ -30,12 +31,14 @@ class Live:
         topics: Those that the buckets' notifications announce to, by name.
         secrets: The namespace's Secrets, by name and key.
         address: The address of enqueue, empty where there is none.
+        inventory: What we made: it tells the declared name of a generation.
     """
 
     buckets: Mapping[str, ObservedBucket]
     topics: Mapping[str, Topic]
     secrets: Mapping[str, Mapping[str, Secret]]
     address: str
+    inventory: Inventory = field(default_factory=Inventory)
 
 
 def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
@@ -46,8 +49,13 @@ def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
         live: What was found.
     """
     topics, buckets = dict[str, Any](), dict[str, Any]()
+    shared = dict(config.unconfirmed.shared)
+    shared |= {name: each.shared for name, each in config.topics.items()}
+    called = _declared_names(live.inventory.topics, live.topics)
     for name, spec in config.buckets.items():
         found = live.buckets[name]
+        ours = {n: each for (at, n), each in live.inventory.notifications.items() if at == name}
+        ids = _declared_names(ours, [each.name for each in found.notifications])
         entry: dict[str, Any] = {"owner": spec.owner}
         foreign = list(spec.foreign)
         notifications = dict[str, dict[str, Any]]()
@@ -55,17 +63,18 @@ def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
             topic = live.topics.get(notification.topic)
             if notification.name in foreign:
                 continue
-            if twice := notifications.get(notification.name):
+            declared = ids.get(notification.name, notification.name)
+            if twice := notifications.get(declared):
                 also = f"its Id stands there twice, to topic {notification.topic} too"
                 twice["unconfirmed"] = f"{also}: a plan would leave but one"
                 continue
             if topic is None or not _endpoint(topic).startswith(SCHEMES):
                 foreign.append(notification.name)
                 continue
-            notifications[notification.name] = _notification(notification)
-            declared = config.topics.get(topic.name)
-            shared = {"shared": list(declared.shared)} if declared and declared.shared else {}
-            topics[topic.name] = {"owner": spec.owner, **shared, **_topic(topic, live)}
+            at = called.get(topic.name, topic.name)
+            notifications[declared] = _notification(notification, at)
+            others = {"shared": list(shared[at])} if shared.get(at) else {}
+            topics[at] = {"owner": spec.owner, **others, **_topic(topic, live)}
         entry |= _policy(spec, found)
         entry |= {"notifications": notifications} if notifications else {}
         entry |= {"foreign": foreign} if foreign else {}
@@ -93,17 +102,23 @@ def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
     }
 
 
+def _declared_names(entries: Mapping[str, Owned], there: Collection[str]) -> dict[str, str]:
+    """Return the declared names by the real ones, where nothing else has that name."""
+    return {each.current: name for name, each in entries.items() if name not in there}
+
+
 def _topic(topic: Topic, live: Live) -> dict[str, Any]:
     attributes = dict[str, Any]()
-    unknown = []
+    unknown, odd = [], []
     for name, value in topic.attributes.items():
         text = value.text()
-        if name in _SECRET_ATTRIBUTES and text:
-            where = _where(value, live)
-            if where is None:
+        if not text or (name in LIMITS and text == "None"):
+            continue
+        if name in _SECRET_ATTRIBUTES:
+            if where := _where(value, live):
+                attributes[name] = where
+            else:
                 unknown.append(name)
-                continue
-            text = where
         elif name == "push-endpoint":
             open_part = _endpoint(topic).replace("***@", "", 1)
             if open_part != text:
@@ -111,19 +126,15 @@ def _topic(topic: Topic, live: Live) -> dict[str, Any]:
             text = open_part
             if live.address and urlsplit(text).hostname == live.address:
                 text = text.replace(live.address, "{{ enqueue.address }}", 1)
-        elif text.lower() in ("true", "false"):
-            attributes[name] = text.lower() == "true"
-            continue
-        elif text == "None":
-            continue
-        elif text.isdigit():
-            attributes[name] = int(text)
-            continue
-        attributes[name] = text
+            attributes[name] = text
+        elif (declared := as_declared(name, text, _endpoint(topic))) is not None:
+            attributes[name] = declared
+        else:
+            odd.append(name)
     entry: dict[str, Any] = {"attributes": attributes}
-    if unknown:
-        entry["unconfirmed"] = f"its {', '.join(unknown)}: in none of the declared Secrets"
-    return entry
+    why = [f"its {', '.join(unknown)}: in none of the declared Secrets"] if unknown else []
+    why += [f"its {', '.join(odd)}: cannot be declared as it is"] if odd else []
+    return {**entry, "unconfirmed": "; ".join(why)} if why else entry
 
 
 def _where(value: Secret, live: Live) -> str | None:
@@ -141,9 +152,9 @@ def _endpoint(topic: Topic) -> str:
     return shown("push-endpoint", topic.attributes.get("push-endpoint", Secret("")))
 
 
-def _notification(notification: Notification) -> dict[str, Any]:
+def _notification(notification: Notification, topic: str) -> dict[str, Any]:
     events = sorted(f"s3:{event.removeprefix('s3:')}" for event in notification.events)
-    entry: dict[str, Any] = {"topic": notification.topic, "events": events}
+    entry: dict[str, Any] = {"topic": topic, "events": events}
     if rules := _filters.rules(notification.filter):
         parts = {part: dict(some) for part, some in rules.items() if part != "key"}
         entry["filter"] = {**rules.get("key", {}), **parts}

@@ -406,16 +406,18 @@ def live_buckets(config: Config, world: World, report: Report) -> Live:
                     topic = store.topic(notification.topic)
                     topics.update({topic.name: topic} if topic else {})
     secrets = {}
-    for name in config.secrets:
+    for name in (*config.secrets, *sorted(config.existing)):
         with gathering.catching():
             if held := cluster.secret(name):
                 secrets[name] = held.data
-    address = ""
+    inventory, address = Inventory(), ""
+    with gathering.catching():
+        inventory = ledger_of(config, cluster, report).of(declared.endpoint)
     if config.enqueue:
         with gathering.catching():
             address = cluster.service(config.enqueue.service).address or ""
     gathering.check()
-    return Live(found, topics, secrets, address)
+    return Live(found, topics, secrets, address, inventory)
 
 
 def _read(

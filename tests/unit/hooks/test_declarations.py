@@ -590,6 +590,65 @@ def test_import_keeps_what_no_gateway_knows_of(
     assert found["topics"]["rubin-summit"]["shared"] == ["Prompt Processing"]
 
 
+def test_import_knows_what_a_generation_is_declared_as(
+    at: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at.run()
+    at.run(renew=(BUCKET,))
+    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
+    found = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    assert list(found["topics"]) == [BUCKET]
+    assert found["buckets"][BUCKET]["notifications"]["to-http"]["topic"] == BUCKET
+    at.document["bucketConfig"] = found
+    assert at.run() == []
+
+
+def test_import_keeps_who_shares_a_topic_that_is_unconfirmed(
+    at: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at.run()
+    topic = at.document["bucketConfig"]["topics"][BUCKET]
+    topic |= {"shared": ["Prompt Processing"], "unconfirmed": "not known yet"}
+    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
+    found = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    assert found["topics"][BUCKET]["shared"] == ["Prompt Processing"]
+
+
+def test_import_knows_a_secret_that_somebody_else_makes(
+    at: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at.document["secrets"].pop("notification")
+    at.document["existingSecrets"] = ["notification"]
+    at.run()
+    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
+    found = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    attributes = found["topics"][BUCKET]["attributes"]
+    assert attributes["OpaqueData"] == "{{ secrets.notification.secret }}"
+
+
+@pytest.mark.parametrize(
+    "live",
+    [
+        {"push-endpoint": "kafka://b:9092", "verify-ssl": "true"},
+        {"push-endpoint": "http://h/", "kafka-ack-level": "broker"},
+        {"push-endpoint": "http://h/", "verify-ssl": "1"},
+        {"push-endpoint": "kafka://b:9092", "kafka-ack-level": "leader"},
+    ],
+)
+def test_import_leaves_out_what_cannot_be_declared(
+    at: Site, capsys: pytest.CaptureFixture[str], live: dict[str, str]
+) -> None:
+    at.run()
+    at.store.topics["odd"] = Topic("odd", {key: Secret(value) for key, value in live.items()})
+    at.store.notifications[BUCKET].append(Notification("odd", "odd", EVENTS))
+    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
+    found = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    [odd] = live.keys() - {"push-endpoint"}
+    assert found["topics"]["odd"]["unconfirmed"] == f"its {odd}: cannot be declared as it is"
+    at.document["bucketConfig"] = found
+    assert at.run() == []
+
+
 def test_import_writes_what_is_live_and_its_plan_is_empty(
     at: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
