@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _BY_CODE = {
     "AccessDenied": "these keys may not: only the bucket's owner may, or whom its policy lets: "
     "check `owner` and `grants`",
@@ -25,13 +27,14 @@ _INVALID_ARGUMENT = {
 }
 
 
-def hint(code: str, status: int, what: str) -> str:
+def hint(code: str, status: int, what: str, location: str = "") -> str:
     """Return what to do about an answer, as the end of a sentence.
 
     Args:
         code: The gateway's code, empty where it gave none.
         status: The HTTP status.
         what: What it was about; its first word is the kind.
+        location: Where a redirect leads.
     """
     kind = what.partition(" ")[0].removesuffix("s")
     found = _BY_CODE.get(code)
@@ -39,10 +42,23 @@ def hint(code: str, status: int, what: str) -> str:
         found = "the topic of this notification is not there"
     elif code in ("InvalidArgument", "InvalidParameter"):
         found = _INVALID_ARGUMENT.get(kind)
-    elif code == "AuthorizationHeaderMalformed" or status == 301:
+    elif code == "AuthorizationHeaderMalformed":
         found = "the requests are signed for another region: correct bucketConfig.region"
+    elif 300 <= status < 400:
+        place = f" ({_place(location)})" if location else ""
+        found = f"this address points elsewhere{place}: correct bucketConfig.endpoint"
+    elif status in (429, 502, 503, 504) and not found:
+        found = "the gateway is not ready: it is starting, migrating or overloaded; run again"
+    elif status < 500 and not code:
+        found = (
+            "this is no gateway's answer: is bucketConfig.endpoint right (http or https, port, "
+            "proxy)?"
+        )
     elif status == 405:
         found = "this gateway has no such call: are topics enabled on it (rgw enable apis)?"
-    elif status in (502, 503, 504) and not found:
-        found = "the gateway is not ready: it is starting, migrating or overloaded; run again"
     return f"; {found}" if found else ""
+
+
+def _place(location: str) -> str:
+    """Return an address without what may be secret in it: the user, and the query."""
+    return re.split("[?#]", re.sub("//[^/]*@", "//", location))[0]

@@ -30,15 +30,15 @@ from embargo_hooks.secret import Secret
 _ATTEMPTS = 5
 """At least, however little time is left."""
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 8
-_AWAY = (502, 503, 504)
-"""Starting, migrating or overloaded; all calls here may be sent again."""
+_AWAY = (429, 502, 503, 504)
+"""Starting, migrating or overloaded, or a proxy's limit; all calls here may be sent again."""
 _TIMEOUT: Any = (5, 30)
 """Seconds to connect and to read; botocore's stubs know of one number only."""
 _FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
 
 
 class Absent(GatewayError):
-    """There is no such thing; `code` is the gateway's."""
+    """There is no such thing, by the gateway's own `code`: a proxy's 404 tells nothing of it."""
 
     def __init__(self, message: str, code: str) -> None:
         """Take the gateway's code."""
@@ -169,10 +169,11 @@ class Requests:
         if (status := answer.status_code) < 300:
             return content
         code = _answer_xml.error_code(content)
-        problem = f"{whom}: {code or 'no code'} ({status}){hint(code, status, what)}"
-        if status >= 500:
+        location = str(answer.headers.get("Location", ""))
+        problem = f"{whom}: {code or 'no code'} ({status}){hint(code, status, what, location)}"
+        if status >= 500 or status in _AWAY:
             raise _Passing(problem, away=status in _AWAY)
-        raise Absent(problem, code) if status == 404 else GatewayError(problem)
+        raise Absent(problem, code) if status == 404 and code else GatewayError(problem)
 
 
 class _Passing(GatewayError):

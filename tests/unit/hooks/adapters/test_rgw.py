@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -121,12 +122,27 @@ def test_what_has_a_field_of_its_own_counts(field: str) -> None:
         ("SlowDown", 503, "topics", "a persistent topic's queue is full"),
         ("RequestTimeTooSkewed", 403, "topics", "clock"),
         ("AuthorizationHeaderMalformed", 400, "topics", r"bucketConfig\.region"),
-        ("PermanentRedirect", 301, "topics", r"bucketConfig\.region"),
+        ("PermanentRedirect", 301, "topics", r"points elsewhere: correct bucketConfig\.endpoint"),
+        ("", 429, "topics", "overloaded"),
+        ("", 403, "topics", r"no gateway's answer: is bucketConfig\.endpoint right"),
+        ("", 405, "topics", "no gateway's answer"),
     ],
 )
 def test_bare_answers_are_explained(code: str, status: int, what: str, mend: str) -> None:
     found = hint(code, status, what)
     assert re.search(mend, found) if mend else found == ""
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://right:7480/b", "https://right:7480/b"),
+        ("https://u:hunt@er2@right/b?token=hunter2#hunter2", "https://right/b"),
+    ],
+)
+def test_where_a_redirect_leads_is_told_without_its_secrets(location: str, shown: str) -> None:
+    told = f"; this address points elsewhere ({shown}): correct bucketConfig.endpoint"
+    assert hint("", 302, "topics", location) == told
 
 
 class Answers:
@@ -141,7 +157,8 @@ class Answers:
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return SimpleNamespace(status_code=answer[0], content=answer[1])
+        status, content = answer
+        return SimpleNamespace(status_code=status, content=content, headers={})
 
 
 @pytest.fixture
@@ -154,7 +171,7 @@ DOWN = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
 
 
 def test_a_short_outage_is_outlived(gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = Answers(DOWN, (500, b""), (503, b""), (204, b""))
+    answers = Answers(DOWN, (500, b""), (503, b""), (429, b""), (204, b""))
     monkeypatch.setattr(gateway._requests, "_session", answers)
     gateway.delete_notification("b", "n")
     assert answers.answers == []
@@ -204,6 +221,21 @@ PAGE = b"<html><body/></html>"
 BROKEN = b"""<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes><entry>
 <key>EndPoint</key><value>{</value></entry></Attributes></GetTopicAttributesResult>
 </GetTopicAttributesResponse>"""
+
+
+NOT_FOUND = b"<Error><Code>NoSuchKey</Code></Error>"
+
+
+def test_nothing_is_absent_by_a_proxys_word(
+    gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the plan would make a new topic, and nobody would delete the old notification."""
+    for each in (gateway.topic, gateway.delete_topic, partial(gateway.delete_notification, "b")):
+        monkeypatch.setattr(gateway._requests, "_session", Answers((404, NOT_FOUND)))
+        assert each("t") is None
+        monkeypatch.setattr(gateway._requests, "_session", Answers((404, PAGE)))
+        with pytest.raises(GatewayError, match=r"no code \(404\); this is no gateway's answer"):
+            each("t")
 
 
 @pytest.mark.parametrize("answer", [b"<html>", PAGE, BROKEN])
