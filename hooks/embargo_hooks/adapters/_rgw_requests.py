@@ -166,6 +166,11 @@ class Requests:
         except (ConnectionError, HTTPClientError) as error:
             problem = f"{whom}: the gateway cannot be reached: {why(error)}"
             raise _Passing(problem, away=not isinstance(error, SSLError)) from None
+        if answer.raw.length_remaining:  # botocore takes what came for the whole
+            problem = (
+                f"{whom}: the gateway's answer breaks off; look at it, or at a proxy before it"
+            )
+            raise _Passing(problem, away=True)
         if (status := answer.status_code) < 300:
             return content
         code = _answer_xml.error_code(content)

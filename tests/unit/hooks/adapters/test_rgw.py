@@ -148,7 +148,8 @@ def test_where_a_redirect_leads_is_told_without_its_secrets(location: str, shown
 class Answers:
     """Stands for the connection: gives out what was prepared."""
 
-    def __init__(self, *answers: tuple[int, bytes] | Exception) -> None:
+    def __init__(self, *answers: tuple[int, bytes] | Exception, lacks: int = 0) -> None:
+        self.raw = SimpleNamespace(length_remaining=lacks)
         self.answers = list(answers)
         self.sent: list[Any] = []
 
@@ -158,7 +159,7 @@ class Answers:
         if isinstance(answer, Exception):
             raise answer
         status, content = answer
-        return SimpleNamespace(status_code=status, content=content, headers={})
+        return SimpleNamespace(status_code=status, content=content, headers={}, raw=self.raw)
 
 
 @pytest.fixture
@@ -274,6 +275,14 @@ def test_all_pages_of_a_listing_are_read(
     assert b"NextToken=more" in answers.sent[1].body
 
 
+def test_an_answer_that_always_breaks_off_is_told(
+    gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway._requests, "_session", Answers(*[(200, b"<Lis")] * 5, lacks=9))
+    with pytest.raises(GatewayError, match=r"topics: .*: the gateway's answer breaks off"):
+        gateway.topics()
+
+
 NO_TOPICS = (
     b"<ListTopicsResponse><ListTopicsResult><Topics/></ListTopicsResult></ListTopicsResponse>"
 )
@@ -290,6 +299,32 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nobody reads it."""
+
+
+@pytest.mark.parametrize(
+    "head", ["Content-Length: 5000\r\n", "Transfer-Encoding: chunked\r\n\r\n9\r\n"]
+)
+def test_an_answer_that_breaks_off_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, head: str
+) -> None:
+    monkeypatch.setattr("embargo_hooks.adapters._rgw_requests._PAUSE_SECONDS", 0)
+    asked: list[bytes] = []
+
+    class BreakingOff(Handler):
+        def do_POST(self) -> None:
+            asked.append(self.rfile.read(int(self.headers["Content-Length"])))
+            if len(asked) > 1:
+                super().do_POST()
+            else:
+                self.wfile.write(f"HTTP/1.1 200 OK\r\n{head}\r\n<Lis".encode())
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), BreakingOff) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        gateway = RgwGateway(endpoint, "default", "own", Secret("a"), Secret("s"))
+        assert gateway.topics() == {}
+        server.shutdown()
+    assert len(asked) == 2
 
 
 @pytest.fixture
