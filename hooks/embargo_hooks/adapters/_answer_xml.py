@@ -12,11 +12,8 @@ def root(document: bytes, tag: str) -> Element:
     Raises:
         ValueError: It is not one of that tag.
     """
-    try:
-        found = ElementTree.fromstring(document)
-    except ElementTree.ParseError:
-        raise ValueError("not XML") from None
-    if _name(found) != tag:
+    found = _parsed(document)
+    if found is None or _name(found) != tag:
         raise ValueError(f"not a {tag}")
     return found
 
@@ -28,12 +25,18 @@ def text(entry: Element, name: str) -> str:
 
 def error_code(document: bytes) -> str:
     """Return the code in an error's document, empty where there is none."""
-    try:
-        found = ElementTree.fromstring(document)
-    except ElementTree.ParseError:
+    found = _parsed(document)
+    if found is None:
         return ""
     code = found if _name(found) == "Code" else found.find(".//{*}Code")
     return (code.text or "") if code is not None else ""
+
+
+def _parsed(document: bytes) -> Element | None:
+    try:
+        return ElementTree.fromstring(document)
+    except (ElementTree.ParseError, LookupError, ValueError):  # the last two for its encoding
+        return None
 
 
 def _name(element: Element) -> str:

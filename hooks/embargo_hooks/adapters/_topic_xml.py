@@ -32,7 +32,8 @@ def listed(document: bytes) -> tuple[list[str], str]:
         ValueError: It is not one.
     """
     found = root(document, "ListTopicsResponse")
-    arns = [entry.text or "" for entry in found.iterfind(".//{*}Topics/{*}member/{*}TopicArn")]
+    entries = found.iterfind(".//{*}Topics/{*}member/{*}TopicArn")
+    arns = [_whole(entry.text or "") for entry in entries]
     return arns, found.findtext(".//{*}NextToken") or ""
 
 
@@ -42,9 +43,13 @@ def arn(document: bytes) -> str:
     Raises:
         ValueError: There is none.
     """
-    if found := root(document, "CreateTopicResponse").findtext(".//{*}TopicArn"):
-        return found
-    raise ValueError("no ARN")
+    return _whole(root(document, "CreateTopicResponse").findtext(".//{*}TopicArn") or "")
+
+
+def _whole(arn: str) -> str:
+    if not arn.startswith("arn:aws:sns:"):
+        raise ValueError("not a topic's ARN")
+    return arn
 
 
 def read(name: str, document: bytes) -> Topic:
@@ -64,9 +69,11 @@ def parse(name: str, answer: Mapping[str, str]) -> Topic:
     16, so what has a field of its own is taken from there.
 
     Raises:
-        ValueError: The JSON is none.
+        ValueError: The JSON is none, or no object.
     """
     endpoint = json.loads(answer.get("EndPoint") or "{}")
+    if not isinstance(endpoint, dict):
+        raise ValueError("not an object")
     opaque = answer.get("OpaqueData") or ""
     found = {}
     for part in (

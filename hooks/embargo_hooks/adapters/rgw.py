@@ -136,13 +136,13 @@ class RgwGateway:
             if absent.code == "NoSuchBucketPolicy":
                 return []
             raise
-        try:
-            statements = json.loads(answer)["Statement"]
-        except (ValueError, KeyError, TypeError):
-            raise GatewayError(
-                f"{what}: what is there is not a policy; correct or delete it"
-            ) from None
-        return statements if isinstance(statements, list) else [statements]
+        with _readable(what):
+            found = json.loads(answer)
+        statements = found.get("Statement") if isinstance(found, dict) else None
+        statements = statements if isinstance(statements, list) else [statements]
+        if not all(map(_is_statement, statements)):
+            raise GatewayError(f"{what}: what is there is not a policy; correct it")
+        return statements
 
     def put_policy(self, bucket: str, statements: Sequence[Mapping[str, Any]]) -> None:
         """Replace a bucket's policy; no statement at all takes it away."""
@@ -152,6 +152,14 @@ class RgwGateway:
             return
         document = json.dumps({"Version": VERSION, "Statement": list(statements)})
         self._requests.bucket("PUT", bucket, "policy", what, "put", document.encode())
+
+
+def _is_statement(found: Any) -> bool:
+    """Whether it has the shape that `policy` compares."""
+    conditions = found.get("Condition", {}) if isinstance(found, dict) else None
+    return isinstance(conditions, dict) and all(
+        isinstance(keys, dict) for keys in conditions.values()
+    )
 
 
 @contextmanager

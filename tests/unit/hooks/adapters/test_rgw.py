@@ -219,9 +219,18 @@ def test_a_long_outage_is_told(
 
 
 PAGE = b"<html><body/></html>"
-BROKEN = b"""<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes><entry>
-<key>EndPoint</key><value>{</value></entry></Attributes></GetTopicAttributesResult>
-</GetTopicAttributesResponse>"""
+BROKEN, NO_OBJECT = (
+    f"""<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes><entry>
+<key>EndPoint</key><value>{endpoint}</value></entry></Attributes></GetTopicAttributesResult>
+</GetTopicAttributesResponse>""".encode()
+    for endpoint in ("{", "[]")
+)
+NO_ARN = b"""<ListTopicsResponse><ListTopicsResult><Topics><member><TopicArn/></member></Topics>
+</ListTopicsResult></ListTopicsResponse>"""
+UNKNOWN, MANY_BYTES = (
+    f'<?xml version="1.0" encoding="{name}"?><Error><Code>X</Code></Error>'.encode()
+    for name in ("foo", "utf-7")
+)
 
 
 NOT_FOUND = b"<Error><Code>NoSuchKey</Code></Error>"
@@ -239,7 +248,9 @@ def test_nothing_is_absent_by_a_proxys_word(
             each("t")
 
 
-@pytest.mark.parametrize("answer", [b"<html>", PAGE, BROKEN])
+@pytest.mark.parametrize(
+    "answer", [b"<html>", PAGE, BROKEN, NO_OBJECT, NO_ARN, UNKNOWN, MANY_BYTES]
+)
 @pytest.mark.parametrize(
     ("what", "read"),
     [
@@ -247,6 +258,7 @@ def test_nothing_is_absent_by_a_proxys_word(
         ("topics", lambda gateway: gateway.topics()),
         ("topic t", lambda gateway: gateway.topic("t")),
         ("topic t", lambda gateway: gateway.put_topic("t", {})),
+        ("policy of bucket b", lambda gateway: gateway.policy("b")),
     ],
 )
 def test_what_is_no_answer_is_not_taken_for_one(
@@ -259,6 +271,45 @@ def test_what_is_no_answer_is_not_taken_for_one(
     monkeypatch.setattr(gateway._requests, "_session", Answers((200, answer)))
     with pytest.raises(GatewayError, match=f"{what}: the gateway's answer cannot be read"):
         read(gateway)
+
+
+@pytest.mark.parametrize("refusal", [UNKNOWN, MANY_BYTES])
+def test_a_refusal_that_cannot_be_read_has_no_code(
+    gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch, refusal: bytes
+) -> None:
+    monkeypatch.setattr(gateway._requests, "_session", Answers((403, refusal)))
+    with pytest.raises(GatewayError, match=r"no code \(403\)"):
+        gateway.notifications("b")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        [],
+        {"Version": "2012-10-17"},
+        {"Statement": "x"},
+        {"Statement": ["x"]},
+        {"Statement": [{"Condition": {"StringLike": "x"}}]},
+        {"Statement": {"Condition": "x"}},
+    ],
+)
+def test_a_policy_of_another_shape_is_told(
+    gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch, found: object
+) -> None:
+    answer = json.dumps(found).encode()
+    monkeypatch.setattr(gateway._requests, "_session", Answers((200, answer)))
+    told = "policy of bucket b: what is there is not a policy; correct it"
+    with pytest.raises(GatewayError, match=f"{told}$"):
+        gateway.policy("b")
+
+
+def test_a_policys_only_statement_needs_no_list(
+    gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statement = {"Effect": "Allow", "Condition": {"StringLike": {"s3:prefix": "x"}}}
+    answer = json.dumps({"Statement": statement}).encode()
+    monkeypatch.setattr(gateway._requests, "_session", Answers((200, answer)))
+    assert gateway.policy("b") == [statement]
 
 
 def test_all_pages_of_a_listing_are_read(
