@@ -66,7 +66,8 @@ def test_another_users_topic(ceph: Server, gateway: RgwGateway, made: str) -> No
 def test_another_users_bucket(ceph: Server, bucket: str, made: str) -> None:
     other = ceph.gateway("other")
     told = r"AccessDenied \(403\); these keys may not: "
-    with pytest.raises(GatewayError, match=f"notification id of bucket {bucket}: .*{told}"):
+    put = f"notification id of bucket {bucket} to topic {made}"
+    with pytest.raises(GatewayError, match=f"{put}: .*{told}"):
         other.put_notification(bucket, Notification("id", made, CREATED))
     with pytest.raises(GatewayError, match=f"notifications of bucket {bucket}: .*{told}"):
         other.notifications(bucket)
@@ -78,7 +79,8 @@ def test_another_users_bucket(ceph: Server, bucket: str, made: str) -> None:
 
 def test_a_topic_that_is_not_there(gateway: RgwGateway, bucket: str, name: str) -> None:
     told = r"NoSuchKey \(404\); the topic of this notification is not there"
-    with pytest.raises(GatewayError, match=f"notification id of bucket {bucket}: .*{told}"):
+    put = f"notification id of bucket {bucket} to topic {name}-no"
+    with pytest.raises(GatewayError, match=f"{put}: .*{told}"):
         gateway.put_notification(bucket, Notification("id", f"{name}-no", CREATED))
 
 

@@ -114,7 +114,7 @@ class RgwGateway:
         Ours alone is sent: on Ceph a put adds to what is there. To send the others too would write
         them, and would bring back one that its owner takes away at the same time.
         """
-        what = f"notification {notification.name} of bucket {bucket}"
+        what = f"notification {notification.name} of bucket {bucket} to topic {notification.topic}"
         body = _notification_xml.written(notification, self._arn_prefix + notification.topic)
         self._requests.bucket("PUT", bucket, "notification", what, "put", body)
 

@@ -21,7 +21,7 @@ from embargo_hooks.adapters._rgw_hints import hint
 from embargo_hooks.adapters._topic_xml import parse
 from embargo_hooks.adapters.rgw import RgwGateway
 from embargo_hooks.errors import GatewayError
-from embargo_hooks.resources import Topic
+from embargo_hooks.resources import Notification, Topic
 from embargo_hooks.secret import Secret
 from tests.rig import pki
 
@@ -234,6 +234,15 @@ UNKNOWN, MANY_BYTES = (
 
 
 NOT_FOUND = b"<Error><Code>NoSuchKey</Code></Error>"
+
+
+def test_the_topic_that_a_notification_lacks_is_named(
+    gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway._requests, "_session", Answers((404, NOT_FOUND)))
+    told = "notification n of bucket b to topic t: .*the topic of this notification is not there"
+    with pytest.raises(GatewayError, match=told):
+        gateway.put_notification("b", Notification("n", "t", frozenset()))
 
 
 def test_nothing_is_absent_by_a_proxys_word(
