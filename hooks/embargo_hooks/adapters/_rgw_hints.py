@@ -40,6 +40,12 @@ def hint(code: str, status: int, what: str, location: str = "") -> str:
     found = _BY_CODE.get(code)
     if code == "NoSuchKey" and kind == "notification":
         found = "the topic of this notification is not there"
+    elif code == "AccessDenied" and kind == "topic":
+        # All versions: over plain HTTP, none is listed where one has a password in its endpoint.
+        found = (
+            "these keys may not: check `owner`; or a topic there holds a password, which the "
+            "gateway shows over HTTPS only"
+        )
     elif code in ("InvalidArgument", "InvalidParameter"):
         found = _INVALID_ARGUMENT.get(kind)
     elif code == "AuthorizationHeaderMalformed":
