@@ -197,7 +197,8 @@ class FakeGateway:
     def delete_notification(self, bucket: str, name: str) -> None:
         self.store.calls.append(f"delete notification {bucket}/{name}")
         entries = self.store.notifications.get(bucket, [])
-        entries[:] = [entry for entry in entries if entry.name != name]
+        if first := next((entry for entry in entries if entry.name == name), None):
+            entries.remove(first)
 
     def policy(self, bucket: str) -> Sequence[Mapping[str, Any]]:
         self.store.calls.append(f"get policy {bucket}")

@@ -641,6 +641,29 @@ def test_a_write_that_did_not_take_is_noticed(at: Site, monkeypatch: pytest.Monk
         at.run()
 
 
+def test_an_id_that_stands_several_times_goes_as_often(at: Site) -> None:
+    """An Id that was put with another topic stands a second time."""
+    for name in ("old", "older"):
+        at.store.topics[name] = Topic(name, {})
+        at.store.notifications.setdefault(BUCKET, []).append(Notification("to-http", name, EVENTS))
+    at.bucket["notifications"]["to-http"]["takeOver"] = True
+    at.run()
+    assert [topic for _, topic in at.ids()] == [BUCKET]
+    assert at.run() == []
+
+
+def test_a_notification_that_does_not_go_is_told(
+    made: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+    monkeypatch.setattr(FakeGateway, "delete_notification", lambda *asked: tried.append(asked))
+    made.bucket["notifications"] = {}
+    made.bucket["retired"] = {"notifications": ["to-http"]}
+    with pytest.raises(GatewayError, match="read back after the change, it is still there"):
+        made.run()
+    assert len(tried) == 2
+
+
 _OWNED = {"owner": BUCKET, "names": [BUCKET]}
 
 
