@@ -59,10 +59,14 @@ class Requests:
         until: float,
         say: Callable[[str], None],
     ) -> None:
-        """Prepare; nothing is sent yet. The arguments are those of `RgwGateway`."""
+        """Prepare; nothing is sent yet. The arguments are those of `RgwGateway`.
+
+        Raises:
+            GatewayError: A key cannot be one.
+        """
         self._endpoint = endpoint
         self._owner = owner
-        keys = Credentials(access.text(), secret.text())
+        keys = Credentials(_key("access", owner, access), _key("secret", owner, secret))
         self._sign_s3 = S3SigV4Auth(keys, "s3", region).add_auth
         self._sign_sns = SigV4Auth(keys, "sns", region).add_auth
         self._until = until
@@ -179,6 +183,15 @@ class Requests:
         if status >= 500 or status in _AWAY:
             raise _Passing(problem, away=status in _AWAY)
         raise Absent(problem, code) if status == 404 and code else GatewayError(problem)
+
+
+def _key(kind: str, owner: str, key: Secret) -> str:
+    """Return a key's text; with a line's end in it no header can be sent, whoever answers."""
+    if (text := key.text()) != text.strip():
+        raise GatewayError(
+            f"the {kind} key of {owner} begins or ends with whitespace; correct it in Vault"
+        )
+    return text
 
 
 class _Passing(GatewayError):

@@ -45,6 +45,9 @@ class RgwGateway:
             zone_group: The one in the topics' ARNs, the region by default.
             until: The monotonic time until which it is asked again when it is away.
             say: Is told what it is waited for, once.
+
+        Raises:
+            GatewayError: A key cannot be one.
         """
         self._endpoint = endpoint
         self._zone_group = zone_group or region

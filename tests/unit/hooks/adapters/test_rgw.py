@@ -171,6 +171,17 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> RgwGateway:
     return RgwGateway("http://127.0.0.1:1", "default", "own", Secret("a"), Secret("s"))
 
 
+@pytest.mark.parametrize(
+    ("access", "secret", "which"), [("hunter1\n", "s", "access"), ("a", " hunter2", "secret")]
+)
+def test_a_key_with_whitespace_is_not_taken_for_a_gateway_that_is_away(
+    access: str, secret: str, which: str
+) -> None:
+    told = f"^the {which} key of own begins or ends with whitespace; correct it in Vault$"
+    with pytest.raises(GatewayError, match=told):
+        RgwGateway("http://127.0.0.1:1", "default", "own", Secret(access), Secret(secret))
+
+
 DOWN = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
 
 
