@@ -368,7 +368,11 @@ def _gateways(
     for owner, profile in profiles.items():
         with gathering.catching():
             keys[owner] = world.profile(profile)
-    return {owner: world.gateway(declared, owner, keys[owner]) for owner in keys}
+    gateways = {}
+    for owner, pair in keys.items():
+        with gathering.catching():
+            gateways[owner] = world.gateway(declared, owner, pair)
+    return gateways
 
 
 def _live_notification(

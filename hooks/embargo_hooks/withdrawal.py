@@ -7,19 +7,14 @@ and the object store and nothing of the cluster, which may be what is away.
 
 from __future__ import annotations
 
-import re
-
 from embargo_hooks import jobs
 from embargo_hooks._buckets_config import BucketConfig, BucketSpec
 from embargo_hooks.config import Config
 from embargo_hooks.errors import Gathering
-from embargo_hooks.inventory import Inventory
+from embargo_hooks.inventory import Inventory, generations
 from embargo_hooks.plan import Change, DeleteNotification, Plan
 from embargo_hooks.ports import Gateway
 from embargo_hooks.report import Report
-
-_GENERATION = r"(-\d{8}t\d{6})?"
-"""What a topic that replaced another has after its declared name."""
 
 
 def withdrawal(config: Config, world: jobs.World, report: Report) -> jobs.Job:
@@ -48,7 +43,7 @@ def _of(bucket: BucketSpec, declared: BucketConfig, gateway: Gateway) -> Plan:
     ours = dict.fromkeys(spec.topic for spec in bucket.notifications.values())
     for live in gateway.notifications(bucket.name):
         for name in ours:
-            if not re.fullmatch(re.escape(name) + _GENERATION, live.topic):
+            if live.topic != name and not generations(name, [live.topic]):
                 continue
             stays = f"notification {live.name} of bucket {bucket.name} stays: "
             if live.name in bucket.foreign:

@@ -52,6 +52,7 @@ class RgwGateway:
         self._endpoint = endpoint
         self._zone_group = zone_group or region
         self._arn_prefix = f"arn:aws:sns:{self._zone_group}:{tenant_of(owner)}:"
+        self._policies: dict[str, dict[str, Any]] = {}
         self._requests = Requests(endpoint, region, owner, access, secret, until, say)
 
     def topics(self) -> Mapping[str, int]:
@@ -60,13 +61,15 @@ class RgwGateway:
         while token:
             more, token = self._page({"NextToken": token})
             arns += more
-        if arns:
-            self._arn_prefix = arns[0].rpartition(":")[0] + ":"
-            if (found := arns[0].split(":")[3]) != self._zone_group:
-                raise GatewayError(
-                    f"topics at {self._endpoint} are of zone group {found}, not "
-                    f"{self._zone_group}: correct bucketConfig.zoneGroup (or region)"
-                )
+        # A topic keeps the zone group of its time.
+        groups = {arn.split(":")[3]: arn for arn in arns}
+        if ours := groups.get(self._zone_group):
+            self._arn_prefix = ours.rpartition(":")[0] + ":"
+        elif groups:
+            raise GatewayError(
+                f"topics at {self._endpoint} are of zone group {', '.join(groups)}, not "
+                f"{self._zone_group}: correct bucketConfig.zoneGroup (or region)"
+            )
         return {arn.rpartition(":")[2]: count - 1 for arn, count in Counter(arns).items()}
 
     def _page(self, fields: Mapping[str, str]) -> tuple[list[str], str]:
@@ -145,15 +148,21 @@ class RgwGateway:
         statements = statements if isinstance(statements, list) else [statements]
         if not all(map(_is_statement, statements)):
             raise GatewayError(f"{what}: what is there is not a policy; correct it")
+        self._policies[bucket] = found
         return statements
 
     def put_policy(self, bucket: str, statements: Sequence[Mapping[str, Any]]) -> None:
-        """Replace a bucket's policy; no statement at all takes it away."""
+        """Replace a bucket's policy; no statement at all takes it away.
+
+        What somebody else's policy that was read has beside its statements stays: of what version
+        it is tells what its variables mean.
+        """
         what = f"policy of bucket {bucket}"
         if not statements:
             self._requests.bucket("DELETE", bucket, "policy", what, "delete")
             return
-        document = json.dumps({"Version": VERSION, "Statement": list(statements)})
+        before = self._policies.get(bucket, {"Version": VERSION})
+        document = json.dumps({**before, "Statement": list(statements)})
         self._requests.bucket("PUT", bucket, "policy", what, "put", document.encode())
 
 

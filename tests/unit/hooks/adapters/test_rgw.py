@@ -335,6 +335,35 @@ def test_a_policys_only_statement_needs_no_list(
     assert gateway.policy("b") == [statement]
 
 
+def test_a_policys_version_and_id_stay(
+    gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is a variable in somebody else's statement is told by the version."""
+    theirs = {"Effect": "Allow", "Resource": "arn:aws:s3:::b/${aws:username}/*"}
+    before = {"Version": "2008-10-17", "Id": "theirs", "Statement": theirs}
+    answers = Answers((200, json.dumps(before).encode()), (204, b""))
+    monkeypatch.setattr(gateway._requests, "_session", answers)
+    gateway.put_policy("b", [*gateway.policy("b"), {"Sid": "ours"}])
+    assert json.loads(answers.sent[1].body) == {**before, "Statement": [theirs, {"Sid": "ours"}]}
+
+
+def test_a_topic_of_an_older_zone_group_is_no_obstacle(
+    gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A zone group that was renamed stays in the ARNs of the topics of that time."""
+    arns = ("arn:aws:sns:rubin-zg::older", "arn:aws:sns:default::ours")
+    members = "".join(f"<member><TopicArn>{arn}</TopicArn></member>" for arn in arns)
+    listing = (
+        f"<ListTopicsResponse><ListTopicsResult><Topics>{members}</Topics></ListTopicsResult>"
+        "</ListTopicsResponse>"
+    ).encode()
+    answers = Answers((200, listing), (404, b"<Error><Code>NotFound</Code></Error>"))
+    monkeypatch.setattr(gateway._requests, "_session", answers)
+    assert gateway.topics() == {"older": 0, "ours": 0}
+    assert gateway.topic("ours") is None
+    assert b"sns%3Adefault%3A%3Aours" in answers.sent[1].body
+
+
 def test_all_pages_of_a_listing_are_read(
     gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
