@@ -12,7 +12,7 @@ from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeCluster, FakeGateway, FakeWorld
 from tests.unit.hooks.test_object_store import BUCKET, EVENTS, FOREIGN, Site
 
-_GATEWAY_WRITES = (
+GATEWAY_WRITES = (
     *("put_topic", "delete_topic", "put_notification", "delete_notification", "put_policy"),
 )
 Scenario = Callable[[Site], tuple[str, ...]]
@@ -33,7 +33,7 @@ class Camera:
         self.waiting: dict[str, list[str]] = {}
         self.writes = 0
         self.kill: tuple[int, bool] | None = None
-        for name in _GATEWAY_WRITES:
+        for name in GATEWAY_WRITES:
             self._wrap(monkeypatch, FakeGateway, name)
         self._wrap(monkeypatch, FakeCluster, "apply_config_map")
 
