@@ -354,6 +354,11 @@ class _Planning:
                 if where == bucket.name
             }
             at = f"bucketConfig.buckets.{bucket.name}.notifications.{spec.name}"
+            if spec.name in known:
+                raise OwnershipError(
+                    f"{at}: is what another declared notification is called now; declare one of "
+                    "both"
+                )
             if lost := self._lost(spec, at, set(there) - known):
                 first = (spec.name,) if spec.name in there else ()
                 owned = Owned(bucket.owner, (*first, *lost))

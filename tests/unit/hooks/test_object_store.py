@@ -392,6 +392,18 @@ def test_one_topic_is_not_declared_twice(made: Site) -> None:
         made.run()
 
 
+def test_one_notification_is_not_declared_twice(made: Site) -> None:
+    name, _ = a_generation(made)
+    made.document["bucketConfig"]["topics"]["second"] = {
+        "owner": BUCKET,
+        "attributes": dict(made.attributes),
+    }
+    made.bucket["notifications"][name] = {"topic": "second", "events": sorted(EVENTS)}
+    with pytest.raises(Problems, match=f"notifications.{name}: is what another declared notific"):
+        made.run()
+    assert made.store.writes == []
+
+
 def test_a_notification_in_use_is_not_retired(made: Site) -> None:
     name, _ = a_generation(made)
     made.bucket["retired"] = {"notifications": [name]}
