@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -242,11 +242,13 @@ def observe(
     gateways: Mapping[str, Gateway],
     report: Report,
     gathering: Gathering,
+    renew: Collection[str] = (),
 ) -> Observed:
     """Read what the plan needs: a listing per owner, each topic once, each bucket twice.
 
     What belongs to an owner without a gateway is left out: why there is none was noted before.
     A gateway answers many requests at once in hardly more time than one.
+    What is current of the topics to `renew` goes, so its users are looked for as well.
     """
     ours = inventory.without(config.unconfirmed)
     pool = ThreadPoolExecutor(READERS, thread_name_prefix="observe")
@@ -287,23 +289,26 @@ def observe(
                 found[bucket] = ObservedBucket(notifications.result(), tuple(statements.result()))
         following = {name for name, topic in topics.items() if topic.follows}
         retired = {name for each in config.buckets.values() for name in each.retired_topics}
-        going = following - _staying(config, ours) | (retired & uses.keys())
+        staying = _staying(config, ours, renew)
+        going = following - staying | (retired & uses.keys())
+        counts = Counter[str]()
         for owner, store in gateways.items() if going else ():
             report.step(
                 f"looking for users of {', '.join(sorted(going))} in the buckets of {owner}"
             )
             with gathering.catching():
-                counts = Counter(_announced_to(store, pool))
-                uses |= {name: max(uses[name], counts[name]) for name in going & uses.keys()}
+                counts.update(_announced_to(store, pool))
+        uses |= {name: max(uses[name], counts[name]) for name in going & uses.keys()}
     finally:
         # A run that is cut short does not wait for the rest.
         pool.shutdown(wait=False, cancel_futures=True)
     return Observed(topics, uses, found)
 
 
-def _staying(config: BucketConfig, ours: Inventory) -> set[str]:
-    """Return the real names of the topics that are declared."""
-    return {ours.topics[name].current if name in ours.topics else name for name in config.topics}
+def _staying(config: BucketConfig, ours: Inventory, renew: Collection[str]) -> set[str]:
+    """Return the real names of the topics that are declared and not to be replaced."""
+    declared = config.topics.keys() - set(renew)
+    return {ours.topics[name].current if name in ours.topics else name for name in declared}
 
 
 def _announced_to(store: Gateway, pool: ThreadPoolExecutor) -> Iterator[str]:

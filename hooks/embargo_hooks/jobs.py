@@ -302,7 +302,7 @@ def object_store(
     attributes = buckets.attributes(
         config, declared, lambda name: overlay.get(name) or cluster.secret(name), address, gathering
     )
-    observed = buckets.observe(declared, inventory, gateways, report, gathering)
+    observed = buckets.observe(declared, inventory, gateways, report, gathering, renew)
     _check(gathering, beside)
     beside.extend(buckets.missing_foreign(declared, observed))
     plan, now = Plan(), now or datetime.now(UTC)

@@ -135,12 +135,14 @@ class Store:
     Attributes:
         copies: What each notification sends its events with, by bucket and Id: its topic's
             attributes when it was put, as 16 and 18 keep them.
+        owners: Whose a bucket is, where there are several owners.
     """
 
     def __init__(self) -> None:
         self.copies: dict[tuple[str, str], Mapping[str, Secret]] = {}
         self.topics: dict[str, Topic] = {}
         self.notifications: dict[str, list[Notification]] = {}
+        self.owners: dict[str, str] = {}
         self.policies: dict[str, list[Mapping[str, Any]]] = {}
         self.calls: list[str] = []
         self.follows = False
@@ -177,7 +179,8 @@ class FakeGateway:
 
     def buckets(self) -> Sequence[str]:
         self.store.calls.append("list buckets")
-        return list(self.store.notifications)
+        owners = self.store.owners
+        return [b for b in self.store.notifications if owners.get(b, self.owner) == self.owner]
 
     def notifications(self, bucket: str) -> tuple[Notification, ...]:
         self.store.calls.append(f"get notifications {bucket}")

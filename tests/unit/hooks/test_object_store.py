@@ -490,6 +490,33 @@ def test_a_topic_of_20_that_another_bucket_uses_stays(at: Site) -> None:
     assert "list buckets" not in made.store.calls
 
 
+def test_a_topic_of_20_that_another_bucket_uses_is_not_renewed_away_either(at: Site) -> None:
+    made, at.store.follows = at, True
+    made.document["bucketConfig"]["topics"][BUCKET]["drainSeconds"] = 0
+    made.run()
+    made.store.notifications["another"] = [Notification("x", BUCKET, EVENTS)]
+    made.run(renew=(BUCKET,))
+    assert BUCKET in made.store.topics
+
+
+def test_the_users_of_a_topic_of_20_are_looked_for_in_the_buckets_of_all_owners(at: Site) -> None:
+    made, at.store.follows = at, True
+    made.attributes["persistent"] = False
+    config = made.document["bucketConfig"]
+    config["owners"]["second"] = {**config["owners"][BUCKET], "path": "owners/second"}
+    made.world.fake_vault.documents["owners/second"] = {"access_key": "second-access"} | {
+        "secret_key": "s"
+    }
+    config["buckets"]["others"] = {"owner": "second", "grants": {"read": ["people"]}}
+    made.store.owners = {BUCKET: BUCKET, "others": "second", "another": "second"}
+    made.run()
+    made.store.notifications["another"] = [Notification("x", BUCKET, EVENTS)]
+    config["topics"]["renamed"] = config["topics"].pop(BUCKET)
+    made.bucket["notifications"]["to-http"]["topic"] = "renamed"
+    made.run()
+    assert BUCKET in made.store.topics
+
+
 def test_what_replaced_a_shared_topic_leaves_it_to_the_others(made: Site) -> None:
     topics = made.document["bucketConfig"]["topics"]
     topics[BUCKET]["shared"] = ["consumers"]
