@@ -28,6 +28,8 @@ def refuse_most(config: BucketConfig, inventory: Inventory) -> None:
         for name, owned in inventory.topics.items()
         if name not in config.topics and name not in aside.topics
         if not owned.shared and named_topics.isdisjoint(owned.names)
+        # What drains was taken leave of by an earlier run.
+        if not owned.left.keys() >= set(owned.names)
     }
     notifications = {
         f"notification {name} of bucket {bucket}"

@@ -813,6 +813,19 @@ def test_more_than_stays_goes_only_by_name(made: Site) -> None:
     assert {name for name, _ in made.ids()} == {"to-http"}
 
 
+def test_what_drains_does_not_count_as_going(made: Site) -> None:
+    """A topic may be renamed twice within its drain time."""
+    topics = made.document["bucketConfig"]["topics"]
+    for before, after in ((BUCKET, "second"), ("second", "third")):
+        topics[after] = topics.pop(before)
+        made.bucket["notifications"]["to-http"]["topic"] = after
+        made.run()
+    assert sorted(made.store.topics) == [BUCKET, "second", "third"]
+    made.wait()
+    made.run()
+    assert sorted(made.store.topics) == ["third"]
+
+
 @pytest.mark.parametrize(
     ("url", "seen"),
     [
