@@ -34,7 +34,7 @@ from embargo_hooks.errors import (
     Problems,
     VaultError,
 )
-from embargo_hooks.inventory import KEY, Inventory, Ledger
+from embargo_hooks.inventory import KEY, Inventory, Ledger, by_declaration
 from embargo_hooks.plan import AdmitPassword, ApplySecret, Plan, plan_secrets
 from embargo_hooks.ports import (
     Announcer,
@@ -312,7 +312,7 @@ def object_store(
             declared, attributes, observed, ledger, config.inventory_name, now, renew, busiest
         )
     with gathering.catching():
-        refuse_most(declared, inventory)
+        refuse_most(declared, by_declaration(inventory, declared))
     _check(gathering, beside)
     looked = notification_secret.dropped(config, attributes, observed, inventory, live, now)
     if put_off:

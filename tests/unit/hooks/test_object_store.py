@@ -376,6 +376,17 @@ def test_a_generation_that_is_declared_by_its_real_name_stays(made: Site) -> Non
     assert topic in made.store.topics
 
 
+def test_it_stays_and_nothing_is_refused_where_it_is_unconfirmed_too(made: Site) -> None:
+    """As where import did not find its secret."""
+    name, topic = a_generation(made)
+    topics = made.document["bucketConfig"]["topics"]
+    topics[topic] = {**topics.pop(BUCKET), "unconfirmed": "its OpaqueData: in no Secret"}
+    made.bucket["notifications"] = {name: {"topic": topic, "events": sorted(EVENTS)}}
+    made.run()
+    assert made.store.writes == []
+    assert (name, topic) in made.ids()
+
+
 def test_the_last_of_ours_goes_only_by_name_though_others_stay(made: Site) -> None:
     made.store.notifications[BUCKET].append(FOREIGN)
     made.bucket["foreign"] = [FOREIGN.name]
