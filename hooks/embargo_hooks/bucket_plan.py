@@ -120,7 +120,11 @@ class _Planning:
         self.now = now
         self.renew = renew
         self.night = night
-        self.topics = dict(inventory.topics)
+        # What is there was made, be it that the run was killed before it wrote that down.
+        self.topics = {
+            name: replace(owned, pending=owned.pending and owned.current not in observed.uses)
+            for name, owned in inventory.topics.items()
+        }
         self.notifications = dict(inventory.notifications)
         self.policies = dict(inventory.policies)
         self.used = inventory.used

@@ -24,7 +24,7 @@ from embargo_hooks.report import Report
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic, shown
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.conftest import Write
-from tests.unit.hooks.fakes import FakeGateway, FakeWorld
+from tests.unit.hooks.fakes import FakeCluster, FakeGateway, FakeWorld
 
 BUCKET = "rubin-summit"
 EVENTS = frozenset({"s3:ObjectCreated:*"})
@@ -337,6 +337,34 @@ def test_a_name_that_is_gone_is_not_used_again(made: Site) -> None:
     ((_, topic),) = made.ids()
     assert stamped(BUCKET, topic)
     assert made.run() == []
+
+
+def test_nor_is_it_after_two_runs_that_were_killed_before_their_last_write(
+    made: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one after it had made the topic, the other after it had taken it away."""
+    made.attributes["persistent"] = False
+    topics = made.document["bucketConfig"]["topics"]
+    write = FakeCluster.apply_config_map
+
+    def killed(cluster: FakeCluster, name: str, data: dict[str, str]) -> None:
+        if "put topic" in " ".join(made.store.calls):
+            raise KubernetesError("killed")
+        write(cluster, name, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeCluster, "apply_config_map", killed)
+        for before, after in ((BUCKET, "second"), ("second", BUCKET)):
+            topics[after] = topics.pop(before)
+            made.bucket["notifications"]["to-http"]["topic"] = after
+            with pytest.raises(KubernetesError):
+                made.run()
+    assert "second" not in made.store.topics
+    topics["second"] = topics.pop(BUCKET)
+    made.bucket["notifications"]["to-http"]["topic"] = "second"
+    made.run()
+    ((_, topic),) = made.ids()
+    assert stamped("second", topic)
 
 
 def test_two_moves_within_a_second_are_two_generations(made: Site) -> None:
