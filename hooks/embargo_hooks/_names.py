@@ -14,6 +14,10 @@ class Name(NamedTuple):
     pattern: str
     words: str
 
+    def fits(self, name: str) -> bool:
+        """Whether a name is of this kind."""
+        return re.fullmatch(self.pattern, name) is not None
+
 
 USER = Name(
     "([A-Za-z0-9._-]+[$])?[A-Za-z0-9._-]+",
@@ -26,6 +30,7 @@ BUCKET = Name(
 )
 ZONE = Name("[a-z0-9-]+", "small letters, digits and `-`")
 ACTION = Name("s3:[A-Za-z*]+", "an action, such as s3:GetObject")
+STATEMENT_ID = Name("[A-Za-z0-9]+", "letters and digits only")
 
 
 def check(node: Node, name: str, kind: Name) -> None:
@@ -34,7 +39,7 @@ def check(node: Node, name: str, kind: Name) -> None:
     Raises:
         ConfigError: It is none of its kind.
     """
-    if not re.fullmatch(kind.pattern, name):
+    if not kind.fits(name):
         raise node.fail(f"expected {kind.words}; found {name!r}")
 
 

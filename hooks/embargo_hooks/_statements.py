@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from embargo_hooks import _names
 from embargo_hooks._reader import Node, kind
 from embargo_hooks.templates import TemplateError, references
 
@@ -26,8 +26,8 @@ def statement(node: Node) -> Mapping[str, Any]:
             _form(place, 2, str, bool, int, float)
         elif name in either:
             _form(place, int(name.endswith("Principal") and place.value != "*"), str)
-    if "Sid" in keys and not re.fullmatch("[A-Za-z0-9]+", keys["Sid"].text()):
-        raise keys["Sid"].fail("expected letters and digits only")
+    if "Sid" in keys:
+        _names.check(keys["Sid"], keys["Sid"].text(), _names.STATEMENT_ID)
     _check(node)
     found: Mapping[str, Any] = node.value
     return found

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from embargo_hooks import _filters, policy
 from embargo_hooks._buckets_config import BucketConfig, BucketSpec
+from embargo_hooks._names import STATEMENT_ID
 from embargo_hooks._topic_attributes import SCHEMES, as_declared
 from embargo_hooks.inventory import Inventory, Owned
 from embargo_hooks.resources import LIMITS, Notification, ObservedBucket, Topic, shown
@@ -170,7 +171,7 @@ def _policy(spec: BucketSpec, found: ObservedBucket) -> dict[str, Any]:
             continue
         plain = {key: value for key, value in live.items() if key != "Sid"}
         sid = policy.own_name(live) or str(live.get("Sid", ""))
-        statements.append({"Sid": sid, **plain} if sid.isalnum() and sid.isascii() else plain)
+        statements.append({"Sid": sid, **plain} if STATEMENT_ID.fits(sid) else plain)
     return {
         **({"grants": grants} if grants else {}),
         **({"statements": statements} if statements else {}),

@@ -19,6 +19,9 @@ SID = "EmbargoButler"
 _SID = re.compile(rf"{SID}(?P<name>.*?)(Of(?P<environment>[A-Z0-9][a-z0-9]*))?")
 _READ = ("GetBucketLocation", "GetObject", "GetObjectVersion", "ListBucket", "ListBucketVersions")
 _WRITE = ("DeleteObject", "DeleteObjectVersion", "PutObject")
+_PRINCIPALS = frozenset({"Principal", "NotPrincipal"})
+_ACTIONS = frozenset({"Action", "NotAction"})
+_RESOURCES = frozenset({"Resource", "NotResource"})
 GRANTS = {"read": _READ, "write": _WRITE, "readWrite": _READ + _WRITE}
 
 Statement = Mapping[str, Any]
@@ -50,7 +53,7 @@ def as_grant(bucket: str, statement: Statement) -> tuple[str, list[str]] | None:
     principal = statement.get("Principal")
     given = principal.get("AWS") if isinstance(principal, Mapping) else principal
     names = [_short(str(name)) for name in _listed(given)]
-    if not all(re.fullmatch(USER.pattern, name) for name in names):
+    if not all(map(USER.fits, names)):
         return None
     for kind in GRANTS:
         [whole] = _granted(bucket, Grant(kind, tuple(names)), 0)
@@ -123,8 +126,7 @@ def _granted(bucket: str, grant: Grant, number: int) -> list[Statement]:
     actions = [f"s3:{action}" for action in GRANTS[grant.kind]]
     if not grant.prefix:
         return [{"Sid": sid, **allow, "Action": actions, "Resource": [arn, f"{arn}/*"]}]
-    listing = [action for action in actions if action.startswith("s3:List")]
-    others = [action for action in actions if action not in listing]
+    listing, others = _parted(actions)
     below = {
         "Sid": f"{sid}Below{number}",
         **allow,
@@ -152,14 +154,19 @@ def _denied(bucket: str, denial: Denial, number: int) -> list[Statement]:
     if not denial.prefix:
         whole = {"Action": actions, "Resource": [arn, f"{arn}/*"]}
         return [{"Sid": f"{sid}{number}", **deny, **whole}]
-    listing = [action for action in actions if action.casefold().startswith("s3:listbucket")]
-    others = [action for action in actions if action not in listing]
+    listing, others = _parted(actions)
     below = {"Action": others, "Resource": [f"{arn}/{denial.prefix}*"]}
     listed = _listing(arn, listing, denial.prefix)
     return [
         *([{"Sid": f"{sid}{number}", **deny, **below}] if others else []),
         *([{"Sid": f"{sid}ListBelow{number}", **deny, **listed}] if listing else []),
     ]
+
+
+def _parted(actions: list[str]) -> tuple[list[str], list[str]]:
+    """Return the actions that list a bucket, and the others."""
+    listing = [action for action in actions if action.casefold().startswith("s3:listbucket")]
+    return listing, [action for action in actions if action not in listing]
 
 
 def _listing(arn: str, actions: list[str], prefix: str) -> Statement:
@@ -193,7 +200,7 @@ def _with_principals(statement: Statement, spelled: Callable[[str], str]) -> Sta
     principals = {
         key: {**value, "AWS": [spelled(str(name)) for name in _listed(value["AWS"])]}
         for key, value in statement.items()
-        if key in ("Principal", "NotPrincipal") and isinstance(value, Mapping) and "AWS" in value
+        if key in _PRINCIPALS and isinstance(value, Mapping) and "AWS" in value
     }
     return {**statement, **principals}
 
@@ -224,29 +231,24 @@ def _canonical(statement: Statement, named: bool = True) -> str:
     if named:
         made = _SID.fullmatch(str(statement.get("Sid", "")))
         normal["Sid"] = [SID, made["environment"]] if made else statement.get("Sid", "")
-    for key, spelled in _SPELLINGS.items():
-        for name in (key, f"Not{key}"):
-            if name in normal:
-                # Principals are of kinds, and a bare text is one of AWS.
-                value = normal[name]
-                kinds = value if isinstance(value, Mapping) else {"AWS": value}
-                normal[name] = {
-                    kind: sorted(spelled(str(each)) for each in _listed(some))
-                    for kind, some in kinds.items()
-                }
+    for name in _PRINCIPALS & normal.keys():
+        # Principals are of kinds, and a bare text is one of AWS.
+        value = normal[name]
+        kinds = value if isinstance(value, Mapping) else {"AWS": value}
+        normal[name] = {
+            kind: sorted(_read_by_ceph(str(each)) for each in _listed(some))
+            for kind, some in kinds.items()
+        }
+    for name in _ACTIONS & normal.keys():
+        normal[name] = sorted(str(each).casefold() for each in _listed(normal[name]))
+    for name in _RESOURCES & normal.keys():
+        normal[name] = sorted(map(str, _listed(normal[name])))
     if isinstance(normal.get("Condition"), Mapping):
         normal["Condition"] = {
             operator: {key: sorted(map(str, _listed(value))) for key, value in keys.items()}
             for operator, keys in normal["Condition"].items()
         }
     return json.dumps(normal, sort_keys=True)
-
-
-_SPELLINGS: Mapping[str, Callable[[str], str]] = {
-    "Principal": _read_by_ceph,
-    "Action": str.casefold,
-    "Resource": str,
-}
 
 
 def _listed(value: Any) -> list[Any]:

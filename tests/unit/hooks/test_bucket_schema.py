@@ -136,6 +136,7 @@ def test_chart_and_jobs_have_the_same_patterns() -> None:
         _names.BUCKET: places["buckets"]["propertyNames"],
         _names.ACTION: denial["actions"]["items"],
         _names.ZONE: places["region"],
+        _names.STATEMENT_ID: SCHEMA["$defs"]["statement"]["properties"]["Sid"],
     }
     for name, there in patterns.items():
         assert there["pattern"] == f"^{name.pattern}$", name.words
