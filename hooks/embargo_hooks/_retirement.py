@@ -16,8 +16,6 @@ from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks.buckets import Observed
 from embargo_hooks.inventory import TIME, Inventory
 from embargo_hooks.plan import Change, DeleteNotification, DeleteTopic, Lookup, PutPolicy
-from embargo_hooks.resources import shown
-from embargo_hooks.secret import Secret
 
 
 @dataclass
@@ -118,19 +116,19 @@ def _topic(
     # The time of a run that was killed before it took the notifications away does not count.
     left = _stamp(now) if users or not going.left else going.left
     until = datetime.strptime(left, TIME).replace(tzinfo=UTC) + timedelta(seconds=going.drain)
-    endpoint = shown("push-endpoint", topic.attributes.get("push-endpoint", Secret("")))
     if now < until:
         result.kept.add(going.name)
         result.left[going.name] = left
         result.warnings.append(
-            f"topic {going.name} ({going.why}) drains to {endpoint} until {_stamp(until)}; "
+            f"topic {going.name} ({going.why}) drains to {topic.endpoint} until {_stamp(until)}; "
             "the first run after that takes it away"
         )
     else:
         result.changes.append(Change(DeleteTopic(going.owner, going.name), going.why))
     if users or now >= until:
         why = (
-            f"what waits for {endpoint} goes with topic {going.name}, unless it is delivered before"
+            f"what waits for {topic.endpoint} goes with topic {going.name}, unless it is delivered "
+            "before"
         )
         buckets = dict.fromkeys([*(bucket for bucket, _ in users), *going.buckets])
         # It was written down before the notifications went, by as much as a run may take.

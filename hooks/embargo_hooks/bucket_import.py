@@ -10,14 +10,13 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
-from embargo_hooks import _filters, policy
+from embargo_hooks import _filters, _urls, policy
 from embargo_hooks._buckets_config import BucketConfig, BucketSpec
 from embargo_hooks._names import STATEMENT_ID
 from embargo_hooks._topic_attributes import SCHEMES, as_declared
 from embargo_hooks.inventory import Inventory, Owned
-from embargo_hooks.resources import LIMITS, Notification, ObservedBucket, Topic, shown
+from embargo_hooks.resources import LIMITS, Notification, ObservedBucket, Topic
 from embargo_hooks.secret import Secret
 
 _SECRET_ATTRIBUTES = ("OpaqueData", "user-name", "password")
@@ -69,7 +68,7 @@ def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
                 also = f"its Id stands there twice, to topic {notification.topic} too"
                 twice["unconfirmed"] = f"{also}: a plan would leave but one"
                 continue
-            if topic is None or not _endpoint(topic).startswith(SCHEMES):
+            if topic is None or not topic.endpoint.startswith(SCHEMES):
                 foreign.append(notification.name)
                 continue
             at = called.get(topic.name, topic.name)
@@ -121,14 +120,14 @@ def _topic(topic: Topic, live: Live) -> dict[str, Any]:
             else:
                 unknown.append(name)
         elif name == "push-endpoint":
-            open_part = _endpoint(topic).replace("***@", "", 1)
-            if open_part != text:
+            _, url = _urls.split(text)
+            public = f"{url.scheme}://{url.netloc}{url.path}"
+            if public != text:
                 unknown.append("userinfo or query of its push-endpoint")
-            text = open_part
-            if live.address and urlsplit(text).hostname == live.address:
-                text = text.replace(live.address, "{{ enqueue.address }}", 1)
-            attributes[name] = text
-        elif (declared := as_declared(name, text, _endpoint(topic))) is not None:
+            if live.address and url.hostname == live.address:
+                public = public.replace(live.address, "{{ enqueue.address }}", 1)
+            attributes[name] = public
+        elif (declared := as_declared(name, text, topic.endpoint)) is not None:
             attributes[name] = declared
         else:
             odd.append(name)
@@ -147,10 +146,6 @@ def _where(value: Secret, live: Live) -> str | None:
                 path = f"secrets.{name}.{key}" if plain else f"secrets['{name}']['{key}']"
                 return f"{{{{ {path} }}}}"
     return None
-
-
-def _endpoint(topic: Topic) -> str:
-    return shown("push-endpoint", topic.attributes.get("push-endpoint", Secret("")))
 
 
 def _notification(notification: Notification, topic: str) -> dict[str, Any]:

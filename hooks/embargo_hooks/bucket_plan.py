@@ -46,7 +46,6 @@ from embargo_hooks.plan import (
     WriteInventory,
 )
 from embargo_hooks.resources import LIMITS, Notification, Topic, same_notification, shown
-from embargo_hooks.secret import Secret
 
 
 def plan_buckets(
@@ -248,7 +247,7 @@ class _Planning:
                 return
             owned = owned or Owned(spec.owner, (name,))
             self.topics[spec.name] = replace(owned, pending=True, shared=spec.shared)
-            self._put_topic(spec, wanted, f"new, at {self._endpoint(wanted)}")
+            self._put_topic(spec, wanted, f"new, at {wanted.endpoint}")
             return
         differs, renewed = wanted.differs(live), spec.name in self.renew
         if live.owner not in ("", spec.owner) and (differs or renewed):
@@ -315,8 +314,8 @@ class _Planning:
         if wanted.kafka or live.kafka:
             what = "a new name" if renewed else "another endpoint"
             raise UnsafePlanError(
-                f"topic {live.name}: would get {what} ({self._endpoint(live)} to "
-                f"{self._endpoint(wanted)}); this gateway keeps the old endpoint with each waiting "
+                f"topic {live.name}: would get {what} ({live.endpoint} to "
+                f"{wanted.endpoint}); this gateway keeps the old endpoint with each waiting "
                 "event, and consumers read the topic by its name, so it gets no new one by "
                 "itself. Declare a topic of a new name, move the consumers, retire this one"
             )
@@ -427,10 +426,6 @@ class _Planning:
             why += f", {gone} of others taken over" if gone else ""
             put = PutPolicy(bucket.owner, bucket.name, tuple(wanted))
             self.changes.append(Change(put, why))
-
-    @staticmethod
-    def _endpoint(topic: Topic) -> str:
-        return shown("push-endpoint", topic.attributes.get("push-endpoint", Secret("")))
 
 
 def _change(attribute: str, before: Topic, after: Topic) -> str:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from embargo_hooks import _urls
 from embargo_hooks.full_queue import Night, lasts
-from embargo_hooks.resources import Topic, shown
+from embargo_hooks.resources import Topic
 from embargo_hooks.secret import Secret
 
 _PATIENCE_SECONDS = 5
@@ -26,8 +26,9 @@ def silent(topics: Iterable[Topic], night: Callable[[], Night | None]) -> Iterat
     with ThreadPoolExecutor(8, thread_name_prefix="endpoint") as pool:
         for topic, problem in zip(asked, pool.map(_problem, asked), strict=True):
             if problem:
-                where = shown("push-endpoint", _endpoint(topic))
-                told = f"topic {topic.name}: its endpoint {where} does not answer ({problem})"
+                told = (
+                    f"topic {topic.name}: its endpoint {topic.endpoint} does not answer ({problem})"
+                )
                 if topic.persistent:
                     told += (
                         f"; its queue takes {lasts(night())}, then the gateway answers the "
@@ -36,12 +37,8 @@ def silent(topics: Iterable[Topic], night: Callable[[], Night | None]) -> Iterat
                 yield told
 
 
-def _endpoint(topic: Topic) -> Secret:
-    return topic.attributes.get("push-endpoint", Secret(""))
-
-
 def _problem(topic: Topic) -> str:
-    endpoint = _endpoint(topic)
+    endpoint = topic.attributes.get("push-endpoint", Secret(""))
     try:
         _, url = _urls.split(endpoint.text())
         port = url.port or _PORTS.get(url.scheme, 0)

@@ -119,6 +119,11 @@ class Topic:
         return _normal(self.attributes).get("persistent") == Secret("true")
 
     @property
+    def endpoint(self) -> str:
+        """Where it pushes to, as far as that may be seen."""
+        return shown("push-endpoint", self.attributes.get("push-endpoint", Secret("")))
+
+    @property
     def kafka(self) -> bool:
         """Whether consumers read it under its name."""
         return self.attributes.get("push-endpoint", Secret("")).reveal().startswith(b"kafka://")
