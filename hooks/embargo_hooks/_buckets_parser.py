@@ -154,19 +154,6 @@ def _each(
     return found
 
 
-def _store(node: Node) -> str:
-    """Read where the object store is: requests are signed for just this host."""
-    endpoint = node.text().rstrip("/")
-    with suppress(ValueError):
-        _, url = _urls.split(endpoint)
-        if url.scheme in ("http", "https") and endpoint == f"{url.scheme}://{url.netloc}":
-            return endpoint
-    raise node.fail(
-        "expected a URL of http:// or https://, a host, perhaps a port, and nothing else; the "
-        "keys have their place under bucketConfig.owners"
-    )
-
-
 def _listed(node: Node, read: Callable[[Node], Parsed], gathering: Gathering) -> list[Parsed]:
     """Read each entry of a list, likewise."""
     found = []
@@ -178,10 +165,24 @@ def _listed(node: Node, read: Callable[[Node], Parsed], gathering: Gathering) ->
 
 
 def _texts(node: Node, gathering: Gathering) -> tuple[str, ...]:
+    """Read a list of texts, none where there is a mistake in it."""
     found = list[str]()
     with gathering.catching():
         found += node.texts()
     return tuple(found)
+
+
+def _store(node: Node) -> str:
+    """Read where the object store is: requests are signed for just this host."""
+    endpoint = node.text().rstrip("/")
+    with suppress(ValueError):
+        _, url = _urls.split(endpoint)
+        if url.scheme in ("http", "https") and endpoint == f"{url.scheme}://{url.netloc}":
+            return endpoint
+    raise node.fail(
+        "expected a URL of http:// or https://, a host, perhaps a port, and nothing else; the "
+        "keys have their place under bucketConfig.owners"
+    )
 
 
 def _owner(name: str, node: Node) -> OwnerSpec:

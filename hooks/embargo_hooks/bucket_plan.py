@@ -74,8 +74,8 @@ def plan_buckets(
         Problems: Something is not ours to change, or the plan is unsafe.
     """
     before = ledger.of(config.endpoint)
-    known = by_declaration(before, config)
-    planning = _Planning(config, attributes, observed, known, now, renew, night)
+    ours = by_declaration(before, config)
+    planning = _Planning(config, attributes, observed, ours, now, renew, night)
     planning.run()
     intended, final = planning.intended(), planning.final()
     changes = [*planning.changes, *planning.retirement.changes]
@@ -409,7 +409,7 @@ class _Planning:
         self.lookups.append(Lookup(bucket.name, f"notification {name} was not there", since=since))
 
     def _policy(self, bucket: BucketSpec) -> None:
-        if bucket.name in self.config.unconfirmed.policies or (
+        if self.config.unconfirmed.has_policy(bucket.name) or (
             not bucket.manages_policy and bucket.name not in self.policies
         ):
             return

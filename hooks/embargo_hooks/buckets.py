@@ -289,7 +289,8 @@ def observe(
                 found[bucket] = ObservedBucket(notifications.result(), tuple(statements.result()))
         following = {name for name, topic in topics.items() if topic.follows}
         retired = {name for each in config.buckets.values() for name in each.retired_topics}
-        staying = _staying(config, ours, renew)
+        # What is current of a topic that is renewed goes too.
+        staying = set(map(ours.real, config.topics.keys() - set(renew)))
         going = following - staying | (retired & uses.keys())
         counts = Counter[str]()
         for owner, store in gateways.items() if going else ():
@@ -303,12 +304,6 @@ def observe(
         # A run that is cut short does not wait for the rest.
         pool.shutdown(wait=False, cancel_futures=True)
     return Observed(topics, uses, found)
-
-
-def _staying(config: BucketConfig, ours: Inventory, renew: Collection[str]) -> set[str]:
-    """Return the real names of the topics that are declared and not to be replaced."""
-    declared = config.topics.keys() - set(renew)
-    return {ours.topics[name].current if name in ours.topics else name for name in declared}
 
 
 def _announced_to(store: Gateway, pool: ThreadPoolExecutor) -> Iterator[str]:

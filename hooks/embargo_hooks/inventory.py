@@ -15,7 +15,7 @@ from embargo_hooks.errors import KubernetesError
 KEY = "inventory.json"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 STAMP = "%Y%m%dt%H%M%S"
-GENERATION = r"-\d{8}t\d{6}"
+_GENERATION = r"-\d{8}t\d{6}"
 """What the name of a topic or notification that replaced another has after the declared one."""
 
 
@@ -71,6 +71,10 @@ class Inventory:
     policies: Mapping[str, str] = field(default_factory=dict)
     used: frozenset[str] = frozenset()
 
+    def real(self, topic: str) -> str:
+        """Return what a declared topic is called; just so, as long as nothing is known of it."""
+        return self.topics[topic].current if topic in self.topics else topic
+
     def without(self, aside: Unconfirmed) -> Inventory:
         """Return it without what is set aside."""
         return Inventory(
@@ -87,7 +91,7 @@ class Inventory:
 
 def generations(declared: str, names: Iterable[str]) -> list[str]:
     """Return those of some names that have replaced a declared one, the last one last."""
-    return sorted(name for name in names if re.fullmatch(re.escape(declared) + GENERATION, name))
+    return sorted(name for name in names if re.fullmatch(re.escape(declared) + _GENERATION, name))
 
 
 def by_declaration(inventory: Inventory, config: BucketConfig) -> Inventory:

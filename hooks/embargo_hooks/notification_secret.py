@@ -151,7 +151,7 @@ def dropped(
         return []
     changing = set()
     for name in with_secret(buckets, at):
-        real = inventory.topics[name].current if name in inventory.topics else name
+        real = inventory.real(name)
         there = observed.topics.get(real)
         if there and "OpaqueData" in Topic(real, attributes[name]).differs(there):
             changing.add(name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+AWAY = (429, 502, 503, 504)
+"""What is answered by a gateway that is starting, migrating or overloaded, or by a proxy for it."""
 _BY_CODE = {
     "AccessDenied": "these keys may not: only the bucket's owner may, or whom its policy lets: "
     "check `owner` and `grants`",
@@ -53,7 +55,7 @@ def hint(code: str, status: int, what: str, location: str = "") -> str:
     elif 300 <= status < 400:
         place = f" ({_place(location)})" if location else ""
         found = f"this address points elsewhere{place}: correct bucketConfig.endpoint"
-    elif status in (429, 502, 503, 504) and not found:
+    elif status in AWAY and not found:
         found = "the gateway is not ready: it is starting, migrating or overloaded; run again"
     elif status < 500 and not code:
         found = (

@@ -21,7 +21,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
 from embargo_hooks.adapters import _answer_xml, _topic_xml
-from embargo_hooks.adapters._rgw_hints import hint
+from embargo_hooks.adapters._rgw_hints import AWAY, hint
 from embargo_hooks.adapters._why import why
 from embargo_hooks.buckets import READERS
 from embargo_hooks.errors import GatewayError
@@ -30,8 +30,6 @@ from embargo_hooks.secret import Secret
 _ATTEMPTS = 5
 """At least, however little time is left."""
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 8
-_AWAY = (429, 502, 503, 504)
-"""Starting, migrating or overloaded, or a proxy's limit; all calls here may be sent again."""
 _TIMEOUT: Any = (5, 30)
 """Seconds to connect and to read; botocore's stubs know of one number only."""
 _FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
@@ -144,7 +142,7 @@ class Requests:
         return self._asked(what, verb, made)
 
     def _asked(self, what: str, verb: str, made: Callable[[], AWSRequest]) -> bytes:
-        """Send, and send again while the gateway is away and there is time.
+        """Send, and send again while the gateway is away and there is time; all calls may be.
 
         16.2.15 was seen to answer 500 under load to a deletion, and to do it when asked again.
         """
@@ -180,8 +178,8 @@ class Requests:
         code = _answer_xml.error_code(content)
         location = str(answer.headers.get("Location", ""))
         problem = f"{whom}: {code or 'no code'} ({status}){hint(code, status, what, location)}"
-        if status >= 500 or status in _AWAY:
-            raise _Passing(problem, away=status in _AWAY)
+        if status >= 500 or status in AWAY:
+            raise _Passing(problem, away=status in AWAY)
         raise Absent(problem, code) if status == 404 and code else GatewayError(problem)
 
 
