@@ -134,10 +134,14 @@ class BucketSpec:
 
 @dataclass(frozen=True)
 class Unconfirmed:
-    """What is declared and not to be written, with the reasons.
+    """What is neither made nor changed nor taken away, with the reasons.
 
-    It is neither made nor changed nor taken away; of `buckets` nothing is, declared or not.
-    `shared` tells who else consumes the topics.
+    Attributes:
+        topics: By declared name.
+        notifications: By bucket and declared Id.
+        policies: By bucket.
+        buckets: Those of which nothing is written, be it declared or not.
+        shared: Who else consumes the topics, by declared name.
     """
 
     topics: Mapping[str, str] = field(default_factory=dict)

@@ -2,7 +2,8 @@
 
 The rules, and the reasons for them as seen on Ceph 16, 18 and 20:
 
-1. The inventory is written first, so that a run that is killed anywhere knows what is its own.
+1. The inventory is written first, so that after a run that is killed anywhere the next one knows
+   what is its own, and which notifications have yet to be put again.
 2. Topics come before the notifications that use them; attributes change in place, and then the
    notifications are put again, because 16 and 18 keep a copy of the topic in each of them.
 3. The endpoint of a persistent topic is not changed in place on 16 and 18: waiting events keep the
@@ -12,6 +13,8 @@ The rules, and the reasons for them as seen on Ceph 16, 18 and 20:
 5. What goes, goes last, one by one: notifications, then topics that nothing refers to. Events wait
    in a persistent topic: it stays for its drain time after it was left, and a later run takes it.
 6. What is marked unconfirmed is neither made nor changed nor taken away.
+7. A name under which a topic of ours is gone is not used again, as events may be left under it: the
+   next one begins as a generation. Only those of Kafka keep their names, which consumers read.
 """
 
 from __future__ import annotations
@@ -66,7 +69,7 @@ def plan_buckets(
         observed: What is there.
         ledger: What we made, on all object stores.
         inventory_name: The ConfigMap that the ledger is kept in.
-        now: The UTC time; new generations are named by it, so never with a name used before.
+        now: The UTC time; new generations are named by it, or by the next second that none has.
         renew: Topics that get a new generation though nothing about them changed.
         night: The busiest of the last nights, where it is known.
 
@@ -130,7 +133,7 @@ class _Planning:
         taken = [name for each in self.topics.values() for name in each.names]
         self.known = frozenset(taken)
         taken += [name for each in self.notifications.values() for name in each.names]
-        # A run may come within the second of the one before.
+        # A run may come within the second of the one before, and names are never used again.
         while any(each.endswith(now.strftime(STAMP)) for each in [*taken, *observed.uses]):
             now += timedelta(seconds=1)
         self.stamp = now.strftime(STAMP)
@@ -266,6 +269,7 @@ class _Planning:
                 owned = Owned(spec.owner, (name,))
         if owned:
             owned = self.topics[spec.name] = _used(owned, spec)
+            # It may have changed hands; where an older one drains, that is still its maker's.
             if owned.names == (name,) and live.owner in ("", spec.owner):
                 owned = self.topics[spec.name] = replace(owned, owner=spec.owner)
         self.real[spec.name] = name

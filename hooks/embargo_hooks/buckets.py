@@ -154,6 +154,7 @@ def attributes(
                 try:
                     value = render(template, context)
                     filled[topic.name][attribute] = Secret(value)
+                    # Without an address, which was noted before, it is none yet.
                     if attribute == "push-endpoint" and (address or not _addressed(template)):
                         _check_endpoint(value)
                 except TemplateError as error:
@@ -196,10 +197,10 @@ def address_of(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> tuple[str, tuple[KubernetesError, ...]]:
-    """Return the load balancer's address of enqueue once something answers behind it.
+    """Return the load balancer's address of enqueue once something is ready behind it.
 
-    An address behind which nothing is ready is returned with that problem: it is the one to plan
-    with, and not to write.
+    At last an address is returned even so, with what stands against it: a plan can be made with it
+    and shown, but nothing is to be written.
 
     Args:
         enqueue: The Service.

@@ -1,4 +1,7 @@
-"""The names of what we made in the object store: the only things that are ours to take away."""
+"""The names of what we made in the object store: nothing else is ours to take away.
+
+With them stand the names of topics that are gone, which are not to be used again.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class Owned:
     """A declared name and the names it has had; the last is the one in use.
 
     Attributes:
-        owner: The user whose keys made it.
+        owner: The user whose keys can take it away: who made it, or whose it has become.
         names: The real names that may still be there.
         pending: Whether the last one was about to be made when this was written.
         shared: Who else uses it; then it is nobody's to take away.
@@ -47,7 +50,12 @@ class Owned:
         return self.names[-1]
 
     def only(self, keep: Collection[str], left: Mapping[str, str] | None = None) -> Owned:
-        """Return it, made, with those of its names that are kept, and since when they are left."""
+        """Return it as a whole run leaves it: with those of its names that are kept.
+
+        Args:
+            keep: Names, of which some may be its own.
+            left: Names that nothing announces to any more, with the UTC time since when.
+        """
         names = tuple(name for name in self.names if name in keep)
         since = {name: time for name, time in (left or {}).items() if name in names}
         made = {name: time for name, time in self.made.items() if name in names}
@@ -95,10 +103,10 @@ def generations(declared: str, names: Iterable[str]) -> list[str]:
 
 
 def by_declaration(inventory: Inventory, config: BucketConfig) -> Inventory:
-    """Return it with an entry for each real name that is declared by now.
+    """Return it with an entry of its own for each real name that is declared by now.
 
-    As where what is live was written down as it is: that is not to be taken away as something of
-    a name that is no longer declared.
+    Somebody may have declared a generation as it is called: it is not to be taken away because the
+    name that it had before is declared no longer.
     """
     aside = config.unconfirmed
     declared = {(b.name, name) for b in config.buckets.values() for name in b.notifications}
