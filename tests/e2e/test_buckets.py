@@ -218,6 +218,7 @@ def test_the_address_and_a_ready_endpoint_are_waited_for(behind: BucketPlace) ->
     assert run.returncode == 0, said
     assert endpoint_of(behind) == f"http://{ADDRESS}:8080/notify"
     behind.place.config["enqueue"]["address"] = "198.19.255.9"
+    behind.place.config["hooks"]["deadlineSeconds"] = 17  # until then the Service may get it
     code, said = behind.run("buckets", "apply")
     assert code == 1
     differs = f"has the load-balancer address {ADDRESS}, but enqueue.address says 198.19.255.9"

@@ -87,6 +87,7 @@ def test_an_endpoint_that_does_not_answer_is_found_out(gateway: Gateway) -> None
     NAMESPACE.kubectl("scale", enqueue, "--replicas=1")
     assert not succeeded
     assert "without a ready endpoint" in log
+    assert "does not answer" in log, "what stands in the way of a plan hides no drift"
     assert len(events()) == before + 1
 
 
