@@ -41,8 +41,8 @@ class Observed:
     """What the object store has, as far as it matters here.
 
     Attributes:
-        topics: By real name: declared, in the inventory, or to be retired.
-        uses: Every topic that is listed, with the notifications that the listing shows to use it.
+        topics: By real name: declared, in the inventory, or a generation of one that is declared.
+        uses: Every topic that is listed, with the notifications that are known to use it.
         buckets: By name: declared, or in the inventory.
     """
 
@@ -247,6 +247,7 @@ def observe(
 ) -> Observed:
     """Read what the plan needs: a listing per owner, each topic once, each bucket twice.
 
+    Where a topic of Ceph 20 is to go, all buckets of the owners are looked through for its users.
     What belongs to an owner without a gateway is left out: why there is none was noted before.
     A gateway answers many requests at once in hardly more time than one.
     What is current of the topics to `renew` goes, so its users are looked for as well.

@@ -91,15 +91,20 @@ def without_ours(live: Sequence[Statement], environment: str) -> list[Statement]
 
 
 def is_ours(statement: Statement, environment: str) -> bool:
-    """Whether an environment made a statement; one that names none is whoever's has the policy."""
-    made = _SID.fullmatch(str(statement.get("Sid", "")))
+    """Whether an environment made a statement; one of ours that names none counts as its own."""
+    made = _made(statement)
     return made is not None and made["environment"] in (None, _letters(environment))
 
 
 def own_name(statement: Statement) -> str:
     """Return the Sid without what tells that some environment made it; empty if none did."""
-    made = _SID.fullmatch(str(statement.get("Sid", "")))
+    made = _made(statement)
     return made["name"] if made else ""
+
+
+def _made(statement: Statement) -> re.Match[str] | None:
+    """Take the Sid apart that some environment gave; None if none did."""
+    return _SID.fullmatch(str(statement.get("Sid", "")))
 
 
 def same(left: Sequence[Statement], right: Sequence[Statement]) -> bool:
@@ -229,7 +234,7 @@ def _canonical(statement: Statement, named: bool = True) -> str:
     """
     normal = {key: value for key, value in statement.items() if key != "Sid"}
     if named:
-        made = _SID.fullmatch(str(statement.get("Sid", "")))
+        made = _made(statement)
         normal["Sid"] = [SID, made["environment"]] if made else statement.get("Sid", "")
     for name in _PRINCIPALS & normal.keys():
         # Principals are of kinds, and a bare text is one of AWS.

@@ -354,10 +354,10 @@ class Gateway(Protocol):
         """Add a notification, or replace the one of its Id and topic; the others stay."""
 
     def delete_notification(self, bucket: str, name: str) -> None:
-        """Take one notification away by its Id; the others stay."""
+        """Take one notification away by its Id; the others stay, also a second one of that Id."""
 
     def policy(self, bucket: str) -> Sequence[Mapping[str, Any]]:
         """Return the statements of a bucket's policy, none where it has no policy."""
 
     def put_policy(self, bucket: str, statements: Sequence[Mapping[str, Any]]) -> None:
-        """Replace a bucket's policy; no statement at all takes it away."""
+        """Replace the statements of a bucket's policy; none at all takes the policy away."""

@@ -125,7 +125,10 @@ class RgwGateway:
         self._requests.bucket("PUT", bucket, "notification", what, "put", body)
 
     def delete_notification(self, bucket: str, name: str) -> None:
-        """Take one notification away by its Id, with Ceph's extension of S3."""
+        """Take one notification away by its Id, with Ceph's extension of S3.
+
+        Where an Id stands several times, its first entry goes.
+        """
         if not name:
             raise ValueError("an empty Id would take all notifications away")
         with contextlib.suppress(Absent):
@@ -152,10 +155,9 @@ class RgwGateway:
         return statements
 
     def put_policy(self, bucket: str, statements: Sequence[Mapping[str, Any]]) -> None:
-        """Replace a bucket's policy; no statement at all takes it away.
+        """Replace the statements of a bucket's policy; none at all takes the policy away.
 
-        What somebody else's policy that was read has beside its statements stays: of what version
-        it is tells what its variables mean.
+        What it has beside them, if it was read, stays: its version tells what its variables mean.
         """
         what = f"policy of bucket {bucket}"
         if not statements:
