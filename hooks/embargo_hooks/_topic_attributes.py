@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from embargo_hooks._reader import Node
-from embargo_hooks.resources import FLAGS, LIMITS
+from embargo_hooks.resources import FLAGS, KNOWN_ATTRIBUTES, LIMITS
 from embargo_hooks.templates import TemplateError, references
 
 _HTTP, _KAFKA, _AMQP = ("http://", "https://"), ("kafka://",), ("amqp://", "amqps://")
@@ -17,7 +17,6 @@ _CHOICES = {
     "amqp-ack-level": ("none", "broker", "routable"),
     "mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"),
 }
-_OF_ALL = frozenset({"push-endpoint", "OpaqueData", "Policy", "persistent"}) | LIMITS
 _OF_SOME = {
     "verify-ssl": _HTTP + _AMQP,
     "cloudevents": _HTTP,
@@ -31,7 +30,6 @@ _OF_SOME = {
     "amqp-exchange": _AMQP,
     "amqp-ack-level": _AMQP,
 }
-KNOWN = _OF_ALL | _OF_SOME.keys()
 
 
 def topic_attribute(
@@ -50,14 +48,14 @@ def topic_attribute(
         has_enqueue: Whether there is an enqueue service to refer to.
         secrets: The Secrets and their keys, None where somebody else makes it with whatever keys.
     """
-    if name not in KNOWN:
-        raise node.fail(f"unknown attribute; known here: {', '.join(sorted(KNOWN))}")
+    if name not in KNOWN_ATTRIBUTES:
+        raise node.fail(f"unknown attribute; known here: {', '.join(sorted(KNOWN_ATTRIBUTES))}")
     url = str(endpoint.value)
     if url.startswith(SCHEMES) and not url.startswith(_OF_SOME.get(name, SCHEMES)):
         raise node.fail(f"only endpoints of {', '.join(_OF_SOME[name])} have it")
-    if name in FLAGS and node.value is None:
-        raise node.fail("expected true or false, found nothing")
     if name in FLAGS:
+        if node.value is None:
+            raise node.fail("expected true or false, found nothing")
         return str(node.flag()).lower()
     if name in LIMITS:
         return str(node.whole())
@@ -85,7 +83,7 @@ def as_declared(name: str, text: str, endpoint: str) -> str | int | bool | None:
         text: Its value, as a gateway gives it.
         endpoint: The topic's push-endpoint.
     """
-    if name not in KNOWN or not endpoint.startswith(_OF_SOME.get(name, SCHEMES)):
+    if name not in KNOWN_ATTRIBUTES or not endpoint.startswith(_OF_SOME.get(name, SCHEMES)):
         return None
     if name in FLAGS:
         return {"true": True, "false": False}.get(text.lower())
