@@ -273,6 +273,20 @@ class _Planning:
             if owned.names == (name,) and live.owner in ("", spec.owner):
                 owned = self.topics[spec.name] = replace(owned, owner=spec.owner)
         self.real[spec.name] = name
+        self._warn(spec, wanted, live)
+        # What waits keeps the old endpoint, and is not looked at again in a topic that no longer is
+        # persistent.
+        moves = not differs.isdisjoint(
+            {"push-endpoint", "persistent"} if live.persistent else ()
+        ) or ("push-endpoint" in differs and wanted.persistent)
+        if renewed or (moves and not live.follows):
+            assert owned is not None
+            self._moved(spec, wanted, live, owned, renewed)
+        else:
+            self._in_place(spec, wanted, live, owned)
+
+    def _warn(self, spec: TopicSpec, wanted: Topic, live: Topic) -> None:
+        name = live.name
         if full_queue.endless(replace(wanted, follows=live.follows)):
             self.warnings.append(
                 f"topic {name}: is persistent and its events wait for ever: once its endpoint has "
@@ -286,17 +300,11 @@ class _Planning:
                 "and does nothing by them (16 and 18 do not): events wait for as long as the "
                 "endpoint is away; nothing has to be changed"
             )
-        # What waits keeps the old endpoint, and is not looked at again in a topic that no longer is
-        # persistent.
-        moves = not differs.isdisjoint(
-            {"push-endpoint", "persistent"} if live.persistent else ()
-        ) or ("push-endpoint" in differs and wanted.persistent)
-        if renewed or (moves and not live.follows):
-            assert owned is not None
-            self._moved(spec, wanted, live, owned, renewed)
-            return
+
+    def _in_place(self, spec: TopicSpec, wanted: Topic, live: Topic, owned: Owned | None) -> None:
+        name, differs = live.name, wanted.differs(live)
         if differs:
-            changed = ", ".join(_change(name, live, wanted) for name in sorted(differs))
+            changed = ", ".join(_change(each, live, wanted) for each in sorted(differs))
             self._put_topic(spec, wanted, f"changed {changed}")
         # A run before may have been killed before all notifications were put again.
         resumed = owned is not None and owned.copied
