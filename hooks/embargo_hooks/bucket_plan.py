@@ -19,7 +19,7 @@ The rules, and the reasons for them as seen on Ceph 16, 18 and 20:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -213,31 +213,45 @@ class _Planning:
         return Inventory(topics, notifications, policies, used)
 
     @staticmethod
-    def _lost(spec: TopicSpec | NotificationSpec, key: str, names: Iterable[str]) -> list[str]:
+    def _adopted(
+        spec: TopicSpec | NotificationSpec,
+        key: str,
+        owner: str,
+        there: Collection[str],
+        known: Collection[str],
+    ) -> Owned | None:
         """Return what once replaced a declared name, which no inventory knows of any more.
 
+        Args:
+            spec: What is declared, and has no entry in the inventory.
+            key: Where.
+            owner: Whose it is.
+            there: The names of all that there is of its kind.
+            known: Those of them that the inventory knows of.
+
         Raises:
-            OwnershipError: It may not be adopted.
+            OwnershipError: It may not be adopted, or is something else's by now.
         """
-        lost = generations(spec.name, names)
-        if lost and not spec.take_over:
+        if spec.name in known:
+            kind = "topic" if isinstance(spec, TopicSpec) else "notification"
+            raise OwnershipError(
+                f"{key}: is what another declared {kind} is called now; declare one of both"
+            )
+        lost = generations(spec.name, [name for name in there if name not in known])
+        if not lost:
+            return None
+        if not spec.take_over:
             raise OwnershipError(
                 f"{key}: {lost[-1]} is there, which once replaced {spec.name}, and the inventory "
                 "does not know of it: another endpoint was named, another environment made it, or "
                 f"the ConfigMap is lost. Set {key}.takeOver: true to adopt it"
             )
-        return lost
+        return Owned(owner, ((spec.name,) if spec.name in there else ()) + tuple(lost))
 
     def _topic(self, spec: TopicSpec) -> None:
         owned = self.topics.get(spec.name)
         if owned is None:
-            if spec.name in self.known:
-                raise OwnershipError(
-                    f"{spec.key}: is what another declared topic is called now; declare one of both"
-                )
-            if lost := self._lost(spec, spec.key, self.observed.uses.keys() - self.known):
-                there = (spec.name,) if spec.name in self.observed.uses else ()
-                owned = self.topics[spec.name] = Owned(spec.owner, (*there, *lost))
+            owned = self._adopted(spec, spec.key, spec.owner, self.observed.uses, self.known)
         name = owned.current if owned else spec.name
         live = self.observed.topics.get(name)
         wanted = Topic(name, self.attributes[spec.name])
@@ -369,14 +383,7 @@ class _Planning:
                 if where == bucket.name
             }
             at = f"bucketConfig.buckets.{bucket.name}.notifications.{spec.name}"
-            if spec.name in known:
-                raise OwnershipError(
-                    f"{at}: is what another declared notification is called now; declare one of "
-                    "both"
-                )
-            if lost := self._lost(spec, at, set(there) - known):
-                first = (spec.name,) if spec.name in there else ()
-                owned = Owned(bucket.owner, (*first, *lost))
+            owned = self._adopted(spec, at, bucket.owner, there, known)
         name = owned.current if owned else spec.name
         if name in bucket.retired_notifications:
             raise UnsafePlanError(

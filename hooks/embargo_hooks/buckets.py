@@ -247,7 +247,7 @@ def observe(
 ) -> Observed:
     """Read what the plan needs: a listing per owner, each topic once, each bucket twice.
 
-    Where a topic of Ceph 20 is to go, all buckets of the owners are looked through for its users.
+    Where a topic of Ceph 20 is to go, the owners' other buckets are read for its users too.
     What belongs to an owner without a gateway is left out: why there is none was noted before.
     A gateway answers many requests at once in hardly more time than one.
     What is current of the topics to `renew` goes, so its users are looked for as well.
@@ -294,13 +294,13 @@ def observe(
         # What is current of a topic that is renewed goes too.
         staying = set(map(ours.real, config.topics.keys() - set(renew)))
         going = following - staying | (retired & uses.keys())
-        counts = Counter[str]()
+        counts = Counter(live.topic for there in found.values() for live in there.notifications)
         for owner, store in gateways.items() if going else ():
             report.step(
                 f"looking for users of {', '.join(sorted(going))} in the buckets of {owner}"
             )
             with gathering.catching():
-                counts.update(_announced_to(store, pool))
+                counts.update(_announced_to(store, pool, found))
         uses |= {name: max(uses[name], counts[name]) for name in going & uses.keys()}
     finally:
         # A run that is cut short does not wait for the rest.
@@ -308,12 +308,13 @@ def observe(
     return Observed(topics, uses, found)
 
 
-def _announced_to(store: Gateway, pool: ThreadPoolExecutor) -> Iterator[str]:
-    """Yield the topic of each notification of an owner's buckets.
+def _announced_to(store: Gateway, pool: ThreadPoolExecutor, but: Collection[str]) -> Iterator[str]:
+    """Yield the topic of each notification of an owner's buckets, but for some.
 
     From Ceph 20 on the listing of topics does not tell which of them are in use.
     """
-    for notifications in pool.map(store.notifications, store.buckets()):
+    others = [bucket for bucket in store.buckets() if bucket not in but]
+    for notifications in pool.map(store.notifications, others):
         yield from (each.topic for each in notifications)
 
 

@@ -520,6 +520,8 @@ def test_a_topic_of_20_that_another_bucket_uses_stays(at: Site) -> None:
     assert made.last.warnings[-1] == (
         f"topic {BUCKET} stays: used by notifications 1 in other buckets"
     )
+    read = [call for call in made.store.calls if call.startswith("get notifications")]
+    assert sorted(read) == ["get notifications another", f"get notifications {BUCKET}"]
     made.store.notifications["another"] = []
     made.run()
     made.wait()
