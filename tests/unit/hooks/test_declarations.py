@@ -323,8 +323,7 @@ def test_a_bare_name_in_a_live_policy_is_a_tenant(
     assert "put policy of bucket rubin-summit" in at.run(), "it lets in no user"
     tenant = {**read, "Principal": {"AWS": "rubin"}}
     at.store.policies[BUCKET] = [tenant, deny]
-    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
-    at.document["bucketConfig"] = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    at.document["bucketConfig"] = imported(at, capsys)
     assert at.run() == []
 
 
@@ -446,14 +445,22 @@ def _bucket(at: Site) -> Any:
     return config.buckets[BUCKET]
 
 
+def import_text(at: Site, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
+    return capsys.readouterr().out
+
+
+def imported(at: Site, capsys: pytest.CaptureFixture[str]) -> Any:
+    return yaml.safe_load(import_text(at, capsys))["bucketConfig"]
+
+
 def test_import_reads_buckets_of_which_nothing_is_confirmed(
     at: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
     at.run()
     at.document["bucketConfig"]["topics"] = {}
     at.document["bucketConfig"]["buckets"][BUCKET] = {"owner": BUCKET}
-    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
-    found = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    found = imported(at, capsys)
     assert list(found["buckets"][BUCKET]["notifications"]) == ["to-http"]
 
 
@@ -546,8 +553,7 @@ def test_import_leaves_out_what_may_be_a_credential(
     for name, url in urls.items():
         at.store.topics[name] = Topic(name, {"push-endpoint": Secret(url)})
         at.store.notifications[BUCKET].append(Notification(name, name, EVENTS))
-    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
-    text = capsys.readouterr().out
+    text = import_text(at, capsys)
     assert "hunt" not in text
     found = yaml.safe_load(text)["bucketConfig"]
     for name, seen in (("password", "http://h:1/notify"), ("token", "https://h/notify")):
@@ -564,8 +570,7 @@ def test_import_tells_of_an_id_that_stands_there_twice(
     at.run()
     at.store.topics["other"] = Topic("other", {"push-endpoint": Secret("http://h/")})
     at.store.notifications[BUCKET].append(Notification("to-http", "other", EVENTS))
-    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
-    found = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    found = imported(at, capsys)
     entry = found["buckets"][BUCKET]["notifications"]["to-http"]
     assert entry["topic"] == BUCKET
     assert entry["unconfirmed"] == (
@@ -583,8 +588,7 @@ def test_import_keeps_what_no_gateway_knows_of(
     site["owners"][BUCKET]["profile"] = "wsummit"
     site["topics"]["rubin-summit"]["shared"] = ["Prompt Processing"]
     at.run()
-    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
-    found = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    found = imported(at, capsys)
     assert found["onUninstall"] == "keep"
     assert found["owners"][BUCKET]["profile"] == "wsummit"
     assert found["topics"]["rubin-summit"]["shared"] == ["Prompt Processing"]
@@ -595,8 +599,7 @@ def test_import_knows_what_a_generation_is_declared_as(
 ) -> None:
     at.run()
     at.run(renew=(BUCKET,))
-    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
-    found = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    found = imported(at, capsys)
     assert list(found["topics"]) == [BUCKET]
     assert found["buckets"][BUCKET]["notifications"]["to-http"]["topic"] == BUCKET
     at.document["bucketConfig"] = found
@@ -609,8 +612,7 @@ def test_import_keeps_who_shares_a_topic_that_is_unconfirmed(
     at.run()
     topic = at.document["bucketConfig"]["topics"][BUCKET]
     topic |= {"shared": ["Prompt Processing"], "unconfirmed": "not known yet"}
-    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
-    found = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    found = imported(at, capsys)
     assert found["topics"][BUCKET]["shared"] == ["Prompt Processing"]
 
 
@@ -620,8 +622,7 @@ def test_import_knows_a_secret_that_somebody_else_makes(
     at.document["secrets"].pop("notification")
     at.document["existingSecrets"] = ["notification"]
     at.run()
-    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
-    found = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    found = imported(at, capsys)
     attributes = found["topics"][BUCKET]["attributes"]
     assert attributes["OpaqueData"] == "{{ secrets.notification.secret }}"
 
@@ -641,8 +642,7 @@ def test_import_leaves_out_what_cannot_be_declared(
     at.run()
     at.store.topics["odd"] = Topic("odd", {key: Secret(value) for key, value in live.items()})
     at.store.notifications[BUCKET].append(Notification("odd", "odd", EVENTS))
-    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
-    found = yaml.safe_load(capsys.readouterr().out)["bucketConfig"]
+    found = imported(at, capsys)
     [odd] = live.keys() - {"push-endpoint"}
     assert found["topics"]["odd"]["unconfirmed"] == f"its {odd}: cannot be declared as it is"
     at.document["bucketConfig"] = found
@@ -674,9 +674,7 @@ def test_import_writes_what_is_live_and_its_plan_is_empty(
     ]
     site["topics"] = {}
     site["buckets"][BUCKET] = {"owner": BUCKET, "foreign": ["theirs"]}
-    arguments = ["--config", str(at.write(at.document))]
-    assert main(["buckets", "import", *arguments], at.world) == 0
-    text = capsys.readouterr().out
+    text = import_text(at, capsys)
     assert "hunter" not in text
     assert "notification-value" not in text
     found = yaml.safe_load(text)["bucketConfig"]

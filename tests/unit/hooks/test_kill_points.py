@@ -12,7 +12,7 @@ from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeCluster, FakeGateway, FakeWorld
 from tests.unit.hooks.test_object_store import BUCKET, EVENTS, FOREIGN, Site
 
-GATEWAY_WRITES = (
+_GATEWAY_WRITES = (
     *("put_topic", "delete_topic", "put_notification", "delete_notification", "put_policy"),
 )
 Scenario = Callable[[Site], tuple[str, ...]]
@@ -20,6 +20,27 @@ Scenario = Callable[[Site], tuple[str, ...]]
 
 class Killed(BaseException):
     """What a kill looks like from inside."""
+
+
+def stand_between(monkeypatch: pytest.MonkeyPatch, write: Callable[..., None]) -> None:
+    """Have each writing call of a run made by a function.
+
+    Args:
+        monkeypatch: Ends it with the test.
+        write: Takes what makes the call, the call's name and its arguments.
+    """
+
+    def stand(kind: type, name: str) -> None:
+        real = getattr(kind, name)
+
+        def between(this: Any, *arguments: Any) -> None:
+            write(lambda: real(this, *arguments), name, *arguments)
+
+        monkeypatch.setattr(kind, name, between)
+
+    for name in _GATEWAY_WRITES:
+        stand(FakeGateway, name)
+    stand(FakeCluster, "apply_config_map")
 
 
 class Camera:
@@ -33,27 +54,20 @@ class Camera:
         self.waiting: dict[str, list[str]] = {}
         self.writes = 0
         self.kill: tuple[int, bool] | None = None
-        for name in GATEWAY_WRITES:
-            self._wrap(monkeypatch, FakeGateway, name)
-        self._wrap(monkeypatch, FakeCluster, "apply_config_map")
+        stand_between(monkeypatch, self._write)
 
-    def _wrap(self, monkeypatch: pytest.MonkeyPatch, kind: type, name: str) -> None:
-        real = getattr(kind, name)
-
-        def wrapped(this: Any, *arguments: Any) -> None:
-            self.writes += 1
-            number, answered = self.kill or (0, False)
-            if number == self.writes and not answered:
-                raise Killed
-            self.put()
-            if name == "delete_topic":
-                self.waiting.pop(arguments[0], None)
-            real(this, *arguments)
-            self.put()
-            if number == self.writes:
-                raise Killed
-
-        monkeypatch.setattr(kind, name, wrapped)
+    def _write(self, do: Callable[[], None], name: str, *arguments: Any) -> None:
+        self.writes += 1
+        number, answered = self.kill or (0, False)
+        if number == self.writes and not answered:
+            raise Killed
+        self.put()
+        if name == "delete_topic":
+            self.waiting.pop(arguments[0], None)
+        do()
+        self.put()
+        if number == self.writes:
+            raise Killed
 
     def put(self) -> None:
         key = f"image-{len(self.taken)}"

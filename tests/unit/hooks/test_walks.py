@@ -12,8 +12,8 @@ from embargo_hooks.cli import main
 from embargo_hooks.errors import HooksError
 from embargo_hooks.inventory import generations
 from tests.unit.hooks.conftest import Write
-from tests.unit.hooks.fakes import FakeCluster, FakeGateway, FakeWorld
-from tests.unit.hooks.test_kill_points import GATEWAY_WRITES, Killed
+from tests.unit.hooks.fakes import FakeWorld
+from tests.unit.hooks.test_kill_points import Killed, stand_between
 from tests.unit.hooks.test_object_store import BUCKET, EVENTS, FOREIGN, THEIR_STATEMENT, Site
 
 _WALKS, _STEPS = 25, 12
@@ -36,22 +36,15 @@ class Walk:
         self.notifications: dict[str, Any] = at.bucket["notifications"]
         self._fresh = iter(range(1, 10_000))
         self._deadly: Iterator[bool] = iter(())
-        for name in GATEWAY_WRITES:
-            self._wrap(monkeypatch, FakeGateway, name)
-        self._wrap(monkeypatch, FakeCluster, "apply_config_map")
+        stand_between(monkeypatch, self._write)
 
-    def _wrap(self, monkeypatch: pytest.MonkeyPatch, kind: type, name: str) -> None:
-        real = getattr(kind, name)
-
-        def wrapped(this: Any, *arguments: Any) -> None:
-            # Asked twice: a run may die before a call is done, and before its answer.
-            if next(self._deadly, False):
-                raise Killed
-            real(this, *arguments)
-            if next(self._deadly, False):
-                raise Killed
-
-        monkeypatch.setattr(kind, name, wrapped)
+    def _write(self, do: Callable[[], None], *_: Any) -> None:
+        # Asked twice: a run may die before a call is done, and before its answer.
+        if next(self._deadly, False):
+            raise Killed
+        do()
+        if next(self._deadly, False):
+            raise Killed
 
     def step(self) -> None:
         """Change something, and run; four of ten runs are killed somewhere."""
