@@ -1,10 +1,15 @@
 # The short forms of what people do here. `make` alone lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test soak bench lint types unit chart docs requirements \
-    environments status trace trigger backfill visits report pause resume \
-    plan diff apply rollback unlock take-over pin promote audit buckets buckets-apply renew withdraw import \
-    config vault-policy
+
+# What is typed after a target is a text, for programs to read from their environment: an object's name may stand in it, and neither make
+# nor a shell may run what that says.
+$(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(eval override export $(name) := $$(value $(name)))))
+
+# Each of these is a verb of the operators' command line; embargo_operator/targets.py knows which variables it reads.
+VERBS := environments status trace report trigger backfill visits pause resume plan diff apply rollback unlock take-over audit \
+    buckets buckets-apply renew withdraw import config vault-policy pin promote
+.PHONY: $(VERBS) help demo demo-down check test soak bench lint types unit chart docs requirements
 
 export EMBARGO_BUTLER_CACHE ?= $(HOME)/.cache/embargo-butler
 
@@ -18,12 +23,6 @@ export PYTHONDONTWRITEBYTECODE := 1
 export UV_CACHE_DIR := $(EMBARGO_BUTLER_CACHE)/uv
 export PIP_CACHE_DIR := $(EMBARGO_BUTLER_CACHE)/pip
 
-# What an operator may add to a verb: ENV=summit VALUES="more.yaml" OUTPUT=json; YES=1 where a verb asks.
-OPERATOR = PYTHONPATH=hooks $(PYTHON) -m embargo_operator
-OPTIONS = $(addprefix --values ,$(VALUES)) $(addprefix --output ,$(OUTPUT))
-ASKING = $(if $(YES),--yes)
-CHANGING = $(ASKING) $(if $(TAKE_OVER),--take-over)
-
 ##> Begin here
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## |^##> ' $(MAKEFILE_LIST) \
@@ -36,88 +35,42 @@ demo-down: $(READY) ## take that site away, without a trace but the cache
 	@$(PYTHON) -m tests.rig down
 
 ##> See an environment, and its images (ENV=summit; OUTPUT=json for programs)
-environments: $(READY) ## list the environments: cluster, namespace, tags, replicas
-	@$(OPERATOR) environments $(OPTIONS)
-
-status: $(READY) ## ENV=... [WATCH=30 PIPELINE_ONLY=1]: an environment on one screen; fails when something is not well
-	@$(OPERATOR) status "$(ENV)" $(addprefix --watch ,$(WATCH)) $(if $(PIPELINE_ONLY),--pipeline-only) $(OPTIONS)
-
-trace: $(READY) ## ENV=... EXPOSURE=MC_O_... [ROWS=1 NO_BUTLER=1]: how far its files have come, why no further, what mends it
-	@$(OPERATOR) trace "$(ENV)" $(EXPOSURE) $(if $(ROWS),--rows) $(if $(NO_BUTLER),--no-butler) $(OPTIONS)
-
-report: $(READY) ## ENV=... NIGHT=20260603 [FILE=...]: a night as one page
-	@$(OPERATOR) report "$(ENV)" $(addprefix --night ,$(NIGHT)) $(addprefix --file ,$(FILE)) $(OPTIONS)
+environments: ## list the environments: cluster, namespace, tags, replicas
+status: ## ENV=... [WATCH=30 PIPELINE_ONLY=1]: an environment on one screen; fails when something is not well
+trace: ## ENV=... EXPOSURE=MC_O_... [ROWS=1 NO_BUTLER=1]: how far its files have come, why no further, what mends it
+report: ## ENV=... NIGHT=20260603 [FILE=...]: a night as one page
 
 ##> Set images going
-trigger: $(READY) ## ENV=... EXPOSURE="..." [THROUGH=webhook FORCE=1 DRY_RUN=1]: announce by hand, and follow
-	@$(OPERATOR) trigger "$(ENV)" $(EXPOSURE) $(addprefix --through ,$(THROUGH)) $(addprefix --wait ,$(WAIT)) \
-	    $(if $(FORCE),--force) $(if $(UNLESS_IN_BUTLER),--unless-in-butler) $(if $(SHARED_TOPIC),--shared-topic) \
-	    $(if $(DRY_RUN),--dry-run) $(OPTIONS)
-
-# Exit status 2 says that there are changes, which is no failure here.
-backfill: $(READY) ## ENV=... SINCE=6h [UNTIL=1h IN_BUTLER=1 MAX=5000 APPLY=1]: what was never announced, or given up; APPLY=1 queues it
-	@$(OPERATOR) backfill "$(ENV)" $(addprefix --since ,$(SINCE)) $(addprefix --until ,$(UNTIL)) $(addprefix --max ,$(MAX)) \
-	    $(if $(IN_BUTLER),--in-butler) $(if $(APPLY),--apply) $(OPTIONS) || [ $$? = 2 ]
-
-visits: $(READY) ## ENV=... [SINCE=24h UNTIL=1h APPLY=1]: exposures without a visit; APPLY=1 defines them
-	@$(OPERATOR) visits "$(ENV)" $(addprefix --since ,$(SINCE)) $(addprefix --until ,$(UNTIL)) $(if $(APPLY),--apply) $(OPTIONS) || [ $$? = 2 ]
-
-pause: $(READY) ## ENV=...: ingest to no pods, over releases too; what arrives waits in Redis
-	@$(OPERATOR) pause "$(ENV)" $(ASKING) $(OPTIONS)
-
-resume: $(READY) ## ENV=...: ingest back to what it was
-	@$(OPERATOR) resume "$(ENV)" $(OPTIONS)
+trigger: ## ENV=... EXPOSURE="..." [THROUGH=webhook FORCE=1 DRY_RUN=1]: announce by hand, and follow
+backfill: ## ENV=... SINCE=6h [UNTIL=1h IN_BUTLER=1 MAX=5000 APPLY=1]: what was never announced, or given up; APPLY=1 queues it
+visits: ## ENV=... [SINCE=24h UNTIL=1h APPLY=1]: exposures without a visit; APPLY=1 defines them
+pause: ## ENV=...: ingest to no pods, over releases too; what arrives waits in Redis
+resume: ## ENV=...: ingest back to what it was
 
 ##> Change an environment
-plan: $(READY) ## ENV=...: what an apply would change in Kubernetes, in Secrets and in buckets
-	@$(OPERATOR) plan "$(ENV)" $(OPTIONS) || [ $$? = 2 ]
-
-diff: $(READY) ## ENV=...: what an apply would change in Kubernetes
-	@$(OPERATOR) diff "$(ENV)" $(OPTIONS) || [ $$? = 2 ]
-
-apply: $(READY) ## ENV=...: show the diff, ask, install or upgrade
-	@$(OPERATOR) apply "$(ENV)" $(CHANGING) $(OPTIONS)
-
-rollback: $(READY) ## ENV=... [REVISION=...]: show the diff, ask, go back to an earlier revision
-	@$(OPERATOR) rollback "$(ENV)" $(addprefix --revision ,$(REVISION)) $(CHANGING) $(OPTIONS)
-
-unlock: $(READY) ## ENV=...: free a release that a killed Helm left pending
-	@$(OPERATOR) unlock "$(ENV)" $(ASKING) $(OPTIONS)
-
-take-over: $(READY) ## ENV=... [BACK=1]: put the chart over manifests that run without Helm; all is put back if it fails
-	@$(OPERATOR) take-over "$(ENV)" $(if $(ATOMIC),--atomic) $(if $(BACK),--back) $(ASKING) $(OPTIONS)
-
-audit: $(READY) ## ENV=...: whether what is there is still as declared
-	@$(OPERATOR) audit "$(ENV)" $(OPTIONS)
+plan: ## ENV=...: what an apply would change in Kubernetes, in Secrets and in buckets
+diff: ## ENV=...: what an apply would change in Kubernetes
+apply: ## ENV=...: show the diff, ask, install or upgrade
+rollback: ## ENV=... [REVISION=...]: show the diff, ask, go back to an earlier revision
+unlock: ## ENV=...: free a release that a killed Helm left pending
+take-over: ## ENV=... [BACK=1]: put the chart over manifests that run without Helm; all is put back if it fails
+audit: ## ENV=...: whether what is there is still as declared
 
 ##> The object store, with your Vault login or AWS profile
-buckets: $(READY) ## ENV=...: what would change of topics, notifications and policies
-	@$(OPERATOR) buckets "$(ENV)" plan $(OPTIONS) || [ $$? = 2 ]
-
-buckets-apply: $(READY) ## ENV=...: change them
-	@$(OPERATOR) buckets "$(ENV)" apply $(OPTIONS)
-
-renew: $(READY) ## ENV=... TOPIC=...: a new topic in the place of one whose queue is stuck, and nothing is lost
-	@$(OPERATOR) buckets "$(ENV)" renew $(TOPIC) $(OPTIONS)
-
-withdraw: $(READY) ## ENV=... [APPLY=1]: take our notifications away while nobody can be announced to
-	@$(OPERATOR) buckets "$(ENV)" withdraw $(if $(APPLY),--apply) $(OPTIONS) || [ $$? = 2 ]
-
-import: $(READY) ## ENV=...: write what the object store has as YAML for bucket-config/
-	@$(OPERATOR) buckets "$(ENV)" import $(OPTIONS)
-
-config: $(READY) ## ENV=...: print what the jobs are told, for `embargo-hooks ... --config FILE`
-	@$(OPERATOR) config "$(ENV)" $(OPTIONS)
-
-vault-policy: $(READY) ## ENV=...: print the least policy in Vault, and the role for the jobs' login
-	@$(OPERATOR) vault-policy "$(ENV)" $(OPTIONS)
+buckets: ## ENV=...: what would change of topics, notifications and policies
+buckets-apply: ## ENV=...: change them
+renew: ## ENV=... TOPIC=...: a new topic in the place of one whose queue is stuck, and nothing is lost
+withdraw: ## ENV=... [APPLY=1]: take our notifications away while nobody can be announced to
+import: ## ENV=...: write what the object store has as YAML for bucket-config/
+config: ## ENV=...: print what the jobs are told, for `embargo-hooks ... --config FILE`
+vault-policy: ## ENV=...: print the least policy in Vault, and the role for the jobs' login
 
 ##> Versions in values/
-pin: $(READY) ## ENV=...: write what the image tags mean now, as digests, into the values file
-	@$(OPERATOR) pin "$(ENV)" $(OPTIONS)
+pin: ## ENV=...: write what the image tags mean now, as digests, into the values file
+promote: ## FROM=... TO=...: give an environment the images of another, in its values file
 
-promote: $(READY) ## FROM=... TO=...: give an environment the images of another, in its values file
-	@$(OPERATOR) promote "$(TO)" --from "$(FROM)" $(OPTIONS)
+$(VERBS): $(READY)
+	@PYTHONPATH=hooks $(PYTHON) -m embargo_operator make $@
 
 ##> Work on this project
 check: $(READY) ## all that needs no site, in under two minutes

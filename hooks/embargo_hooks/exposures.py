@@ -60,6 +60,15 @@ def find(text: str, objects: Objects, bucket: str) -> Subject:
     raise _unknown(text, _around(day, objects))
 
 
+def named(exposure: str, detector: str, key: str) -> str:
+    """Return how `find` is asked for a file, or for the whole exposure if no detector is given.
+
+    It is asked for by its key, where the name of its folder or its own is not as the camera's are.
+    """
+    text = f"{exposure}_{detector}" if detector else exposure
+    return text if _EXPOSURE.fullmatch(text) else key
+
+
 def _key(text: str, objects: Objects, bucket: str) -> Subject:
     (found,) = objects.stored([text])
     if found is None:

@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import groupby
 from statistics import median, quantiles
 
+from embargo_hooks.exposures import named
 from embargo_hooks.pipeline import Stage, parse
 
 BIN_SECONDS = 300
@@ -46,9 +47,8 @@ class Arrival:
     def name(self) -> str:
         """The exposure and detector, as `trace` takes them, or the key."""
         found = parse(self.path)
-        if found and found.exposure:
-            return f"{found.exposure}_{found.detector}"
-        return self.path.partition("/")[2]
+        key = self.path.partition("/")[2]
+        return named(found.exposure, found.detector, key) if found else key
 
 
 @dataclass(frozen=True)

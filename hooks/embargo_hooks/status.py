@@ -14,6 +14,7 @@ from embargo_hooks import jobs, lookups
 from embargo_hooks._pipeline_config import PipelineConfig
 from embargo_hooks.config import Config
 from embargo_hooks.errors import HooksError, RedisError
+from embargo_hooks.exposures import named
 from embargo_hooks.inventory import TIME
 from embargo_hooks.plan import TIDYING, Change
 from embargo_hooks.ports import Objects, Records
@@ -189,6 +190,7 @@ def _newest(config: PipelineConfig, objects: Objects, records: Records, typed: T
         heard = [note.received - each.put for each, note in pairs if note.received]
         ingested = [note.ingested - each.put for each, note in pairs if note.ingested]
         name = folder.rstrip("/").rpartition("/")[2]
+        asked = named(name, "", stored[0].key)
         age = now.timestamp() - max(each.put for each in stored)
         document.append(
             {
@@ -207,7 +209,7 @@ def _newest(config: PipelineConfig, objects: Objects, records: Records, typed: T
             missing = len(stored) - len(heard)
             problems.append(
                 f"{missing} of {len(stored)} files of {name} were never announced: "
-                f"`{typed(('trace', name))}`"
+                f"`{typed(('trace', asked))}`"
             )
     lines = table(rows, "") if document else ["no exposure since yesterday"]
     return Section("newest", tuple(lines), document, tuple(problems))

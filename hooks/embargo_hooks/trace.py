@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from embargo_hooks._pipeline_config import PipelineConfig
-from embargo_hooks.exposures import Subject
+from embargo_hooks.exposures import Subject, named
 from embargo_hooks.focal_plane import answers_presence, expected
 from embargo_hooks.pipeline import Places, Stage, parse, why_dropped
 from embargo_hooks.ports import Butler, FileRecord, Logs, Objects, Records
@@ -186,8 +186,7 @@ def with_logs(found: Trace, logs: Logs) -> Trace:
 
 
 def _explained(row: Row, record: FileRecord, subject: Subject, now: float) -> Row:
-    named = f"{subject.exposure}_{row.detector}" if subject.exposure else row.key
-    trigger = ("trigger", named)
+    trigger = ("trigger", named(subject.exposure, row.detector, row.key))
     why, mend = "", tuple[str, ...]()
     settled = row.stage is Stage.UNSETTLED and row.in_butler
     if row.stage is Stage.DROPPED and not row.in_butler:

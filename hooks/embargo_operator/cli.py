@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from embargo_hooks.commands._running import Parser
 from embargo_hooks.errors import HooksError
-from embargo_operator import environments, pipeline_verbs, promotion, registry
+from embargo_operator import environments, pipeline_verbs, promotion, registry, targets
 from embargo_operator.image_tags import ImageTags
 from embargo_operator.programs import Programs
-from embargo_operator.verbs import DONE, FAILED, MakePrograms, Options, Verbs
+from embargo_operator.verbs import CHANGES, DONE, FAILED, MakePrograms, Options, Verbs
 
 
 def main(
@@ -35,8 +36,26 @@ def main(
     Returns:
         The exit code.
     """
+    typed = list(sys.argv[1:] if argv is None else argv)
+    if typed[:1] != ["make"]:
+        return _run(typed, (), make, ask)
+    (target,) = typed[1:]
+    try:
+        typed, names = targets.read(target, os.environ)
+    except HooksError as error:
+        print(f"{target}: {error}", file=sys.stderr)
+        return FAILED
+    code = _run(typed, names, make, ask)
+    return DONE if code == CHANGES and targets.TARGETS[target].shows else code
+
+
+def _run(
+    typed: Sequence[str], names: Sequence[str], make: MakePrograms, ask: Callable[[str], str]
+) -> int:
+    """Run a verb that was typed, over what it is about where that was typed apart."""
     parser = _parser()
-    arguments, words = parser.parse_known_args(argv)
+    arguments, words = parser.parse_known_args(typed)
+    words += ["--", *names] if any(each.startswith("-") for each in names) else names
     verb = arguments.verb
     if words and verb not in pipeline_verbs.NAMES:
         parser.error(f"{verb}: does not know {' '.join(words)}")
@@ -86,7 +105,7 @@ def _change_images(arguments: argparse.Namespace, options: Options) -> int:
     else:
         source = environments.find(options.project, arguments.source)
         changes = promotion.promoted(ImageTags(options.project, source.name), tags)
-        promotion.refuse_moving(changes, environment)
+        promotion.refuse_moving(changes, environment, source.name)
     promotion.make(tags, changes)
     if options.json:
         document = {"version": 1, "images": [each.document() for each in changes]}

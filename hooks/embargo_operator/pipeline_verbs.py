@@ -6,7 +6,6 @@ here.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -20,6 +19,7 @@ from embargo_hooks.commands._running import Caller
 from embargo_hooks.config import Config
 from embargo_hooks.errors import ConfigError
 from embargo_hooks.status import Section
+from embargo_operator import targets
 from embargo_operator.chart import Chart
 from embargo_operator.jobs_plan import as_operator
 from embargo_operator.programs import ProgramError, Programs
@@ -28,21 +28,6 @@ OF_IMAGES = ("status", "trace", "trigger", "backfill", "visits", "report")
 OF_DECLARED = ("audit", "buckets", "vault-policy")
 NAMES = (*OF_IMAGES, *OF_DECLARED)
 _COMPONENT = "app.kubernetes.io/component=config"
-_TARGETS = {
-    ("buckets", "plan"): "buckets",
-    ("buckets", "apply"): "buckets-apply",
-    ("buckets", "renew"): "renew",
-}
-"""Verbs of two words that are targets by another name."""
-_FLAGS = {
-    "--output": "OUTPUT",
-    "--since": "SINCE",
-    "--until": "UNTIL",
-    "--max": "MAX",
-    "--night": "NIGHT",
-    "--through": "THROUGH",
-    "--watch": "WATCH",
-}
 
 
 def run(
@@ -70,7 +55,7 @@ def run(
     environment = chart.environment.name
 
     def spell(command: Sequence[str]) -> str:
-        return spelled(environment, command)
+        return targets.make(environment, *command)
 
     # Whose policy it is, the jobs' or a person's, is the one thing that the login decides.
     own = verb != "vault-policy"
@@ -109,22 +94,3 @@ def config(chart: Chart, programs: Programs, declared: bool = False, own: bool =
             "and its chart declares nothing to look at"
         )
     return hooks_config.parse(Node(as_operator(document) if own else document, where))
-
-
-def spelled(environment: str, command: Sequence[str]) -> str:
-    """Spell a verb and its words as a target of make."""
-    verb, *words = command
-    if words and (verb, words[0]) in _TARGETS:
-        verb, *words = _TARGETS[verb, words[0]], *words[1:]
-    flags, rest = [], []
-    given = iter(words)
-    for word in given:
-        if word in _FLAGS:
-            flags.append(f"{_FLAGS[word]}={shlex.quote(next(given))}")
-        elif word.startswith("--"):
-            flags.append(f"{word[2:].replace('-', '_').upper()}=1")
-        else:
-            rest.append(word)
-    noun = "TOPIC" if verb == "renew" else "EXPOSURE"
-    named = [f"{noun}={shlex.quote(' '.join(rest))}"] if rest else []
-    return " ".join(["make", verb, f"ENV={environment}", *named, *flags])

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from embargo_hooks.errors import HooksError
+from embargo_operator import targets
 from embargo_operator.difference import KEEP, Manifest
 from embargo_operator.programs import Programs
 from embargo_operator.upgrade import Say
@@ -134,7 +135,7 @@ def nothing_there(programs: Programs) -> HooksError:
     release = programs.release
     return HooksError(
         f"nothing of {release} runs in namespace {programs.namespace} but what Helm made: there is "
-        f"nobody to take over from, so `make apply ENV={release}` does"
+        f"nobody to take over from, so `{targets.make(release, 'apply')}` does"
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from embargo_hooks.errors import ConfigError
+from embargo_operator import targets
 from embargo_operator.environments import Environment
 from embargo_operator.image_tags import Image, ImageTags
 
@@ -66,8 +67,13 @@ def promoted(source: ImageTags, target: ImageTags) -> list[Change]:
     )
 
 
-def refuse_moving(changes: list[Change], environment: Environment) -> None:
+def refuse_moving(changes: list[Change], environment: Environment, source: str) -> None:
     """Keep tags that move away from production, as the chart does.
+
+    Args:
+        changes: The images that change.
+        environment: Where.
+        source: The environment whose images they are.
 
     Raises:
         ConfigError: A changed image has neither a version nor a digest.
@@ -76,7 +82,8 @@ def refuse_moving(changes: list[Change], environment: Environment) -> None:
     if moving and environment.production:
         raise ConfigError(
             f"{', '.join(moving)}: no version, may mean another image tomorrow, and "
-            f"{environment.name} is production; pin the other environment first (make pin ENV=...)"
+            f"{environment.name} is production; pin the other environment first: "
+            f"`{targets.make(source, 'pin')}`"
         )
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from embargo_hooks.status import Section, shown
 from embargo_hooks.tables import lasting, table
-from embargo_operator import pausing
+from embargo_operator import pausing, targets
 from embargo_operator.chart import Chart
 from embargo_operator.programs import ProgramError, Programs
 from embargo_operator.release import last_deployed, revisions
@@ -74,7 +74,8 @@ def _pods(programs: Programs, chart: Chart) -> Section:
             why = f": {', '.join(states)}" if states else ""
             problems.append(f"{each.name}: {each.ready} of {each.wanted} pods are ready{why}")
         differs = _differences(each, images, released.get(each.name), "the release has")
-        problems += [f"{text}: `make diff ENV={programs.release}`" for text in differs.images]
+        diff = targets.make(programs.release, "diff")
+        problems += [f"{text}: `{diff}`" for text in differs.images]
         mine = _differences(each, images, checkout.get(each.name), "your values have")
         notes += mine.replicas
         if not differs.images:
@@ -89,7 +90,7 @@ def _pods(programs: Programs, chart: Chart) -> Section:
     if ingest and (paused := ingest.paused):
         problems.append(
             f"ingest is paused by {paused['by']}, {_ago(paused['since'])}, what arrives waits in "
-            f"Redis: `make resume ENV={programs.release}`"
+            f"Redis: `{targets.make(programs.release, 'resume')}`"
         )
         notes = [each for each in notes if not each.startswith(f"{ingest.name}: 0 pods")]
     return Section("pods", (*table(rows, ""), *notes), document, tuple(problems))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from embargo_operator import targets
 from embargo_operator.programs import Programs
 from embargo_operator.release import Revision, revisions
 
@@ -121,7 +122,7 @@ class Status:
             yield (
                 f"revision {self.revision.number} is {self.revision.status} since "
                 f"{self.revision.updated}: Helm works on it, or was killed "
-                f"(then `make unlock ENV={self.release}`)"
+                f"(then `{targets.make(self.release, 'unlock')}`)"
             )
         elif self.revision.status != "deployed":
             yield (

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from embargo_hooks.errors import HooksError
-from embargo_operator import exchange, same_secrets
+from embargo_operator import exchange, same_secrets, targets
 from embargo_operator.difference import Manifest
 from embargo_operator.predecessor import NAME, Predecessor, addresses, nothing_there
 from embargo_operator.programs import Programs
@@ -41,12 +41,13 @@ def check(
     if Predecessor.stored(programs):
         raise HooksError(
             f"an earlier take-over of {release} has not ended, or can still be undone (Secret "
-            f"{NAME}): `make take-over ENV={release} BACK=1` puts back what was there before it"
+            f"{NAME}): `{targets.make(release, 'take-over', '--back')}` puts back what was there "
+            "before it"
         )
     if revisions(programs):
         raise HooksError(
-            f"{release} is a release of Helm already: `make apply ENV={release}` (with TAKE_OVER=1 "
-            "where others have changed something since)"
+            f"{release} is a release of Helm already: `{targets.make(release, 'apply')}` (with "
+            "TAKE_OVER=1 where others have changed something since)"
         )
     found = Predecessor.observe(programs, manifests)
     if not found.workloads():
@@ -117,8 +118,9 @@ def back(programs: Programs, manifests: list[Manifest], say: Say) -> None:
         raise HooksError(f"no take-over of {release} is written down (Secret {NAME}): nothing done")
     if len(revisions(programs)) > 1:
         raise HooksError(
-            f"{release} was upgraded since it was taken over: `make rollback ENV={release}` goes "
-            f"back inside the release; delete Secret {NAME} if the old manifests are of no use"
+            f"{release} was upgraded since it was taken over: "
+            f"`{targets.make(release, 'rollback')}` goes back inside the release; delete Secret "
+            f"{NAME} if the old manifests are of no use"
         )
     stored.put_back(programs, manifests, say)
 

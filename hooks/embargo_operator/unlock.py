@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from embargo_hooks.errors import HooksError
+from embargo_operator import targets
 from embargo_operator.programs import Programs
 from embargo_operator.release import PENDING, Revision, last_deployed, revisions
 
@@ -50,13 +51,14 @@ class Lock:
     def next_steps(self) -> str:
         """Say what to do when it is gone."""
         release = self.release
-        apply = f"`make diff ENV={release}`, then `make apply ENV={release}`"
+        diff, apply = (f"`{targets.make(release, verb)}`" for verb in ("diff", "apply"))
+        apply = f"{diff}, then {apply}"
         if self.deployed is None:
             return f"no revision is deployed. Next: {apply}, which takes up what is there already"
         number = self.deployed.number
         return (
             f"revision {number} counts as deployed again. Next: {apply} to go on, or "
-            f"`make rollback ENV={release} REVISION={number}` to go back"
+            f"`{targets.make(release, 'rollback', '--revision', str(number))}` to go back"
         )
 
 

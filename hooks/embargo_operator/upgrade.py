@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
+from embargo_operator import targets
 from embargo_operator.environments import CHART
 from embargo_operator.programs import ProgramError, Programs
 from embargo_operator.status import Pod
@@ -77,7 +78,8 @@ def run(programs: Programs, words: Sequence[str], say: Say, out: TextIO) -> None
         process.wait(_END_SECONDS)
         raise ProgramError("interrupted; Helm has noted the revision as failed") from None
     if status:
-        raise ProgramError(f"helm {words[0]} failed, see above; `make status` shows what there is")
+        shown = targets.make(programs.release, "status")
+        raise ProgramError(f"helm {words[0]} failed, see above; `{shown}` shows what there is")
 
 
 def _ended(process: subprocess.Popen[Any]) -> int | None:

@@ -24,6 +24,7 @@ from embargo_operator import (
     policy_managers,
     sections,
     take_over,
+    targets,
     unlock,
     upgrade,
     wrapped_tokens,
@@ -183,8 +184,8 @@ class Verbs:
             lambda: self._work(command, config),
             _note,
         )
-        undo = f"`make take-over ENV={self._environment.name} BACK=1`"
-        _note(f"taken over; until the next upgrade {undo} puts back what was there")
+        undo = self._typed("take-over", "--back")
+        _note(f"taken over; until the next upgrade `{undo}` puts back what was there")
         return self._settled()
 
     def rollback(self) -> int:
@@ -214,7 +215,7 @@ class Verbs:
             if not revisions(self._programs):
                 name, namespace = self._environment.name, self._environment.namespace
                 raise HooksError(
-                    f"there is no release {name} in namespace {namespace}: `make apply ENV={name}`"
+                    f"there is no release {name} in namespace {namespace}: `{self._typed('apply')}`"
                 )
         return self._pipeline("status", lambda: list(sections.look(self._programs, self._chart)))
 
@@ -272,7 +273,7 @@ class Verbs:
         pausing.pause(self._programs, ingest, _note)
         _say(
             f"{name}: ingest is paused; what arrives waits in Redis, and what the pods had in hand "
-            f"idle gives back to the queue within 21 s. `make resume ENV={name}` goes on with "
+            f"idle gives back to the queue within 21 s. `{self._typed('resume')}` goes on with "
             f"{ingest.before}."
         )
         return DONE
@@ -313,7 +314,7 @@ class Verbs:
 
     def _pipeline(self, verb: str, ahead: Callable[[], Sequence[Section]] = tuple) -> int:
         output = ("--output", "json") if self._options.json else ()
-        words = [*self._options.words, *output]
+        words = [*output, *self._options.words]
         with self._programs.only_context():
             return pipeline_verbs.run(verb, words, self._chart, self._programs, ahead)
 
@@ -323,7 +324,7 @@ class Verbs:
         if found is None:
             raise HooksError(
                 f"{self._environment.name}: there is no Deployment of ingest in namespace "
-                f"{self._environment.namespace}; `make status` tells what there is"
+                f"{self._environment.namespace}; `{self._typed('status')}` tells what there is"
             )
         return found
 
@@ -343,8 +344,8 @@ class Verbs:
         raise HooksError(
             f"{name}: revision {newest.number} is {newest.status}, not deployed, and to scale "
             "ingest would put back the whole Deployment of the revision before, nothing was done: "
-            f"first `make apply ENV={name}` or `make rollback ENV={name}`; for now `kubectl scale "
-            f"-n {namespace} deployment/{ingest.name} --replicas=0` stops ingest"
+            f"first `{self._typed('apply')}` or `{self._typed('rollback')}`; for now "
+            f"`kubectl scale -n {namespace} deployment/{ingest.name} --replicas=0` stops ingest"
         )
 
     def _keep_paused(self) -> None:
@@ -354,7 +355,7 @@ class Verbs:
             return
         _note(
             f"ingest is paused since {ingest.paused['since']} and stays so: "
-            f"`make resume ENV={self._environment.name}`"
+            f"`{self._typed('resume')}`"
         )
         manifest = self._chart.manifests(self._programs)
         # Where the chart leaves the number to people, what they have set lasts by itself.
@@ -370,6 +371,9 @@ class Verbs:
             pausing.hold(self._programs, now)
         elif before.replicas and not now.replicas:
             pausing.scale(self._programs, now, before.replicas)
+
+    def _typed(self, *words: str) -> str:
+        return targets.make(self._environment.name, *words)
 
     def _differences(self, wanted: str) -> list[Difference]:
         deployed = last_deployed(revisions(self._programs))
@@ -392,16 +396,15 @@ class Verbs:
 
     def _refuse_pending(self) -> None:
         if lock := unlock.pending(self._programs):
-            raise HooksError(f"{lock.found()} First: `make unlock ENV={self._environment.name}`")
+            raise HooksError(f"{lock.found()} First: `{self._typed('unlock')}`")
 
     def _refuse_first_over_others(self, found: list[Difference]) -> None:
         """Leave a site that runs without Helm to the verb that can put it back."""
         running = [each.name for each in found if each.owner and each.kind in WORKLOADS]
         if running and not revisions(self._programs):
-            name = self._environment.name
             raise HooksError(
                 f"{', '.join(running)} run here without this release, nothing was done: "
-                f"`make take-over ENV={name}` puts the chart over them, and them back if it fails"
+                f"`{self._typed('take-over')}` puts the chart over them, and them back if it fails"
             )
 
     def _refuse_what_helm_would(self, found: list[Difference]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
+from embargo_hooks import terminal
 from embargo_hooks.apply import apply
 from embargo_hooks.config import Config
 from embargo_hooks.errors import HooksError, Problems
@@ -52,7 +52,7 @@ def plain(file: Path | None) -> Spell:
     def spell(words: Sequence[str]) -> str:
         verbs = 2 if words[0] in _AREAS else 1
         config = ("--config", str(file or "FILE"))
-        return shlex.join(["embargo-hooks", *words[:verbs], *config, *words[verbs:]])
+        return terminal.command(["embargo-hooks", *words[:verbs], *config, *words[verbs:]])
 
     return spell
 
@@ -82,7 +82,7 @@ class Run:
     def typed(self, words: Sequence[str]) -> str:
         """Spell a verb and its words, or kubectl and its, as a person types them; "" for none."""
         if words and words[0] == "kubectl":
-            return shlex.join(["kubectl", "-n", self.config.namespace, *words[1:]])
+            return terminal.command(["kubectl", "-n", self.config.namespace, *words[1:]])
         return self.spell(words) if words else ""
 
     @property

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from embargo_hooks import jobs
 from embargo_hooks.commands._running import DONE, FAILED, Areas, Run, add
 from embargo_hooks.errors import KubernetesError
-from embargo_hooks.exposures import find
+from embargo_hooks.exposures import find, named
 from embargo_hooks.pipeline import Stage
 from embargo_hooks.tables import lasting, table
 from embargo_hooks.trace import Row, Trace, trace, with_logs
@@ -128,7 +128,9 @@ def _names(rows: Sequence[Row]) -> str:
 
 
 def _mend(rows: Sequence[Row], exposure: str) -> tuple[str, ...]:
-    one = f"{exposure}_{rows[0].detector}"
+    if len(rows) == 1 or rows[0].mend[0] != "trigger":
+        return rows[0].mend
     # Trigger leaves out by itself what has arrived, so that the exposure may stand for all.
-    together = len(rows) > 1 and bool(exposure)
-    return tuple(exposure if together and word == one else word for word in rows[0].mend)
+    keys = [named(exposure, row.detector, row.key) for row in rows]
+    verb, _, *options = rows[0].mend
+    return (verb, *([whole] if (whole := named(exposure, "", "")) else keys), *options)
