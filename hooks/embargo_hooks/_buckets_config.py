@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 DRAIN_SECONDS = 3600
 LONGEST_DRAIN = 30 * 24 * 3600
@@ -64,7 +63,7 @@ class NotificationSpec:
     topic: str
     events: frozenset[str]
     take_over: bool
-    filter: str = ""
+    filter: frozenset[tuple[str, str]] = frozenset()
     unconfirmed: str = ""
 
 
@@ -99,10 +98,9 @@ class BucketSpec:
     Attributes:
         name: Its name.
         owner: The user who owns it.
-        manages_policy: Whether grants, denials or statements are declared, be they empty.
+        manages_policy: Whether grants or denials are declared, be they empty.
         grants: What is allowed.
         deny: What is denied.
-        statements: Statements in S3's own language.
         take_over: Whether the statements that others put into its policy are given up.
         notifications: Ours, by Id.
         foreign: Ids of others that must be there.
@@ -120,7 +118,6 @@ class BucketSpec:
     foreign: tuple[str, ...]
     retired_notifications: tuple[str, ...]
     retired_topics: tuple[str, ...]
-    statements: tuple[Mapping[str, Any], ...] = ()
     take_over: bool = False
     unconfirmed: str = ""
 

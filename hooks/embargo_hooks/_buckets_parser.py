@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from embargo_hooks import _filters, _names, _urls
+from embargo_hooks import _names, _urls, policy
 from embargo_hooks._buckets_config import (
     DRAIN_SECONDS,
     LONGEST_DRAIN,
@@ -21,7 +20,6 @@ from embargo_hooks._buckets_config import (
 )
 from embargo_hooks._confirmation import confirmed
 from embargo_hooks._reader import Node
-from embargo_hooks._statements import statement
 from embargo_hooks._topic_attributes import topic_attribute
 from embargo_hooks.errors import Gathering
 
@@ -46,13 +44,6 @@ _EVENTS = frozenset(
     }.items()
     for name in names.split()
 )
-# Of a bucket's own actions (S3's list of them), only listings know a prefix.
-_BELOW_PREFIX = re.compile(
-    "s3:((?!.*bucket).*object.*|ListBucket|ListBucketVersions|AbortMultipartUpload"
-    "|ListMultipartUploadParts|BypassGovernanceRetention|ReplicateDelete|ReplicateTags)",
-    re.IGNORECASE,
-)
-
 Parsed = TypeVar("Parsed")
 
 
@@ -235,7 +226,7 @@ def _bucket(name: str, node: Node, known: _Known) -> BucketSpec:
     keys = node.mapping(
         ("owner",),
         (
-            *("grants", "deny", "statements", "takeOver"),
+            *("grants", "deny", "takeOver"),
             *("notifications", "foreign", "retired", "unconfirmed"),
         ),
     )
@@ -249,7 +240,6 @@ def _bucket(name: str, node: Node, known: _Known) -> BucketSpec:
             with gathering.catching():
                 grants += _granted(grant, entry)
     denials = _listed(keys["deny"], _denial, gathering) if "deny" in keys else []
-    statements = _listed(keys["statements"], statement, gathering) if "statements" in keys else []
     notifications = dict[str, NotificationSpec]()
     if "notifications" in keys:
         notifications = _each(
@@ -287,10 +277,9 @@ def _bucket(name: str, node: Node, known: _Known) -> BucketSpec:
     return BucketSpec(
         name=name,
         owner=owner,
-        manages_policy=not {"grants", "deny", "statements"}.isdisjoint(keys),
+        manages_policy=not {"grants", "deny"}.isdisjoint(keys),
         grants=tuple(grants),
         deny=tuple(denials),
-        statements=tuple(statements),
         take_over=take_over,
         notifications=notifications,
         foreign=foreign,
@@ -303,7 +292,7 @@ def _bucket(name: str, node: Node, known: _Known) -> BucketSpec:
 def _notification(name: str, node: Node, known: _Known) -> NotificationSpec:
     keys = node.mapping(("topic", "events"), ("filter", "takeOver", "unconfirmed"))
     gathering = Gathering()
-    topic, events, chosen = "", frozenset[str](), ""
+    topic, events, chosen = "", frozenset[str](), frozenset[tuple[str, str]]()
     with gathering.catching():
         topic = _one_of(keys["topic"], known.topics, "topic")
     with gathering.catching():
@@ -313,7 +302,8 @@ def _notification(name: str, node: Node, known: _Known) -> NotificationSpec:
             known_ones = ", ".join(sorted(_EVENTS))
             raise keys["events"].fail(f"expected some of {known_ones}; found {unknown}")
     with gathering.catching():
-        chosen = _filters.parse(keys["filter"]) if "filter" in keys else ""
+        rules = keys["filter"].mapping((), ("prefix", "suffix")) if "filter" in keys else {}
+        chosen = frozenset((name, rule.text()) for name, rule in rules.items())
     take_over, unconfirmed = _state(node, gathering)
     gathering.check()
     return NotificationSpec(name, topic, events, take_over, chosen, unconfirmed)
@@ -342,8 +332,8 @@ def _granted(kind: str, node: Node) -> list[Grant]:
 def _prefix(node: Node, empty: bool = False) -> str:
     """Read what keys begin with; a policy takes some characters for patterns and variables."""
     prefix = node.text(empty)
-    if found := [each for each in "*?$" if each in prefix]:
-        raise node.fail(f"expected what the keys begin with, without `{found[0]}`")
+    if found := policy.PATTERN & set(prefix):
+        raise node.fail(f"expected what the keys begin with, without `{min(found)}`")
     return prefix
 
 
@@ -359,7 +349,7 @@ def _denial(node: Node) -> Denial:
         below = _prefix(keys["prefix"], empty=True) if "prefix" in keys else ""
     for place in keys["actions"].items() if below and actions else ():
         with gathering.catching():
-            if not _BELOW_PREFIX.fullmatch(place.text()):
+            if not policy.below_prefix(place.text()):
                 raise place.fail(
                     f"{place.text()} is not of objects only, nor s3:ListBucket or "
                     "s3:ListBucketVersions, so it cannot be denied below a prefix: name the "

@@ -30,7 +30,6 @@ BUCKET = Name(
 )
 ZONE = Name("[a-z0-9-]+", "small letters, digits and `-`")
 ACTION = Name("s3:[A-Za-z*]+", "an action, such as s3:GetObject")
-STATEMENT_ID = Name("[A-Za-z0-9]+", "letters and digits only")
 
 
 def check(node: Node, name: str, kind: Name) -> None:

@@ -7,28 +7,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from embargo_hooks._reader import Node
-from embargo_hooks.resources import FLAGS, KNOWN_ATTRIBUTES, LIMITS
+from embargo_hooks.resources import DECLARED_ATTRIBUTES, FLAGS, LIMITS
 from embargo_hooks.templates import TemplateError, references
 
-_HTTP, _KAFKA, _AMQP = ("http://", "https://"), ("kafka://",), ("amqp://", "amqps://")
-SCHEMES = (*_HTTP, *_KAFKA, *_AMQP)
+_HTTP, _KAFKA = ("http://", "https://"), ("kafka://",)
+SCHEMES = (*_HTTP, *_KAFKA)
 _CHOICES = {
     "kafka-ack-level": ("none", "broker"),
-    "amqp-ack-level": ("none", "broker", "routable"),
     "mechanism": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"),
 }
 _OF_SOME = {
-    "verify-ssl": _HTTP + _AMQP,
-    "cloudevents": _HTTP,
+    "verify-ssl": _HTTP,
     "use-ssl": _KAFKA,
-    "ca-location": _KAFKA + _AMQP,
+    "ca-location": _KAFKA,
     "mechanism": _KAFKA,
     "user-name": _KAFKA,
     "password": _KAFKA,
     "kafka-ack-level": _KAFKA,
     "kafka-brokers": _KAFKA,
-    "amqp-exchange": _AMQP,
-    "amqp-ack-level": _AMQP,
 }
 
 
@@ -48,8 +44,9 @@ def topic_attribute(
         has_enqueue: Whether there is an enqueue service to refer to.
         secrets: The Secrets and their keys, None where somebody else makes it with whatever keys.
     """
-    if name not in KNOWN_ATTRIBUTES:
-        raise node.fail(f"unknown attribute; known here: {', '.join(sorted(KNOWN_ATTRIBUTES))}")
+    if name not in DECLARED_ATTRIBUTES:
+        known = ", ".join(sorted(DECLARED_ATTRIBUTES))
+        raise node.fail(f"unknown attribute; known here: {known}")
     url = str(endpoint.value)
     if url.startswith(SCHEMES) and not url.startswith(_OF_SOME.get(name, SCHEMES)):
         raise node.fail(f"only endpoints of {', '.join(_OF_SOME[name])} have it")
@@ -83,7 +80,7 @@ def as_declared(name: str, text: str, endpoint: str) -> str | int | bool | None:
         text: Its value, as a gateway gives it.
         endpoint: The topic's push-endpoint.
     """
-    if name not in KNOWN_ATTRIBUTES or not endpoint.startswith(_OF_SOME.get(name, SCHEMES)):
+    if name not in DECLARED_ATTRIBUTES or not endpoint.startswith(_OF_SOME.get(name, SCHEMES)):
         return None
     if name in FLAGS:
         return {"true": True, "false": False}.get(text.lower())

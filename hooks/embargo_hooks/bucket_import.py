@@ -11,9 +11,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from embargo_hooks import _filters, _urls, policy
+from embargo_hooks import _urls, policy
 from embargo_hooks._buckets_config import BucketConfig, BucketSpec
-from embargo_hooks._names import STATEMENT_ID
 from embargo_hooks._topic_attributes import SCHEMES, as_declared
 from embargo_hooks.inventory import Inventory, Owned
 from embargo_hooks.resources import LIMITS, Notification, ObservedBucket, Topic
@@ -151,23 +150,36 @@ def _where(value: Secret, live: Live) -> str | None:
 def _notification(notification: Notification, topic: str) -> dict[str, Any]:
     events = sorted(f"s3:{event.removeprefix('s3:')}" for event in notification.events)
     entry: dict[str, Any] = {"topic": topic, "events": events}
-    if rules := _filters.rules(notification.filter):
-        parts = {part: dict(some) for part, some in rules.items() if part != "key"}
-        entry["filter"] = {**rules.get("key", {}), **parts}
+    if rules := dict(sorted(notification.filter)):
+        declared = {name: rules.pop(name) for name in ("prefix", "suffix") if name in rules}
+        entry |= {"filter": declared} if declared else {}
+        entry |= _odd("filter of", rules)
     return entry
 
 
 def _policy(spec: BucketSpec, found: ObservedBucket) -> dict[str, Any]:
-    grants, statements = dict[str, list[str]](), []
-    for live in map(policy.as_ceph_reads, found.statements):
-        granted = policy.as_grant(spec.name, live)
-        if granted and granted[0] not in grants:
-            grants[granted[0]] = granted[1]
-            continue
-        plain = {key: value for key, value in live.items() if key != "Sid"}
-        sid = policy.own_name(live) or str(live.get("Sid", ""))
-        statements.append({"Sid": sid, **plain} if STATEMENT_ID.fits(sid) else plain)
+    grants, denials, others = policy.as_declared(spec.name, found.statements)
+    allowed = dict[str, list[Any]]()
+    for grant in grants:
+        users = list(grant.principals)
+        below = [{"principals": users, "prefix": grant.prefix}]
+        allowed.setdefault(grant.kind, []).extend(below if grant.prefix else users)
+    denied = [
+        {
+            "principals": list(denial.principals),
+            "actions": list(denial.actions),
+            **({"prefix": denial.prefix} if denial.prefix else {}),
+        }
+        for denial in denials
+    ]
     return {
-        **({"grants": grants} if grants else {}),
-        **({"statements": statements} if statements else {}),
+        **({"grants": allowed} if allowed else {}),
+        **({"deny": denied} if denied else {}),
+        **_odd("statement", [str(each.get("Sid", "")) or "without a Sid" for each in others]),
     }
+
+
+def _odd(what: str, names: Collection[str]) -> dict[str, str]:
+    """Return the mark of what is not to be written, as it cannot be declared."""
+    why = f"its {what} {', '.join(names)}: cannot be declared as it is"
+    return {"unconfirmed": why} if names else {}

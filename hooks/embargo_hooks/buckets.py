@@ -340,7 +340,7 @@ def undeclared_statements(config: BucketConfig, observed: Observed) -> Iterator[
                 yield (
                     f"policy of bucket {name}: its statement {statement} is not declared, and "
                     "stays; find out who put it there, and declare it under "
-                    f"bucketConfig.buckets.{name}.statements, or take it away"
+                    f"bucketConfig.buckets.{name} (grants, deny), or take it away"
                 )
 
 

@@ -12,7 +12,7 @@ from embargo_hooks.resources import Topic
 from embargo_hooks.secret import Secret
 
 _PATIENCE_SECONDS = 5
-_PORTS = {"http": 80, "https": 443, "kafka": 9092, "amqp": 5672, "amqps": 5671}
+_PORTS = {"http": 80, "https": 443, "kafka": 9092}
 
 
 def silent(topics: Iterable[Topic], night: Callable[[], Night | None]) -> Iterator[str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from embargo_hooks._buckets_config import BucketSpec, Denial, Grant, tenant_of
-from embargo_hooks._names import USER
-from embargo_hooks.templates import render
+from embargo_hooks._buckets_config import BucketSpec, Denial, Grant
+from embargo_hooks._names import ACTION, USER
 
 VERSION = "2012-10-17"
 # A statement is ours by its Sid, which ends with the environment's name: what one environment has
@@ -22,44 +21,84 @@ _WRITE = ("DeleteObject", "DeleteObjectVersion", "PutObject")
 _PRINCIPALS = frozenset({"Principal", "NotPrincipal"})
 _ACTIONS = frozenset({"Action", "NotAction"})
 _RESOURCES = frozenset({"Resource", "NotResource"})
+# Of a bucket's own actions (S3's list of them), only listings know a prefix.
+_BELOW_PREFIX = re.compile(
+    "s3:((?!.*bucket).*object.*|ListBucket|ListBucketVersions|AbortMultipartUpload"
+    "|ListMultipartUploadParts|BypassGovernanceRetention|ReplicateDelete|ReplicateTags)",
+    re.IGNORECASE,
+)
+PATTERN = frozenset("*?$")
+"""What a policy takes for patterns and variables."""
 GRANTS = {"read": _READ, "write": _WRITE, "readWrite": _READ + _WRITE}
 
 Statement = Mapping[str, Any]
 
 
 def declared(bucket: BucketSpec, environment: str) -> list[Statement]:
-    """Return the statements that a bucket's grants, denials and own statements mean."""
-    arn = f"arn:aws:s3:::{bucket.name}"
+    """Return the statements that a bucket's grants and denials mean."""
     statements = list[Statement]()
     for number, grant in enumerate(bucket.grants, start=1):
-        if grant.principals:
-            statements += _granted(bucket.name, grant, number)
+        statements += _said(bucket.name, grant, number)
     for number, denial in enumerate(bucket.deny, start=1):
-        statements += _denied(bucket.name, denial, number)
-    names = {"name": bucket.name, "arn": arn, "tenant": tenant_of(bucket.owner)}
-    statements.extend(
-        {
-            **_with_principals(_filled(given, {"bucket": names}), _principal),
-            "Sid": f"{SID}{given.get('Sid', f'Own{number}')}",
-        }
-        for number, given in enumerate(bucket.statements, start=1)
-    )
+        statements += _said(bucket.name, denial, number)
     mark = f"Of{_letters(environment)}"
     return [{**statement, "Sid": f"{statement['Sid']}{mark}"} for statement in statements]
 
 
-def as_grant(bucket: str, statement: Statement) -> tuple[str, list[str]] | None:
-    """Return the grant that a statement is, and to whom; None if it is none."""
+def as_declared(
+    bucket: str, live: Sequence[Statement]
+) -> tuple[list[Grant], list[Denial], list[Statement]]:
+    """Return the grants and denials that statements are, and those that cannot be declared."""
+    left, found = list(live), list[Grant | Denial]()
+    for statement in live:
+        for meant in _candidates(bucket, statement):
+            said = _said(bucket, meant, 0)
+            alike = [next((a for a in left if same_but_name(a, one)), None) for one in said]
+            if None in alike or any(_as_one(meant, other) for other in found):
+                continue
+            left = [each for each in left if all(each is not one for one in alike)]
+            found.append(meant)
+            break
+    grants = [each for each in found if isinstance(each, Grant)]
+    return grants, [each for each in found if isinstance(each, Denial)], left
+
+
+def _as_one(one: Grant | Denial, other: Grant | Denial) -> bool:
+    """Whether both would be declared in one place: then they are one statement, and not two."""
+    if isinstance(one, Grant) and isinstance(other, Grant) and not one.prefix + other.prefix:
+        return one.kind == other.kind
+    return one == other
+
+
+def _candidates(bucket: str, statement: Statement) -> Iterator[Grant | Denial]:
+    """Yield what may be meant by a statement, by its users and what it says of keys."""
     principal = statement.get("Principal")
     given = principal.get("AWS") if isinstance(principal, Mapping) else principal
-    names = [_short(str(name)) for name in _listed(given)]
-    if not all(map(USER.fits, names)):
-        return None
-    for kind in GRANTS:
-        [whole] = _granted(bucket, Grant(kind, tuple(names)), 0)
-        if same_but_name(whole, statement):
-            return kind, names
-    return None
+    users = tuple(_short(_read_by_ceph(str(name))) for name in _listed(given))
+    actions = tuple(map(str, _listed(statement.get("Action"))))
+    if not all(map(USER.fits, users)):
+        return
+    asked = (statement.get("Condition") or {}).get("StringLike") or {}
+    of_objects = f"arn:aws:s3:::{bucket}/"
+    below = [str(each).removeprefix(of_objects) for each in _listed(statement.get("Resource"))]
+    below += map(str, _listed(asked.get("s3:prefix")))
+    prefixes = [each[:-1] for each in below if each.endswith("*") and not PATTERN & set(each[:-1])]
+    for prefix in dict.fromkeys(["", *prefixes]):
+        yield from (Grant(kind, users, prefix) for kind in GRANTS)
+        if all(ACTION.fits(each) and (not prefix or below_prefix(each)) for each in actions):
+            yield Denial(users, actions, prefix)
+
+
+def _said(bucket: str, meant: Grant | Denial, number: int) -> list[Statement]:
+    """Return the statements of a grant or denial, the so-many-th of its kind."""
+    if isinstance(meant, Grant):
+        return _granted(bucket, meant, number) if meant.principals else []
+    return _denied(bucket, meant, number)
+
+
+def below_prefix(action: str) -> bool:
+    """Whether an action can be denied below a prefix: one of objects, or a listing."""
+    return _BELOW_PREFIX.fullmatch(action) is not None
 
 
 def planned(bucket: BucketSpec, live: Sequence[Statement], environment: str) -> list[Statement]:
@@ -190,39 +229,14 @@ def _short(arn: str) -> str:
 
 def _principal(name: str) -> str:
     """Return a user's ARN; `tenant$user` is how Ceph names a user of a tenant."""
-    if name == "*" or name.startswith("arn:"):
-        return name
     tenant, _, user = name.rpartition("$")
     return f"arn:aws:iam::{tenant}:user/{user}"
-
-
-def as_ceph_reads(statement: Statement) -> Statement:
-    """Return a live statement with tenants' ARNs, as declared a bare name means a user."""
-    return _with_principals(statement, _read_by_ceph)
-
-
-def _with_principals(statement: Statement, spelled: Callable[[str], str]) -> Statement:
-    principals = {
-        key: {**value, "AWS": [spelled(str(name)) for name in _listed(value["AWS"])]}
-        for key, value in statement.items()
-        if key in _PRINCIPALS and isinstance(value, Mapping) and "AWS" in value
-    }
-    return {**statement, **principals}
 
 
 def _read_by_ceph(principal: str) -> str:
     """Return a principal's ARN; a bare name is for Ceph a tenant, and no user."""
     bare = re.fullmatch("[^:/*]+", principal)
     return f"arn:aws:iam::{principal}:root" if bare else principal
-
-
-def _filled(value: Any, context: Mapping[str, Any]) -> Any:
-    """Fill in the templates of all texts in a value."""
-    if isinstance(value, Mapping):
-        return {key: _filled(each, context) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_filled(each, context) for each in value]
-    return render(value, context) if isinstance(value, str) else value
 
 
 def _canonical(statement: Statement, named: bool = True) -> str:

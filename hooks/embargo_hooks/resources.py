@@ -25,9 +25,12 @@ _OPEN_ATTRIBUTES = (
         *("kafka-ack-level", "kafka-brokers", "amqp-exchange", "amqp-ack-level"),
     }
 )
-KNOWN_ATTRIBUTES = _OPEN_ATTRIBUTES | {
+DECLARED_ATTRIBUTES = (_OPEN_ATTRIBUTES - {"cloudevents", "amqp-exchange", "amqp-ack-level"}) | {
     *("push-endpoint", "OpaqueData", "Policy", "user-name", "password"),
 }
+"""What a topic can be declared with: enqueue understands neither AMQP nor cloudevents."""
+KNOWN_ATTRIBUTES = _OPEN_ATTRIBUTES | DECLARED_ATTRIBUTES
+"""What a gateway tells of a topic; a live attribute that is not declared is a difference."""
 
 
 @dataclass(frozen=True)
@@ -137,13 +140,14 @@ class Notification:
         name: Its Id.
         topic: The topic's name.
         events: The events, as S3 names them.
-        filter: What restricts it, as the canonical text of `_filters`; empty for none.
+        filter: The rules that restrict it, by name and value. Declared are `prefix` and `suffix` of
+            the key; the others that Ceph knows are read, so that they are seen to differ.
     """
 
     name: str
     topic: str
     events: frozenset[str]
-    filter: str = ""
+    filter: frozenset[tuple[str, str]] = frozenset()
 
 
 def same_notification(left: Notification, right: Notification) -> bool:

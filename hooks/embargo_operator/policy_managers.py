@@ -15,7 +15,7 @@ from embargo_hooks._reader import Node
 from embargo_hooks.errors import Gathering
 from embargo_operator.environments import BUCKETS, read_values
 
-_PARTS = ("grants", "deny", "statements")
+_PARTS = ("grants", "deny")
 
 
 def refuse_two(project: Path, environment: str = "") -> None:

@@ -92,7 +92,7 @@ def test_an_events_key_is_the_objects(site: Site) -> None:
 
 def test_what_is_live_is_imported_and_its_plan_is_empty(site: Site) -> None:
     site.declare("raw", site.second)
-    chosen = {"prefix": "a/", "regex": "[0-9]+", "metadata": {"x-amz-meta-x": "y"}}
+    chosen = {"prefix": "a/", "suffix": ".fits"}
     site.declared["notifications"]["raw"]["filter"] = chosen
     site.declared["grants"] = {"read": ["somebody", "tenant$other"]}
     site.apply()

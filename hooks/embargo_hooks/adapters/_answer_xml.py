@@ -6,15 +6,15 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 
-def root(document: bytes, tag: str) -> Element:
+def root(document: bytes, wanted: str) -> Element:
     """Parse an answer; a proxy's page must not pass for one in which there is nothing.
 
     Raises:
         ValueError: It is not one of that tag.
     """
     found = _parsed(document)
-    if found is None or _name(found) != tag:
-        raise ValueError(f"not a {tag}")
+    if found is None or tag(found) != wanted:
+        raise ValueError(f"not a {wanted}")
     return found
 
 
@@ -28,7 +28,7 @@ def error_code(document: bytes) -> str:
     found = _parsed(document)
     if found is None:
         return ""
-    code = found if _name(found) == "Code" else found.find(".//{*}Code")
+    code = found if tag(found) == "Code" else found.find(".//{*}Code")
     return (code.text or "") if code is not None else ""
 
 
@@ -39,5 +39,6 @@ def _parsed(document: bytes) -> Element | None:
         return None
 
 
-def _name(element: Element) -> str:
+def tag(element: Element) -> str:
+    """Return an element's tag without its namespace."""
     return element.tag.rpartition("}")[2]

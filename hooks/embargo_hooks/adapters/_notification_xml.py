@@ -1,6 +1,7 @@
-"""Bucket notifications in S3's XML, with the filters that Ceph adds to it (metadata, tags).
+"""Bucket notifications in S3's XML.
 
-boto3 does not know those filters: it would read a restricted notification as one that is not.
+Ceph adds filters to it (`S3Metadata`, `S3Tags`, `regex` of the key), which are read like the
+others: boto3 does not know them, and would take a restricted notification for one that is not.
 """
 
 from __future__ import annotations
@@ -8,12 +9,11 @@ from __future__ import annotations
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from embargo_hooks import _filters
-from embargo_hooks.adapters._answer_xml import root, text
+from embargo_hooks.adapters._answer_xml import root, tag, text
 from embargo_hooks.resources import Notification
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-_PARTS = {"key": "S3Key", "metadata": "S3Metadata", "tags": "S3Tags"}
+_KEY = "S3Key"
 
 
 def written(notification: Notification, arn: str) -> bytes:
@@ -24,14 +24,12 @@ def written(notification: Notification, arn: str) -> bytes:
     SubElement(entry, "Topic").text = arn
     for event in sorted(notification.events):
         SubElement(entry, "Event").text = event
-    if rules := _filters.rules(notification.filter):
-        place = SubElement(entry, "Filter")
-        for part, some in rules.items():
-            listed = SubElement(place, _PARTS[part])
-            for name, value in some.items():
-                rule = SubElement(listed, "FilterRule")
-                SubElement(rule, "Name").text = name
-                SubElement(rule, "Value").text = value
+    if notification.filter:
+        listed = SubElement(SubElement(entry, "Filter"), _KEY)
+        for name, value in sorted(notification.filter):
+            rule = SubElement(listed, "FilterRule")
+            SubElement(rule, "Name").text = name
+            SubElement(rule, "Value").text = value
     return ElementTree.tostring(configuration)
 
 
@@ -47,18 +45,16 @@ def read(document: bytes) -> tuple[Notification, ...]:
             name=text(entry, "Id"),
             topic=text(entry, "Topic").rpartition(":")[2],
             events=frozenset(event.text or "" for event in entry.findall("{*}Event")),
-            filter=_filters.text(
-                {
-                    part: {
-                        # Amazon's, and moto's, begin with a capital letter.
-                        text(rule, "Name").lower() if part == "key" else text(rule, "Name"): (
-                            text(rule, "Value")
-                        )
-                        for rule in entry.findall(f"{{*}}Filter/{{*}}{element}/{{*}}FilterRule")
-                    }
-                    for part, element in _PARTS.items()
-                }
+            filter=frozenset(
+                (_rule(part, text(rule, "Name")), text(rule, "Value"))
+                for part in entry.findall("{*}Filter/*")
+                for rule in part.findall("{*}FilterRule")
             ),
         )
         for entry in entries
     )
+
+
+def _rule(part: Element, name: str) -> str:
+    # Amazon's names, and moto's, begin with a capital letter.
+    return name.lower() if tag(part) == _KEY else f"{tag(part)} {name}"

@@ -14,7 +14,7 @@ from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeWorld
 
 BUCKET = "rubin-summit"
-THEIRS = Notification("theirs", "their-topic", frozenset({"s3:ObjectCreated:*"}), "")
+THEIRS = Notification("theirs", "their-topic", frozenset({"s3:ObjectCreated:*"}))
 Output = pytest.CaptureFixture[str]
 
 

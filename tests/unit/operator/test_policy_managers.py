@@ -40,7 +40,7 @@ def test_the_environments_keep_to_it() -> None:
     refuse_two(PROJECT)
 
 
-@pytest.mark.parametrize("part", ["grants", "deny", "statements"])
+@pytest.mark.parametrize("part", ["grants", "deny"])
 def test_both_places_are_told(project: Path, part: str) -> None:
     declare(project, {"owner": "somebody", part: []})
     with pytest.raises(Problems) as caught:
@@ -48,8 +48,8 @@ def test_both_places_are_told(project: Path, part: str) -> None:
     assert str(caught.value) == (
         "bucket-config/summit.yaml: bucketConfig.buckets.rubin-summit.grants: the policy of bucket "
         "rubin-summit at s3dfrgw.slac.stanford.edu is managed by bucket-config/tts.yaml "
-        f"too: bucketConfig.buckets.rubin-summit.{part}; leave grants, deny, statements of it to "
-        "one of both"
+        f"too: bucketConfig.buckets.rubin-summit.{part}; leave grants, deny of it to one of "
+        "both"
     )
     refuse_two(project, "sts")
 
