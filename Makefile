@@ -99,6 +99,7 @@ types: $(READY)
 
 unit: $(READY)
 	@$(PYTHON) -m tests.rig packages
+	@$(PYTHON) -m tests.rig helms
 	@$(PYTHON) -m pytest -q -n 4 tests/unit tests/contract
 
 chart: $(READY)

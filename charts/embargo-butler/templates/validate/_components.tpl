@@ -1,0 +1,151 @@
+{{/* What holds of every component: its image, pods, Service and Secrets. */}}
+
+{{- define "embargo-butler.checkRelease" -}}
+{{- if ne .Release.Namespace .Values.namespace }}
+{{- fail (printf (print
+      "environment %s lives in namespace %s (value `namespace`), this release would go to namespace %s: "
+      "give helm `--namespace %s`")
+    .Values.environment .Values.namespace .Release.Namespace .Values.namespace) }}
+{{- end }}
+{{- end }}
+
+{{- define "embargo-butler.checkComponents" -}}
+{{- range $name := list "redis" "enqueue" "ingest" "idle" "presence" }}
+{{- $values := get $.Values $name }}
+{{- if ne (toString $values.enabled) "false" }}
+{{- include "embargo-butler.checkComponent" (dict "root" $ "name" $name "values" $values) }}
+{{- with $values.service }}
+{{- if not (and (eq $name "enqueue") (eq $.Values.enqueue.mode "kafka")) }}
+{{- include "embargo-butler.checkService" (dict "name" $name "service" .) }}
+{{- if ne $name "redis" }}
+{{- include "embargo-butler.checkGrace" (dict "name" $name "seconds" $values.terminationGracePeriodSeconds) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "embargo-butler.checkComponent" -}}
+{{- $name := .name }}
+{{- include "embargo-butler.checkImage" . }}
+{{- include "embargo-butler.checkTag" . }}
+{{- range $variable, $value := .values.env }}
+{{- if kindIs "map" $value }}
+{{- $at := printf "%s.env.%s" $name $variable }}
+{{- include "embargo-butler.checkSecret" (dict "root" $.root "at" $at "ref" $value) }}
+{{- end }}
+{{- end }}
+{{- range $what, $amount := .values.resources.limits }}
+{{- if not (get ($.values.resources.requests | default dict) $what) }}
+{{- fail (printf (print
+      "`%s.resources.limits.%s` is %s, but `%s.resources.requests.%s` is empty and would silently be as much: "
+      "say what to reserve")
+    $name $what $amount $name $what) }}
+{{- end }}
+{{- end }}
+{{- range $label := list "app" "site" }}
+{{- if or (hasKey $.values.podLabels $label) (hasKey $.root.Values.pods.podLabels $label) }}
+{{- fail (printf (print
+      "`podLabels` of %s or of `pods` has %s, which the selector of %s is made of: "
+      "take another name")
+    $name $label $name) }}
+{{- end }}
+{{- end }}
+{{- if hasKey (merge (dict) .values.podAnnotations $.root.Values.pods.podAnnotations) "embargo-butler/restarted-at" }}
+{{- fail (printf (print
+      "`podAnnotations` of %s or of `pods` has embargo-butler/restarted-at, "
+      "which the jobs set when they restart something, so every upgrade would restart it again: leave it out")
+    $name) }}
+{{- end }}
+{{- if and .values.serviceAccount.annotations (not .values.serviceAccount.create) }}
+{{- fail (printf (print
+      "`%s.serviceAccount.annotations` is given, but `%s.serviceAccount.create` is false: "
+      "set it to true, or annotate the account where it is made")
+    $name $name) }}
+{{- end }}
+{{- $volumes := merge (include "embargo-butler.given" .values.volumes | fromJson) (.values.claims | default dict) }}
+{{- range $path, $mount := include "embargo-butler.given" .values.volumeMounts | fromJson }}
+{{- if not (hasKey $volumes $mount.name) }}
+{{- fail (printf (print
+      "`%s.volumeMounts` has volume %s at %s, which `%s.volumes` does not have: "
+      "declare it there")
+    $name $mount.name $path $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* In production a name means the same image tomorrow: a version, or a digest. A rollback to a tag that moves brings
+       another one. */}}
+{{- define "embargo-butler.checkImage" -}}
+{{- with .values.image }}
+{{- $version := regexMatch `^v?[0-9]+\.[0-9]+(\.[0-9]+)?([-+].+)?$` .tag }}
+{{- if and $.root.Values.production .tag (not .digest) (not $version) }}
+{{- fail (printf (print
+      "`%s.image.tag` is %s, which is no version and may mean another image tomorrow, but `production` is true: "
+      "give `%s.image.digest` too (`make pin ENV=%s` writes it), or a version")
+    $.name .tag $.name $.root.Values.environment) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "embargo-butler.checkTag" -}}
+{{- if not (or .values.image.tag .values.image.digest) }}
+{{- fail (printf (print
+      "`%s.image.tag` is empty: "
+      "say which version of %s this environment runs, or give `%s.image.digest`")
+    .name .name .name) }}
+{{- end }}
+{{- end }}
+
+{{- define "embargo-butler.checkService" -}}
+{{- with .service }}
+{{- if ne .type "LoadBalancer" }}
+{{- if .address }}
+{{- fail (printf (print
+      "`%s.service.address` is %s, but `%s.service.type` is %s: "
+      "only a LoadBalancer has an address of its own, so leave one of both out")
+    $.name .address $.name .type) }}
+{{- end }}
+{{- if .sourceRanges }}
+{{- fail (printf (print
+      "`%s.service.sourceRanges` is given, but `%s.service.type` is %s: "
+      "only a LoadBalancer is closed to others, so leave one of both out")
+    $.name $.name .type) }}
+{{- end }}
+{{- else if not (or .pool .address .annotations) }}
+{{- fail (printf (print
+      "`%s.service.type` is LoadBalancer, but neither `%s.service.pool` nor `%s.service.address` says "
+      "which address others depend on: name one")
+    $.name $.name $.name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Is there time left for gunicorn after the sleep of `embargo-butler.http`? */}}
+{{- define "embargo-butler.checkGrace" -}}
+{{- if le (int .seconds) 5 }}
+{{- fail (printf (print
+      "`%s.terminationGracePeriodSeconds` is %d, of which the pod sleeps for the first 5 "
+      "until the Service has forgotten it, so it would be killed with requests open: give more than 5")
+    .name (int .seconds)) }}
+{{- end }}
+{{- end }}
+
+{{- /* Is the Secret that a pod reads made by somebody? */}}
+{{- define "embargo-butler.checkSecret" -}}
+{{- $secrets := include "embargo-butler.given" .root.Values.secrets | fromJson }}
+{{- $existing := include "embargo-butler.given" .root.Values.existingSecrets | fromJson }}
+{{- if not (hasKey $existing .ref.secret) }}
+{{- if not (hasKey $secrets .ref.secret) }}
+{{- fail (printf (print
+      "`%s` reads Secret %s, which nothing makes: "
+      "declare `secrets.%s`, or name it in `existingSecrets` if somebody else makes it")
+    .at .ref.secret .ref.secret) }}
+{{- else if not (hasKey (get $secrets .ref.secret) .ref.key) }}
+{{- fail (printf
+      "`%s` reads key %s of Secret %s, but `secrets.%s` has only %s"
+    .at .ref.key .ref.secret .ref.secret (keys (get $secrets .ref.secret) | sortAlpha | join ", ")) }}
+{{- end }}
+{{- end }}
+{{- end }}

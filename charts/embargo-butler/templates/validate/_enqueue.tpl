@@ -1,0 +1,147 @@
+{{/* What enqueue consumes, or where it is announced to, and what it takes of that. */}}
+
+{{- define "embargo-butler.checkEnqueue" -}}
+{{- range $variable, $name := dict
+      "KAFKA_CLUSTER" "cluster" "KAFKA_TOPIC" "topic" "KAFKA_GROUP_ID" "groupId" "KAFKA_OFFSET_RESET" "offsetReset" }}
+{{- if hasKey $.Values.enqueue.env $variable }}
+{{- fail (printf (print
+      "`enqueue.env.%s` is given, past `enqueue.kafka.%s`, which is what rules and jobs look at: "
+      "say it there")
+    $variable $name) }}
+{{- end }}
+{{- end }}
+{{- if eq .Values.enqueue.mode "kafka" }}
+{{- include "embargo-butler.checkKafka" . }}
+{{- else }}
+{{- include "embargo-butler.checkWebhook" . }}
+{{- end }}
+{{- include "embargo-butler.checkEnqueueAddress" . }}
+{{- include "embargo-butler.checkExamples" . }}
+{{- end }}
+
+{{- define "embargo-butler.checkWebhook" -}}
+{{- $reference := dict "root" . "at" "enqueue.notificationSecret" "ref" .Values.enqueue.notificationSecret }}
+{{- include "embargo-butler.checkSecret" $reference }}
+{{- $kafka := .Values.enqueue.kafka }}
+{{- $unread := merge (omit $kafka "drain" "offsetReset") (dict "drain.topic" $kafka.drain.topic) }}
+{{- range $name, $value := include "embargo-butler.filled" $unread | fromJson }}
+{{- fail (printf (print
+      "`enqueue.kafka.%s` is %s, but `enqueue.mode` is %s: "
+      "set the mode to kafka, or leave the former out")
+    $name $value $.Values.enqueue.mode) }}
+{{- end }}
+{{- end }}
+
+{{- define "embargo-butler.checkKafka" -}}
+{{- $kafka := .Values.enqueue.kafka }}
+{{- range $name := list "cluster" "topic" }}
+{{- if not (get $kafka $name) }}
+{{- fail (printf "`enqueue.mode` is kafka, but `enqueue.kafka.%s` is empty: say what to consume" $name) }}
+{{- end }}
+{{- end }}
+{{- $topics := (.Values.bucketConfig | default dict).topics | default dict }}
+{{- $declared := dig $kafka.topic "attributes" "push-endpoint" "" $topics }}
+{{- if and (not $kafka.fedBy) (or (not $declared) (dig $kafka.topic "unconfirmed" "" $topics)) }}
+{{- fail (printf (print
+      "`enqueue.kafka.topic` is %s, which `bucketConfig.topics` does not declare, or not for certain: "
+      "declare it, or say in `enqueue.kafka.fedBy` who feeds it")
+    $kafka.topic) }}
+{{- end }}
+{{- if and $declared (not (hasPrefix "kafka://" $declared)) }}
+{{- fail (printf (print
+      "`enqueue.kafka.topic` is %s, but `bucketConfig.topics.%s` announces to %s: "
+      "give it a push-endpoint kafka://...")
+    $kafka.topic $kafka.topic $declared) }}
+{{- end }}
+{{- if not $kafka.fedBy }}
+{{- $fed := false }}
+{{- range .Values.bucketConfig.buckets }}
+{{- $certain := not .unconfirmed }}
+{{- range .notifications }}
+{{- if and $certain (eq .topic $kafka.topic) (not .unconfirmed) }}{{ $fed = true }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if not $fed }}
+{{- fail (printf (print
+      "`enqueue.kafka.topic` is %s, which none of `bucketConfig.buckets` announces to, or not for certain: "
+      "give a bucket a notification of it, or say in `enqueue.kafka.fedBy` who feeds it")
+    $kafka.topic) }}
+{{- end }}
+{{- $brokers := printf "%s,%s" $declared (dig $kafka.topic "attributes" "kafka-brokers" "" $topics) }}
+{{- $common := false }}
+{{- range splitList "," $kafka.cluster }}{{ if contains . $brokers }}{{ $common = true }}{{ end }}{{ end }}
+{{- if not $common }}
+{{- fail (printf (print
+      "`enqueue.kafka.cluster` is %s, but `bucketConfig.topics.%s` announces to %s: "
+      "give both the same brokers, or say in `enqueue.kafka.fedBy` how images get from one to the other")
+    $kafka.cluster $kafka.topic $declared) }}
+{{- end }}
+{{- end }}
+{{- $drain := include "embargo-butler.filled" $kafka.drain | fromJson }}
+{{- if and $drain (not $drain.topic) }}
+{{- fail (printf (print
+      "`enqueue.kafka.drain.%s` is given, but `enqueue.kafka.drain.topic` is empty: "
+      "name the topic to drain, or leave `drain` out")
+    (keys $drain | first)) }}
+{{- end }}
+{{- if and (eq (toString $drain.topic) $kafka.topic) (eq ($drain.cluster | default $kafka.cluster) $kafka.cluster) }}
+{{- fail (printf (print
+      "`enqueue.kafka.drain.topic` and `enqueue.kafka.topic` are both %s of the same brokers: "
+      "drain the old topic, or leave `drain` out")
+    $kafka.topic) }}
+{{- end }}
+{{- end }}
+
+{{- /* Do topics that announce to {{ enqueue.address }} find an address, and a port that somebody listens at? */}}
+{{- define "embargo-butler.checkEnqueueAddress" -}}
+{{- $address := regexMatch `\{\{[^}]*enqueue\.address` (toJson .Values.bucketConfig) }}
+{{- if and $address (eq .Values.enqueue.mode "kafka") }}
+{{- fail (print
+      "`bucketConfig.topics` announces to {{ enqueue.address }}, but `enqueue.mode` is kafka, which has no Service: "
+      "announce to kafka://..., or set the mode to webhook") }}
+{{- end }}
+{{- if and $address (ne .Values.enqueue.service.type "LoadBalancer") }}
+{{- fail (printf (print
+      "`bucketConfig.topics` announces to {{ enqueue.address }}, but `enqueue.service.type` is %s: "
+      "set the type to LoadBalancer")
+    .Values.enqueue.service.type) }}
+{{- end }}
+{{- $port := int .Values.enqueue.service.port }}
+{{- $right := printf `enqueue\.address[^}]*\}\}:%d(/|$)` $port }}
+{{- range $name, $topic := (.Values.bucketConfig | default dict).topics }}
+{{- $endpoint := toString (get $topic.attributes "push-endpoint") }}
+{{- if and (regexMatch `enqueue\.address` $endpoint) (not (regexMatch $right $endpoint)) }}
+{{- fail (printf (print
+      "`bucketConfig.topics.%s.attributes.push-endpoint` is %s, but `enqueue.service.port` is %d, "
+      "so nobody would listen there: write {{ enqueue.address }}:%d/notify, or change the port")
+    $name $endpoint $port $port) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Does DATASET_REGEXP take what it should, and no more? What enqueue searches in begins with the bucket; without a
+       regexp of ours it has its own. */}}
+{{- define "embargo-butler.checkExamples" -}}
+{{- $regexp := .Values.enqueue.env.DATASET_REGEXP }}
+{{- if kindIs "invalid" $regexp }}{{ $regexp = "fits$" }}{{ end }}
+{{- if kindIs "string" $regexp }}
+{{- range $kind, $keys := .Values.enqueue.examples }}
+{{- range $keys }}
+{{- $path := printf "%s/%s" ($.Values.ingest.env.BUCKET | default "bucket") . }}
+{{- $takes := include "the regular expression `enqueue.env.DATASET_REGEXP`" (list $regexp $path) }}
+{{- if ne (eq $takes "true") (eq $kind "taken") }}
+{{- fail (printf (print
+      "`enqueue.env.DATASET_REGEXP` is %q, which %s %s of `enqueue.examples.%s`: "
+      "mend the one or the other")
+    $regexp (ternary "does not take" "takes" (eq $kind "taken")) $path $kind) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* What is no regular expression at all ends here, and Helm's message has no other sign of the value than this
+       name. */}}
+{{- define "the regular expression `enqueue.env.DATASET_REGEXP`" -}}
+{{- mustRegexMatch (first .) (last .) -}}
+{{- end }}

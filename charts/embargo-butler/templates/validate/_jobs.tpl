@@ -1,0 +1,112 @@
+{{/* What the jobs are given to do: Secrets, and buckets. */}}
+
+{{- define "embargo-butler.checkSecrets" -}}
+{{- $secrets := include "embargo-butler.given" .Values.secrets | fromJson }}
+{{- range $name, $_ := include "embargo-butler.given" .Values.existingSecrets | fromJson }}
+{{- if hasKey $secrets $name }}
+{{- fail (printf (print
+      "Secret %s is in `secrets` and in `existingSecrets`: "
+      "it is either copied from Vault or left to somebody else, so leave one of both out")
+    $name) }}
+{{- end }}
+{{- end }}
+{{- with .Values.redis.password }}
+{{- if hasKey (get $secrets .secret | default dict) (printf "%s.admitted" .key) }}
+{{- fail (printf (print
+      "`secrets.%s` declares the key %s.admitted, "
+      "in which the jobs keep what Redis lets in while its password changes: take another name")
+    .secret .key) }}
+{{- end }}
+{{- end }}
+{{- range $name := .Values.hooks.secrets.takeOver }}
+{{- if not (hasKey $secrets $name) }}
+{{- fail (printf (print
+      "`hooks.secrets.takeOver` has %s, which `secrets` does not declare: "
+      "declare it, or leave it out")
+    $name) }}
+{{- end }}
+{{- end }}
+{{- range $name := .Values.hooks.secrets.retired }}
+{{- if hasKey $secrets $name }}
+{{- fail (printf "`hooks.secrets.retired` has %s, which `secrets` declares: leave one of both out" $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Can the jobs log in? */}}
+{{- define "embargo-butler.checkHooks" -}}
+{{- include "embargo-butler.checkImage" (dict "root" . "name" "hooks" "values" .Values.hooks) }}
+{{- with .Values.vault.auth }}
+{{- $stored := has .method (list "approle" "token" "wrapped") }}
+{{- if and $stored (not .secret.name) }}
+{{- fail (printf (print
+      "`vault.auth.method` is %s, but `vault.auth.secret.name` is empty: "
+      "name the Secret that the login is made with")
+    .method) }}
+{{- end }}
+{{- if and .secret.name (not $stored) }}
+{{- fail (printf (print
+      "`vault.auth.secret.name` is %s, but `vault.auth.method` is %s, which logs in with the pod's own token: "
+      "leave one of both out")
+    .secret.name .method) }}
+{{- end }}
+{{- if hasKey (include "embargo-butler.given" $.Values.secrets | fromJson) .secret.name }}
+{{- fail (printf (print
+      "`vault.auth.secret.name` is %s, which `secrets` declares: "
+      "it is needed to read Vault, so make it beforehand under another name")
+    .secret.name) }}
+{{- end }}
+{{- if and $.Values.hooks.audit.enabled (eq .method "wrapped") }}
+{{- fail (print
+      "`hooks.audit.enabled` is true, but `vault.auth.method` is wrapped, whose tokens serve one job once: "
+      "take another method, or set the former to false") }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Do the names inside the bucket configuration refer to something? */}}
+{{- define "embargo-butler.checkBuckets" -}}
+{{- with .Values.bucketConfig }}
+{{- $config := . }}
+{{- range $name, $owner := .owners }}
+{{- $person := and $owner.profile (eq $.Values.hooks.buckets "byHand") }}
+{{- if not (or $owner.path $person (eq $.Values.hooks.buckets "off")) }}
+{{- fail (printf (print
+      "`bucketConfig.owners.%s.path` is not set: name the path in Vault that holds the keys of %s; "
+      "where a person has them in an AWS `profile`, set `hooks.buckets: byHand`")
+    $name $name) }}
+{{- end }}
+{{- end }}
+{{- range $kind := list "topics" "buckets" }}
+{{- range $name, $thing := get $config $kind }}
+{{- if not (hasKey $config.owners $thing.owner) }}
+{{- fail (printf
+      "`bucketConfig.%s.%s.owner` is %s, which `bucketConfig.owners` does not have: it has %s"
+    $kind $name $thing.owner (keys $config.owners | sortAlpha | join ", ")) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $bucket := splitList "@" $.Values.ingest.env.BUCKET | last }}
+{{- if and .buckets (not (hasKey .buckets $bucket)) }}
+{{- fail (printf (print
+      "`ingest.env.BUCKET` is %s, but `bucketConfig.buckets` has only %s: "
+      "ingest would wait for images that nobody announces, so correct the one or the other")
+    $.Values.ingest.env.BUCKET (keys .buckets | sortAlpha | join ", ")) }}
+{{- end }}
+{{- range $bucket, $thing := .buckets }}
+{{- range $id, $notification := $thing.notifications }}
+{{- if not (hasKey ($config.topics | default dict) $notification.topic) }}
+{{- fail (printf
+      "`bucketConfig.buckets.%s.notifications.%s.topic` is %s, which `bucketConfig.topics` does not have"
+    $bucket $id $notification.topic) }}
+{{- end }}
+{{- if has $id ($thing.foreign | default list) }}
+{{- fail (printf (print
+      "notification %s is in `bucketConfig.buckets.%s.notifications` and in its `foreign`: "
+      "it is either ours or another team's")
+    $id $bucket) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,104 @@
+"""A key that has to be there and is not: the answer is ours, whichever Helm renders the chart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.rig import helms
+from tests.unit.chart.helm import CHART, HelmError, files, helm, inputs, load, merged
+
+HELMS = (helms.OLDEST, *helms.NEWEST)
+INTERNAL = re.compile(r"nil pointer|wrong type|interface \{\}|error calling|can't evaluate")
+"""What Helm says of a template that was given what it does not expect."""
+
+TOPIC = "bucketConfig.topics.rubin-summit"
+BUCKET = "bucketConfig.buckets.rubin-summit"
+NOTIFICATION = f"{BUCKET}.notifications.rubin-summit-to-http"
+# What an environment cannot leave out, and what the answer is about where it is about another key.
+REQUIRED: Mapping[str, Mapping[str, str | None]] = {
+    "summit": {
+        **dict.fromkeys(("environment", "namespace", "cluster", "site")),
+        **dict.fromkeys(
+            f"{name}.image.tag" for name in ("redis", "enqueue", "ingest", "idle", "presence")
+        ),
+        "ingest.env": "ingest.env.BUCKET",
+        "ingest.env.BUCKET": None,
+        "ingest.env.BUTLER_REPO": None,
+        "ingest.env.AWS_SECRET_ACCESS_KEY": None,
+        "secrets": "ingest.env.AWS_ACCESS_KEY_ID",
+        "secrets.redis": None,
+        "secrets.s3.s3_access": "ingest.env.AWS_ACCESS_KEY_ID",
+        "secrets.s3.s3_access.path": None,
+        "bucketConfig.endpoint": None,
+        "bucketConfig.region": None,
+        "bucketConfig.owners": None,
+        "bucketConfig.owners.rubin-summit": f"{TOPIC}.owner",
+        "bucketConfig.buckets": None,
+        BUCKET: "ingest.env.BUCKET",
+        f"{BUCKET}.owner": None,
+        f"{NOTIFICATION}.topic": None,
+        f"{NOTIFICATION}.events": None,
+        TOPIC: f"{NOTIFICATION}.topic",
+        f"{TOPIC}.owner": None,
+        f"{TOPIC}.attributes": None,
+        f"{TOPIC}.attributes.push-endpoint": None,
+    },
+    "test": {
+        "enqueue.kafka.cluster": None,
+        "enqueue.kafka.topic": None,
+        "ingest.claims": None,
+        "ingest.claims.butler-data-pvc.size": None,
+        "ingest.claims.butler-data-pvc.mountPath": None,
+        "ingest.sqliteButler.instrument": None,
+        "ingest.env.LSST_RESOURCES_S3_PROFILE_embargo": None,
+    },
+}
+MISSING = [
+    (environment, *keys) for environment in REQUIRED for keys in REQUIRED[environment].items()
+]
+
+
+@pytest.mark.parametrize("version", HELMS)
+@pytest.mark.parametrize(("environment", "key", "about"), MISSING)
+def test_a_required_key_is_named(
+    version: str, environment: str, key: str, about: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HELM", str(helms.program(version, print)))
+    values: dict[str, Any] = {}
+    for file in files(environment)[1::2]:
+        values = merged(values, load(Path(file)))
+    values = merged(values, inputs(environment))
+    namespace = values["namespace"]
+    *above, last = key.split(".")
+    place = values
+    for word in above:
+        place = place[word]
+    del place[last]
+    command = ("template", environment, str(CHART), "--namespace", namespace, "--values", "-")
+    with pytest.raises(HelmError) as caught:
+        helm(*command, stdin=yaml.safe_dump(values))
+    said = str(caught.value)
+    assert not INTERNAL.search(said)
+    # Our sentence, or the schema's answer, which looks as earlier or as later Helms write it.
+    at = re.escape(".".join(above) or "(root)")
+    pointer = re.escape("/".join(("", *above)))
+    assert re.search(
+        rf"`{re.escape(about or key)}`"
+        rf"|^- {at}: {last} is required|^- {re.escape(key)}: "
+        rf"|^- at '{pointer}': missing propert.*'{last}'|^ *- at '{pointer}/{last}': ",
+        said,
+        re.MULTILINE,
+    ), said
+
+
+def test_the_checks_come_first() -> None:
+    """Helm renders by depth and then by name, both descending."""
+    found = [path.relative_to(CHART / "templates") for path in CHART.glob("templates/**/*.*")]
+    first, *_ = sorted(found, key=lambda path: (len(path.parts), str(path)), reverse=True)
+    assert str(first) == "validate/rules.yaml"
