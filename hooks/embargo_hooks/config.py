@@ -100,6 +100,8 @@ class Config:
         existing: The Secrets that somebody else makes, and that are never ours.
         cron_jobs: The jobs that run between releases, which log in to Vault as well.
         keeps: Whether a Vault that is away stops nothing while the live Secrets are complete.
+        predecessor: The names that declared Secrets have where the chart's predecessor runs; None
+            where it does not.
     """
 
     file: str
@@ -119,6 +121,11 @@ class Config:
     pipeline: PipelineConfig | None = None
     restart: RestartConfig = RestartConfig(False, ())
     keeps: bool = False
+    predecessor: Mapping[str, str] | None = None
+
+    def secret_name(self, declared: str) -> str:
+        """Return the name under which a declared Secret is there now."""
+        return (self.predecessor or {}).get(declared, declared)
 
     @property
     def redis_password(self) -> SecretKey | None:
@@ -172,7 +179,7 @@ def parse(root: Node) -> Config:
     """
     top = root.mapping(
         ("environment", "cluster", "namespace", "fullname", "vault", "secrets"),
-        ("existingSecrets", "enqueue", "hooks", "bucketConfig", "pipeline"),
+        ("existingSecrets", "enqueue", "hooks", "bucketConfig", "pipeline", "predecessor"),
     )
     hooks = root.child("hooks")
     entries = (
@@ -218,6 +225,9 @@ def parse(root: Node) -> Config:
         pipeline=_pipeline_config.parse(top["pipeline"]) if "pipeline" in top else None,
         restart=_restart(entries["restart"]) if "restart" in entries else RestartConfig(False, ()),
         keeps=outage.value is not None and outage.choice("fail", "keep") == "keep",
+        predecessor={name: node.text() for name, node in top["predecessor"].mapping().items()}
+        if "predecessor" in top
+        else None,
     )
 
 

@@ -14,6 +14,7 @@ from embargo_hooks import (
     buckets,
     full_queue,
     notification_secret,
+    predecessor,
     redis_password,
     secret_removal,
     secret_sync,
@@ -163,18 +164,33 @@ def secrets(config: Config, world: World, report: Report, rehearse: bool = False
     gathering.check()
     shown = redis_password.carried(config.redis_password, wanted, live)
     states = tuple(compare(config, shown, live, os.urandom(16)))
+    others = predecessor.refused(config, predecessor.compared(config, cluster, wanted))
     held = [each for each in states if each.state == "changed" and _is(config, each)]
     later = tuple(
         f"Secret {each.secret}, key {each.key}: changes with enqueue and its topics, in one go, "
         "by the buckets job"
         for each in held
     )
-    return Job(replace(plan, warnings=(*plan.warnings, *later)), cluster, keys=states)
+    return Job(replace(plan, warnings=(*plan.warnings, *others, *later)), cluster, keys=states)
 
 
 def _is(config: Config, state: KeyState) -> bool:
     at = config.notification_secret
     return at is not None and (state.secret, state.key) == (at.secret, at.key)
+
+
+def predecessors_secrets(config: Config, world: World, report: Report) -> tuple[KeyState, ...]:
+    """Compare what the predecessor's pods are told of Secrets with what Vault has.
+
+    Raises:
+        HooksError: Something cannot be read.
+    """
+    gathering = Gathering()
+    documents = _read(secret_sync.paths(config), world, report, gathering)
+    gathering.check()
+    wanted = secret_sync.desired(config, documents or {}, gathering)
+    gathering.check()
+    return predecessor.compared(config, world.cluster(), wanted)
 
 
 def settle(config: Config, world: World, report: Report, until: float, patient: bool) -> Job:
@@ -300,7 +316,11 @@ def object_store(
     if config.keeps and gathering.away and not beside:
         raise Outage(gathering.found)
     attributes = buckets.attributes(
-        config, declared, lambda name: overlay.get(name) or cluster.secret(name), address, gathering
+        config,
+        declared,
+        lambda name: overlay.get(name) or cluster.secret(config.secret_name(name)),
+        address,
+        gathering,
     )
     observed = buckets.observe(declared, inventory, gateways, report, gathering, renew)
     _check(gathering, beside)
@@ -412,7 +432,7 @@ def live_buckets(config: Config, world: World, report: Report) -> Live:
     secrets = {}
     for name in (*config.secrets, *sorted(config.existing)):
         with gathering.catching():
-            if held := cluster.secret(name):
+            if held := cluster.secret(config.secret_name(name)):
                 secrets[name] = held.data
     inventory, address = Inventory(), ""
     with gathering.catching():

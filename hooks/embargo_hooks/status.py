@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 
-from embargo_hooks import jobs, lookups
+from embargo_hooks import jobs, lookups, predecessor
 from embargo_hooks._pipeline_config import PipelineConfig
 from embargo_hooks.config import Config
 from embargo_hooks.errors import HooksError, RedisError
@@ -68,7 +68,9 @@ def status(
     yield shown("images", lambda: _images(pipeline, world.records()))
     yield shown("newest", lambda: _newest(pipeline, world.objects(), world.records(), typed))
     yield shown("reconcile", lambda: _reconcile(config, world, typed))
-    if declared and config.secrets:
+    if declared and config.predecessor is not None:
+        yield shown("secrets", lambda: _predecessors_secrets(config, world, report))
+    elif declared and config.secrets:
         yield shown("secrets", lambda: _secrets(jobs.secrets(config, world, report), typed))
     if declared and config.buckets:
         now = time.monotonic()
@@ -226,6 +228,11 @@ def _last(objects: Objects, folder: str) -> str | None:
 
 
 def _reconcile(config: Config, world: jobs.World, typed: Typed) -> Section:
+    if config.predecessor is not None:
+        line = (
+            f"there is no release, so nothing runs by the clock; by hand: `{typed(('backfill',))}`"
+        )
+        return Section("reconcile", (line,))
     cluster, pipeline, now = world.cluster(), jobs.pipeline(config), datetime.now(UTC)
     found = dict(lookups.last(config, cluster))
     waiting = lookups.open_ones(config, cluster, pipeline.name, now)
@@ -272,6 +279,14 @@ def _secrets(job: jobs.Job, typed: Typed) -> Section:
             lines.append(secret)
     lines = [f"as in Vault: {', '.join(lines)}"] if lines else []
     return _planned("secrets", job, lines, problems)
+
+
+def _predecessors_secrets(config: Config, world: jobs.World, report: Report) -> Section:
+    """Tell whether the running values are Vault's, without which a take-over is refused."""
+    states = jobs.predecessors_secrets(config, world, report)
+    same = sorted({config.secret_name(each.secret) for each in states if each.state == "same"})
+    lines = (f"as in Vault: {', '.join(same)}",) if same else ()
+    return Section("secrets", lines, None, predecessor.refused(config, states))
 
 
 def _buckets(config: Config, job: jobs.Job, typed: Typed) -> Section:

@@ -182,7 +182,8 @@ class RealWorld:
         """Return the logs of the environment's pods."""
         from embargo_hooks.adapters.pod_logs import PodLogs
 
-        return PodLogs(self._config.namespace, self._config.environment)
+        ingest = jobs.pipeline(self._config).ingest.deployment
+        return PodLogs(self._config.namespace, ingest.removeprefix(f"{self._config.fullname}-"))
 
     def close(self) -> None:
         """End what was opened; what is asked for afterwards is opened anew."""

@@ -19,7 +19,7 @@ from embargo_hooks.commands._running import Caller
 from embargo_hooks.config import Config
 from embargo_hooks.errors import ConfigError
 from embargo_hooks.status import Section
-from embargo_operator import targets
+from embargo_operator import running, targets
 from embargo_operator.chart import Chart
 from embargo_operator.jobs_plan import as_operator
 from embargo_operator.programs import ProgramError, Programs
@@ -66,6 +66,8 @@ def run(
 def config(chart: Chart, programs: Programs, declared: bool = False, own: bool = True) -> Config:
     """Return what the release is told, as it stands in the cluster; else as the chart has it.
 
+    Where the chart's predecessor runs, the names are those of what runs.
+
     Args:
         chart: The environment's chart.
         programs: helm and kubectl.
@@ -87,7 +89,8 @@ def config(chart: Chart, programs: Programs, declared: bool = False, own: bool =
         where = f"ConfigMap {name} of namespace {programs.namespace}"
         document = yaml.safe_load(live[0]["data"]["config.yaml"])
     else:
-        where, document = f"the chart of {chart.environment.name}", chart.verbs_config(programs)
+        where = f"the chart of {chart.environment.name}"
+        document = running.told(programs, chart.verbs_config(programs))
     if document is None:
         raise ConfigError(
             f"{chart.environment.name}: there is no release in namespace {programs.namespace}, "

@@ -11,7 +11,7 @@ import yaml
 
 from embargo_hooks.status import Section, shown
 from embargo_hooks.tables import lasting, table
-from embargo_operator import pausing, targets
+from embargo_operator import pausing, running, targets
 from embargo_operator.chart import Chart
 from embargo_operator.programs import ProgramError, Programs
 from embargo_operator.release import last_deployed, revisions
@@ -21,7 +21,7 @@ _WORKLOADS = ("Deployment", "StatefulSet")
 
 
 def look(programs: Programs, chart: Chart) -> Iterator[Section]:
-    """Look at the release, its pods and its jobs; writes nothing."""
+    """Look at the release, or at what runs without one, its pods and its jobs; writes nothing."""
     found: list[Status] = []
 
     def release() -> Section:
@@ -29,16 +29,22 @@ def look(programs: Programs, chart: Chart) -> Iterator[Section]:
         return _release(found[0])
 
     yield shown("release", release)
-    if found and found[0].revision is None:
+    unreleased = bool(found) and found[0].revision is None
+    if unreleased and not found[0].workloads:
         return
     yield shown("pods", lambda: _pods(programs, chart))
-    yield shown("jobs", lambda: _jobs(programs))
+    if not unreleased:
+        yield shown("jobs", lambda: _jobs(programs))
 
 
 def _release(found: Status) -> Section:
     # What is wrong with pods is told beside them.
     problems = [each for each in found.problems() if not each.startswith(_WORKLOADS)]
     at = found.revision
+    if at is None and found.workloads:
+        take_over = f"`make take-over ENV={found.release}`"
+        line = f"none: what runs here was made without Helm; {take_over} puts the chart over it"
+        return Section("release", (line,))
     if at is None:
         return Section("release", (), None, tuple(problems))
     line = (
@@ -50,9 +56,8 @@ def _release(found: Status) -> Section:
 
 
 def _pods(programs: Programs, chart: Chart) -> Section:
-    ours = ("-l", f"app.kubernetes.io/instance={programs.release}")
-    live = programs.objects("statefulsets,deployments", *ours)
-    pods = [each for each in programs.objects("pods", *ours) if not is_of_a_job(each)]
+    live = running.workloads(programs)
+    pods = [each for each in running.pods(programs) if not is_of_a_job(each)]
     released: dict[str, dict[str, Any]] = {}
     with suppress(ProgramError):  # whoever may not see the release may see its pods
         if deployed := last_deployed(revisions(programs)):

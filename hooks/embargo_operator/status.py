@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from embargo_operator import targets
+from embargo_operator import running, targets
 from embargo_operator.programs import Programs
 from embargo_operator.release import Revision, revisions
 
@@ -115,10 +115,12 @@ class Status:
 
     def problems(self) -> Iterator[str]:
         """Tell all that is not well."""
-        if self.revision is None:
+        if self.revision is None and not self.workloads:
             yield f"there is no release {self.release} in namespace {self.namespace}"
             return
-        if self.revision.status.startswith("pending"):
+        if self.revision is None:
+            pass  # what runs without Helm
+        elif self.revision.status.startswith("pending"):
             yield (
                 f"revision {self.revision.number} is {self.revision.status} since "
                 f"{self.revision.updated}: Helm works on it, or was killed "
@@ -163,9 +165,7 @@ def status(programs: Programs) -> Status:
         ProgramError: The cluster did not answer.
     """
     history = revisions(programs)
-    ours = ("-l", f"app.kubernetes.io/instance={programs.release}")
-    workloads = programs.objects("statefulsets,deployments", *ours)
-    pods = programs.objects("pods", *ours)
+    workloads, pods = running.workloads(programs), running.pods(programs)
     return Status(
         release=programs.release,
         namespace=programs.namespace,

@@ -22,6 +22,7 @@ from embargo_operator import (
     pausing,
     pipeline_verbs,
     policy_managers,
+    running,
     sections,
     take_over,
     targets,
@@ -114,10 +115,14 @@ class Verbs:
         config = self._chart.verbs_config(self._programs)
         output = "json" if self._options.json else "text"
         areas = jobs_plan.plans(config) if config else []
-        if "buckets" in areas and not revisions(self._programs):
-            # Topics are made of the Secrets and of enqueue's address, neither of which is there.
-            areas.remove("buckets")
-            _note("buckets: planned when Secrets and pods are there, after the first apply")
+        if not revisions(self._programs):
+            config = running.told(self._programs, config)
+            if config and "predecessor" in config:
+                areas = [each for each in areas if each != "settle"]
+            elif "buckets" in areas:
+                # Topics are made of Secrets and of enqueue's address, neither of which is there.
+                areas.remove("buckets")
+                _note("buckets: planned when Secrets and pods are there, after the first apply")
         plans = {}
         with self._programs.only_context():
             for area in areas:
@@ -212,7 +217,7 @@ class Verbs:
     def status(self) -> int:
         """Tell how the environment is."""
         with suppress(ProgramError):  # whoever may not see the release may still see the rest
-            if not revisions(self._programs):
+            if not revisions(self._programs) and not running.workloads(self._programs):
                 name, namespace = self._environment.name, self._environment.namespace
                 raise HooksError(
                     f"there is no release {name} in namespace {namespace}: `{self._typed('apply')}`"

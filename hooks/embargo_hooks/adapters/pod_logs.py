@@ -1,4 +1,4 @@
-"""The logs of a release's pods, by kubectl."""
+"""The logs of an environment's pods, by kubectl."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ _NAME = re.compile(r"[\w.-]+")
 class PodLogs:
     """The logs of one environment."""
 
-    def __init__(self, namespace: str, environment: str) -> None:
-        """Take whose they are; nothing is read yet."""
+    def __init__(self, namespace: str, ingest: str) -> None:
+        """Take whose they are; nothing is read yet.
+
+        Args:
+            namespace: The namespace.
+            ingest: The label `app` of its ingest, which has another name in some environments.
+        """
         self._namespace = namespace
-        self._environment = environment
+        self._apps = {"ingest": ingest, "enqueue": "enqueue, enqueue-drain"}
         self._lines = cache(self._read)
 
     def mentions(self, component: str, names: Sequence[str]) -> Mapping[str, str]:
@@ -43,8 +48,8 @@ class PodLogs:
         return sum(phrase in line for line in self._lines(component))
 
     def _read(self, component: str) -> list[str]:
-        labels = {"instance": self._environment, "component": component}
-        selector = ",".join(f"app.kubernetes.io/{key}={value}" for key, value in labels.items())
+        # The labels of selectors, which what ran before the chart has as well.
+        selector = f"app in ({self._apps.get(component, component)})"
         text = kubectl.output(
             self._namespace,
             *("logs", "-l", selector, "-c", component, f"--tail={_LINES}"),

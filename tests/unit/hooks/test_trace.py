@@ -192,7 +192,7 @@ def test_a_line_for_each_file_when_asked(pipeline: Site) -> None:
 
 def mentions(lines: str, names: list[str], monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
     monkeypatch.setattr(kubectl, "output", lambda *_, takes: lines)
-    return PodLogs("summit", "summit").mentions("ingest", names)
+    return PodLogs("summit", "ingest").mentions("ingest", names)
 
 
 def test_a_line_of_a_batch_is_about_each_of_its_files(monkeypatch: pytest.MonkeyPatch) -> None:

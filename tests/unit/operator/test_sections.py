@@ -21,7 +21,7 @@ PENDING = ("deployed", "pending-upgrade")
 def workload(ready: int = 2, old: int = 0, image: str = "i:1", replicas: int = 2) -> dict[str, Any]:
     found = {"observedGeneration": 1, "readyReplicas": ready + old}
     found |= {"replicas": replicas + old, "updatedReplicas": replicas}
-    metadata = {"name": NAME, "generation": 1, "annotations": {}}
+    metadata = {"name": NAME, "generation": 1, "annotations": {}, "labels": {"app": "ingest"}}
     template = {"spec": {"containers": [{"name": "ingest", "image": image}]}}
     spec = {"replicas": replicas, "template": template}
     return {"kind": "Deployment", "metadata": metadata, "spec": spec, "status": found}
@@ -57,7 +57,9 @@ def look(fake: Fake) -> dict[str, Section]:
         (("deployed",), workload(1, old=1), f"{NAME}: 1 of 2 pods"),
         (("deployed", "failed"), workload(), "revision 2 is failed: Upgrade complete"),
         (PENDING, workload(), "`make unlock ENV=summit`"),
-        ((), workload(), "there is no release summit in namespace summit"),
+        ((), None, "there is no release summit in namespace summit"),
+        ((), workload(), ""),
+        ((), workload(1), f"{NAME}: 1 of 2 pods are ready"),
         (
             ("deployed",),
             workload(image="i:2"),
@@ -66,13 +68,26 @@ def look(fake: Fake) -> dict[str, Section]:
     ],
 )
 def test_what_is_not_well(
-    fake: Fake, statuses: tuple[str, ...], live: dict[str, Any], problem: str
+    fake: Fake, statuses: tuple[str, ...], live: dict[str, Any] | None, problem: str
 ) -> None:
     fake.says("helm history", history(*statuses))
-    fake.says("kubectl get statefulsets,deployments", [live])
+    fake.says("kubectl get statefulsets,deployments", [live] if live else "")
     found = [each for section in look(fake).values() for each in section.problems]
     assert len(found) == bool(problem)
     assert problem in "".join(found)
+
+
+def test_what_runs_without_helm_is_shown_with_the_way_to_take_it_over(fake: Fake) -> None:
+    fake.says("helm history", "", "Error: release: not found")
+    fake.says("helm template", declared(image="i:2"))
+    found = look(fake)
+    assert list(found) == ["release", "pods"]
+    assert found["release"].lines == (
+        "none: what runs here was made without Helm; `make take-over ENV=summit` puts the chart "
+        "over it",
+    )
+    assert NAME in "".join(found["pods"].lines)
+    assert f"{NAME}: your values have i:2: not applied yet" in found["pods"].lines
 
 
 def test_what_the_values_say_and_nobody_applied_is_a_note(fake: Fake) -> None:
