@@ -44,9 +44,17 @@ def read(vault: Vault, wanted: list[VaultPath], report: Report, gathering: Gathe
     pool = ThreadPoolExecutor(min(_READERS, len(wanted) or 1))
     try:
         reading = {at: pool.submit(vault.read, at.path, at.version) for at in wanted}
+        told = set[str]()
         for at, future in reading.items():
             with gathering.catching():
-                documents[at] = future.result()
+                try:
+                    documents[at] = future.result()
+                except VaultError as error:
+                    # A token that has expired is one problem, however many paths are asked for.
+                    if str(error) in told:
+                        continue
+                    told.add(str(error))
+                    raise
     finally:
         # Not waited for: when the run has to end now, the login is to be ended as well.
         pool.shutdown(wait=False, cancel_futures=True)

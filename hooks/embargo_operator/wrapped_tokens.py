@@ -1,4 +1,10 @@
-"""One response-wrapped Vault token for each job, in a Secret that is not part of the release."""
+"""What each job needs of Vault, read with the operator's login and wrapped for that job alone.
+
+The Secret that holds the wrapping tokens is not part of the release. Each token is good for one job
+once; what it gives is the fields of the paths that the job reads, and no login. So the operator
+needs no right but to read them, and to wrap (`sys/wrapping/wrap`, which Vault's policy `default`
+permits): no policy, no role, no right to make tokens.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +18,17 @@ from typing import Any
 import yaml
 
 from embargo_hooks import config as hooks_config
+from embargo_hooks import notification_secret, secret_sync
 from embargo_hooks._reader import Node
+from embargo_hooks.adapters.handed_over import gathered
 from embargo_hooks.adapters.vault import VaultLogin
+from embargo_hooks.config import Config, VaultPath
 from embargo_hooks.secret import Secret
-from embargo_hooks.vault_policy import vault_policy
 from embargo_operator import jobs_plan
 from embargo_operator.programs import Programs
 
 LIFETIME = "30m"
-"""Of a token: the last job begins when all pods are ready. A job ends its own at once."""
+"""The last job begins when all pods are ready."""
 _MANAGER = "embargo-operator"
 
 
@@ -34,7 +42,7 @@ def handed_over(config: Mapping[str, Any], programs: Programs) -> Iterator[None]
     """Put the tokens where the jobs look for them, and take what is left of them away afterwards.
 
     Raises:
-        VaultError: The operator has no Vault login, or it may not make such tokens.
+        VaultError: The operator has no Vault login, or it may not wrap.
         ProgramError: The Secret could not be written.
     """
     tokens = _issued(config)
@@ -50,15 +58,22 @@ def handed_over(config: Mapping[str, Any], programs: Programs) -> Iterator[None]
 
 
 def _issued(config: Mapping[str, Any]) -> dict[str, Secret]:
-    """Ask Vault, with the operator's own login, for a token for each job."""
+    """Read and wrap, with the operator's own login, what each job needs."""
     found = hooks_config.parse(Node(dict(config), "the hooks' configuration"))
-    policy = vault_policy(found).name
     login = replace(found.vault, method="token", stored="")
     with VaultLogin(login) as vault:
         return {
-            area: vault.wrapped_token(policy, LIFETIME, f"{area} of {found.environment}")
+            area: vault.wrapped(gathered(vault, _paths(found, area)), LIFETIME)
             for area in jobs_plan.areas(config)
         }
+
+
+def _paths(config: Config, area: str) -> list[VaultPath]:
+    if area == "secrets":
+        return secret_sync.paths(config)
+    owners = config.buckets.owners.values() if config.buckets else ()
+    paths = [VaultPath(owner.path) for owner in owners if owner.path]
+    return list(dict.fromkeys([*paths, *notification_secret.paths(config)]))
 
 
 def _manifest(name: str, tokens: Mapping[str, Secret]) -> str:

@@ -14,6 +14,8 @@ import hvac
 from hvac import exceptions
 
 from embargo_hooks._vault_config import VaultConfig
+from embargo_hooks.adapters import handed_over
+from embargo_hooks.adapters.handed_over import HandedOver
 from embargo_hooks.errors import VaultError
 from embargo_hooks.secret import Secret
 
@@ -40,8 +42,21 @@ class Means:
     token_file: Path = TOKEN_FILE
 
 
-def log_in(client: hvac.Client, config: VaultConfig, means: Means, ask: Ask) -> bool:
-    """Give the client a token, and say whether it was made for this run, so is ours to revoke.
+@dataclass(frozen=True)
+class LoggedIn:
+    """What a login has given.
+
+    Attributes:
+        own: Whether the client's token was made for this run, so is ours to revoke.
+        held: What a person has read for this job and handed over, in the place of a token.
+    """
+
+    own: bool
+    held: HandedOver | None = None
+
+
+def log_in(client: hvac.Client, config: VaultConfig, means: Means, ask: Ask) -> LoggedIn:
+    """Give the client a token, or return what was handed over.
 
     Raises:
         VaultError: What the login is made with is missing, or Vault did not answer, or refused.
@@ -82,23 +97,25 @@ def log_in(client: hvac.Client, config: VaultConfig, means: Means, ask: Ask) -> 
             # An answer that got lost has spent the token as well: there is no second try.
             unwrap = client.sys.unwrap
             answer = _refusable(what, lambda name: ask(name, unwrap, False), hint, wrapping)
-            auth = answer.get("auth") if isinstance(answer, Mapping) else None
-            if not auth:
-                client.token = ""
+            client.token = ""
+            answer = answer if isinstance(answer, Mapping) else {}
+            if held := handed_over.received(answer.get("data")):
+                return LoggedIn(own=False, held=held)
+            if not answer.get("auth"):
                 raise VaultError(
-                    f"{what}: {where}, key {means.job}, wraps something else than a token; "
-                    "make it with `vault token create -wrap-ttl=...`",
+                    f"{what}: {where}, key {means.job}, wraps neither what `make apply` hands over "
+                    "nor a token; for one, make it with `vault token create -wrap-ttl=...`",
                     "login-refused",
                 )
-            client.token = auth["client_token"]
+            client.token = answer["auth"]["client_token"]
         case _ if config.stored:
             where, values = _from_secret("Vault login with a token", config, means)
             client.token = _key("Vault login", where, values, config.stored_keys.token)
-            return False
+            return LoggedIn(own=False)
         case _:
             client.token = _present_token()
-            return False
-    return True
+            return LoggedIn(own=False)
+    return LoggedIn(own=True)
 
 
 def as_whom(config: VaultConfig) -> str:
@@ -157,7 +174,8 @@ def _key(what: str, where: str, values: Mapping[str, Secret], key: str) -> str:
 
 def _present_token() -> str:
     file = Path("~/.vault-token").expanduser()
-    if token := os.environ.get("VAULT_TOKEN"):
+    # What was copied has a line break at its end, which no header takes.
+    if token := os.environ.get("VAULT_TOKEN", "").strip():
         return token
     try:
         return file.read_text().strip()

@@ -19,6 +19,7 @@ from embargo_hooks._vault_config import VaultConfig
 from embargo_hooks.adapters._vault_login import TOKEN_FILE, Means, Stored, as_whom, log_in
 from embargo_hooks.adapters._vault_session import session
 from embargo_hooks.adapters._why import why
+from embargo_hooks.adapters.handed_over import HandedOver
 from embargo_hooks.errors import VaultError
 from embargo_hooks.secret import Secret
 
@@ -65,12 +66,14 @@ class VaultLogin:
             session=session(config),
         )
         self._own = False
+        self._held: HandedOver | None = None
         self._mount_problem: str | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> VaultLogin:
         try:
-            self._own = log_in(self._client, self._config, self._means, self._ask)
+            made = log_in(self._client, self._config, self._means, self._ask)
+            self._own, self._held = made.own, made.held
         except BaseException:
             # Cut short just after Vault answered: then there is a login to end. What was put in a
             # Secret for this run is not one.
@@ -95,6 +98,8 @@ class VaultLogin:
         Raises:
             VaultError: It cannot be read; the path and the reason are told.
         """
+        if self._held:
+            return self._held.read(path, version)
         mount = self._config.mount
         what = f"Vault path {mount}/{path}" + (f" (version {version})" if version else "")
 
@@ -107,11 +112,15 @@ class VaultLogin:
             answer = self._ask(what, call)
         except exceptions.InvalidPath as error:
             raise _deleted(what, error.json) or self._not_kv2(what) or _absent(what) from None
-        except (exceptions.Forbidden, exceptions.Unauthorized):
-            raise self._not_kv2(what) or VaultError(
-                f"{what}: permission denied{as_whom(self._config)}; allow `read` on "
-                f"{mount}/data/{path} in its policy (`embargo-hooks vault-policy` prints it)",
-                "forbidden",
+        except (exceptions.Forbidden, exceptions.Unauthorized) as error:
+            raise (
+                self._spent(error)
+                or self._not_kv2(what)
+                or VaultError(
+                    f"{what}: permission denied{as_whom(self._config)}; allow `read` on "
+                    f"{mount}/data/{path} in its policy (`embargo-hooks vault-policy` prints it)",
+                    "forbidden",
+                )
             ) from None
         except exceptions.VaultError as error:
             raise VaultError(
@@ -125,37 +134,27 @@ class VaultLogin:
                 "not-kv2",
             ) from None
 
-    def wrapped_token(self, policy: str, lifetime: str, name: str) -> Secret:
-        """Return a response-wrapped token that has one policy and no other right.
+    def wrapped(self, document: Mapping[str, Any], lifetime: str) -> Secret:
+        """Return a token that whoever has it may change once for a document.
 
         Args:
-            policy: The policy.
-            lifetime: Of the token, and of what it is wrapped in: `30m`.
-            name: What Vault's audit log calls it.
+            document: The document.
+            lifetime: Until when it may: `30m`.
 
         Raises:
-            VaultError: This login may not make it.
+            VaultError: This login may not wrap it.
         """
-        what = f"Vault token with policy {policy}"
+        what = "Vault: wrapping what the jobs need"
 
         def call() -> Any:
-            return self._client.auth.token.create(
-                policies=[policy],
-                no_default_policy=True,
-                renewable=False,
-                ttl=lifetime,
-                explicit_max_ttl=lifetime,
-                display_name=name,
-                wrap_ttl=lifetime,
-            )
+            return self._client.sys.wrap(dict(document), lifetime)
 
         try:
             return Secret(self._ask(what, call)["wrap_info"]["token"])
         except exceptions.VaultError as error:
-            said = ", ".join(map(str, error.errors or ())) or "refused"
-            raise VaultError(
-                f"{what}: {said.strip()}; your own login needs this policy (`embargo-hooks "
-                "vault-policy` prints it) and `update` on auth/token/create",
+            raise self._spent(error) or VaultError(
+                f"{what}: permission denied{as_whom(self._config)}; allow `update` on "
+                "sys/wrapping/wrap in its policy, as Vault's policy `default` does",
                 "forbidden",
             ) from None
 
@@ -226,6 +225,24 @@ class VaultLogin:
         return VaultError(
             f"{what}: {at} cannot be reached: {why(error)}{tried}; check vault.address and the way",
             "unreachable",
+        )
+
+    def _spent(self, refusal: exceptions.VaultError) -> VaultError | None:
+        """Tell a token that is none any more from one that lacks a right: Vault says 403 to both.
+
+        Source: Vault's answers; "bad token" is what older releases say.
+        """
+        said = " ".join(map(str, refusal.errors or ()))
+        if not any(words in said for words in ("invalid token", "bad token")):
+            return None
+        at = self._config.address
+        mend = "log in again: `vault login`"
+        if self._config.method != "token" or self._config.stored:
+            mend = f"put another into Secret {self._config.stored}"
+        return VaultError(
+            f"Vault login: {at} does not know the token, or not any more (expired, revoked, or of "
+            f"another Vault); {mend}",
+            "login-refused",
         )
 
     def _not_kv2(self, what: str) -> VaultError | None:

@@ -41,7 +41,7 @@ def workload(name: str, labels: dict[str, str], **env: Any) -> dict[str, Any]:
 
 
 def of_summit() -> list[dict[str, Any]]:
-    clients = {"REDIS_HOST": "redis", "REDIS_PASSWORD": PASSWORD}
+    clients: dict[str, Any] = {"REDIS_HOST": "redis", "REDIS_PASSWORD": PASSWORD}
     site = {"site": "summit"}
     s3 = f"s3{SUFFIX}"
     return [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import time
@@ -12,9 +13,13 @@ import pytest
 import requests
 import responses
 
+from embargo_hooks import secret_sync
 from embargo_hooks._vault_config import StoredKeys, VaultConfig
+from embargo_hooks.adapters.handed_over import gathered
 from embargo_hooks.adapters.vault import VaultLogin
-from embargo_hooks.errors import VaultError
+from embargo_hooks.config import VaultPath
+from embargo_hooks.errors import Gathering, VaultError
+from embargo_hooks.report import Report
 from embargo_hooks.secret import Secret
 
 URL = "http://vault.test:8200/v1"
@@ -285,29 +290,63 @@ def test_people_bring_their_own_token_which_stays_theirs(
         assert call.request.headers["X-Vault-Token"] == "mine"
 
 
-def test_a_wrapped_token_has_one_policy_and_an_end(
+def test_what_a_job_needs_is_read_and_wrapped_and_nothing_else(
     server: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("VAULT_TOKEN", "operators")
-    server.post(f"{URL}/auth/token/create", json={"wrap_info": {"token": "w-1"}})
+    """The operator's own login lives on, and the job has none."""
+    monkeypatch.setenv("VAULT_TOKEN", "operators\n")
+    server.get(f"{URL}/secret/data/p", json={"data": {"data": {"a": "x", "b": {"deep": 1}}}})
+    server.get(f"{URL}/secret/data/gone", status=404, json={"errors": []})
+    server.post(f"{URL}/sys/wrapping/wrap", json={"wrap_info": {"token": "w-1"}})
     with VaultLogin(using("token")) as vault:
-        assert vault.wrapped_token("butler", "30m", "secrets").reveal() == b"w-1"
-    (asked,) = (call.request for call in server.calls)  # and the operator's own login lives on
-    assert asked.headers["X-Vault-Wrap-TTL"] == "30m"
-    wanted = {"policies": ["butler"], "no_default_policy": True, "renewable": False}
-    wanted |= {"ttl": "30m", "explicit_max_ttl": "30m"}
-    assert wanted.items() <= json.loads(asked.body or "").items()
+        document = gathered(vault, [VaultPath("p"), VaultPath("gone")])
+        assert vault.wrapped(document, "30m").reveal() == b"w-1"
+    wrap = server.calls[-1].request
+    assert wrap.headers["X-Vault-Wrap-TTL"] == "30m"
+    assert {each.request.headers["X-Vault-Token"] for each in server.calls} == {"operators"}
+
+    job = using("wrapped", stored="login")
+    with responses.RequestsMock() as server:
+        server.post(f"{URL}/sys/wrapping/unwrap", json={"data": json.loads(wrap.body or "")})
+        with VaultLogin(job, stored=lambda _: {"secrets": Secret("w-1")}) as vault:
+            assert vault.read("p") == {"a": Secret("x"), "b": Secret('{"deep": 1}')}
+            with pytest.raises(VaultError, match="secret/gone: there is nothing") as error:
+                vault.read("gone")
+            assert error.value.kind == "path-absent"
+            with pytest.raises(VaultError, match=r"path p \(version 2\): was not handed over"):
+                vault.read("p", 2)
+        assert [each.request.headers["X-Vault-Token"] for each in server.calls] == ["w-1"]
 
 
-def test_a_login_that_may_not_make_wrapped_tokens(
+def test_a_login_that_may_not_wrap(
     server: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VAULT_TOKEN", "operators")
-    refusal = {"errors": ["permission denied"]}
-    server.post(f"{URL}/auth/token/create", status=403, json=refusal)
+    server.post(f"{URL}/sys/wrapping/wrap", status=403, json={"errors": ["permission denied"]})
     with pytest.raises(VaultError) as error, VaultLogin(using("token")) as vault:
-        vault.wrapped_token("butler", "30m", "secrets")
+        vault.wrapped({}, "30m")
     assert str(error.value) == (
-        "Vault token with policy butler: permission denied; your own login needs this policy "
-        "(`embargo-hooks vault-policy` prints it) and `update` on auth/token/create"
+        "Vault: wrapping what the jobs need: permission denied for this token; allow `update` on "
+        "sys/wrapping/wrap in its policy, as Vault's policy `default` does"
+    )
+
+
+@pytest.mark.parametrize("stored", ["", "login"])
+def test_a_token_that_is_none_any_more_is_no_lack_of_a_right(
+    server: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch, stored: str
+) -> None:
+    """Once, however many paths are asked for."""
+    monkeypatch.setenv("VAULT_TOKEN", "operators")
+    refusal = {"errors": ["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}
+    for path in ("p", "q"):
+        server.get(f"{URL}/secret/data/{path}", status=403, json=refusal)
+    gathering, report = Gathering(), Report("", io.StringIO(), io.StringIO(), as_json=False)
+    config = using("token", stored=stored)
+    with VaultLogin(config, stored=lambda _: {"token": Secret("t")}) as vault:
+        secret_sync.read(vault, [VaultPath("p"), VaultPath("q")], report, gathering)
+    mend = "put another into Secret login" if stored else "log in again: `vault login`"
+    (problem,) = map(str, gathering.found)
+    assert problem == (
+        "Vault login: http://vault.test:8200 does not know the token, or not any more (expired, "
+        f"revoked, or of another Vault); {mend}"
     )
