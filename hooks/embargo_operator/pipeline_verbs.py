@@ -7,7 +7,6 @@ here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -22,7 +21,7 @@ from embargo_hooks.status import Section
 from embargo_operator import running, targets
 from embargo_operator.chart import Chart
 from embargo_operator.jobs_plan import as_operator
-from embargo_operator.programs import ProgramError, Programs
+from embargo_operator.programs import Programs, if_permitted
 
 OF_IMAGES = ("status", "trace", "trigger", "backfill", "visits", "report")
 OF_DECLARED = ("audit", "buckets", "vault-policy")
@@ -81,7 +80,7 @@ def config(chart: Chart, programs: Programs, declared: bool = False, own: bool =
     ours = f"app.kubernetes.io/instance={programs.release},{_COMPONENT}"
     live: list[dict[str, Any]] = []
     if not declared:
-        with suppress(ProgramError):  # whoever may not read it is told so of all the rest
+        with if_permitted():
             live = programs.objects("configmaps", "-l", ours)
     document: dict[str, Any] | None
     if live:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Protocol
 
@@ -24,6 +25,25 @@ class ProgramError(HooksError):
     kind = "program"
 
 
+class UnreachableError(ProgramError):
+    """No cluster answers."""
+
+
+@contextmanager
+def if_permitted() -> Iterator[None]:
+    """Pass over what the operator may not see, as the rest may still be seen.
+
+    Raises:
+        UnreachableError: No cluster answers, so that there is no rest.
+    """
+    try:
+        yield
+    except UnreachableError:
+        raise
+    except ProgramError:
+        pass
+
+
 @dataclass(frozen=True)
 class Done:
     """How a program ended."""
@@ -34,6 +54,16 @@ class Done:
 
 
 _TIMEOUT_SECONDS = 120
+_NO_ANSWER = (
+    "was refused",
+    "connection refused",
+    "Unable to connect to the server",
+    "no route to host",
+    "i/o timeout",
+    "cluster unreachable",
+)
+"""What kubectl and helm say where no API server answers."""
+_DEMONSTRATION = "/var/lib/embargo-butler-rig/"
 
 
 class Run(Protocol):
@@ -85,10 +115,15 @@ class Programs:
         self.release = release
         self.namespace = namespace
         self.run = run
+        self._site = _demonstration()
         self.helm_program = os.environ.get("HELM") or shutil.which("helm") or "helm"
         done = run(("kubectl", "config", "view", "--minify", "-o", "json"), "")
         if done.status:
-            raise ProgramError(f"no current kube context: {done.err.strip()}")
+            raise UnreachableError(
+                f"no kube context: {done.err.strip().removeprefix('error: ')} in {_kubeconfig()}; "
+                "set KUBECONFIG to the file that has the cluster, or choose a context there: "
+                f"`kubectl config use-context NAME`{self._site}"
+            )
         found = json.loads(done.out)
         server = found["clusters"][0]["cluster"]["server"]
         self.context = Context(found["current-context"], server)
@@ -104,7 +139,7 @@ class Programs:
         Raises:
             ProgramError: It failed.
         """
-        return _output(self.run(self.helm_words(*words), stdin), f"helm {' '.join(words[:2])}")
+        return self._output(self.run(self.helm_words(*words), stdin), "helm", words)
 
     def kubectl(self, *words: str, stdin: str = "") -> str:
         """Run kubectl and return what it printed.
@@ -112,7 +147,7 @@ class Programs:
         Raises:
             ProgramError: It failed.
         """
-        return _output(self.kubectl_done(*words, stdin=stdin), f"kubectl {' '.join(words[:2])}")
+        return self._output(self.kubectl_done(*words, stdin=stdin), "kubectl", words)
 
     def kubectl_words(self, *words: str) -> tuple[str, ...]:
         """Return a command for kubectl, with context and namespace."""
@@ -132,7 +167,7 @@ class Programs:
             ProgramError: The context is no longer there.
         """
         words = ("config", "view", "--minify", "--flatten", "--raw", "--context", self.context.name)
-        text = _output(self.run(("kubectl", *words)), "kubectl config view")
+        text = self._output(self.run(("kubectl", *words)), "kubectl", words)
         if "auth-provider:" in text:
             # kubectl writes a renewed token into the file it has read: it would be lost with it.
             yield
@@ -173,8 +208,27 @@ class Programs:
         except ValueError:
             raise ProgramError(f"{self.helm_program} is no Helm 3 or 4: it is {said!r}") from None
 
+    def _output(self, done: Done, program: str, words: Sequence[str]) -> str:
+        if not done.status:
+            return done.out
+        said = (done.err or done.out).strip()
+        if any(each in said for each in _NO_ANSWER):
+            raise UnreachableError(
+                f"the cluster of kube context {self.context.name} ({self.context.server}) does not "
+                f"answer: {said.splitlines()[-1]}; is it up, and is there a way to it? "
+                f"`kubectl get --raw /readyz` tells{self._site}"
+            )
+        raise ProgramError(f"`{program} {' '.join(words[:2])}` failed: {said}")
 
-def _output(done: Done, what: str) -> str:
-    if done.status:
-        raise ProgramError(f"`{what}` failed: {(done.err or done.out).strip()}")
-    return done.out
+
+def _kubeconfig() -> str:
+    files = os.environ.get("KUBECONFIG")
+    if not files:
+        return "~/.kube/config (KUBECONFIG is not set)"
+    missing = [each for each in files.split(os.pathsep) if each and not Path(each).exists()]
+    return f"KUBECONFIG={files}" + (f" ({', '.join(missing)}: no such file)" if missing else "")
+
+
+def _demonstration() -> str:
+    ours = os.environ.get("KUBECONFIG", "").startswith(_DEMONSTRATION)
+    return "; this is the demonstration's site: `make demo` brings it up, and mends it" * ours

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
-from embargo_operator.programs import ProgramError, Programs
+from embargo_operator.programs import Programs, if_permitted
 
 Manifest = dict[str, Any]
 _COMPONENTS = ("redis", "enqueue", "ingest", "idle", "presence")
@@ -71,7 +70,7 @@ def told(programs: Programs, document: Mapping[str, Any] | None) -> dict[str, An
     if document is None:
         return None
     found: list[Manifest] = []
-    with suppress(ProgramError):  # whoever may not see them is told so by all that follows
+    with if_permitted():
         found = workloads(programs)
     return as_running(document, found) if predecessor(found) else dict(document)
 

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from embargo_operator import (
 )
 from embargo_operator.chart import Chart
 from embargo_operator.difference import Difference
-from embargo_operator.programs import ProgramError, Programs
+from embargo_operator.programs import Programs, if_permitted
 from embargo_operator.release import Revision, last_deployed, revisions, target
 from embargo_operator.status import status
 from embargo_operator.workloads import WORKLOADS
@@ -216,12 +216,14 @@ class Verbs:
 
     def status(self) -> int:
         """Tell how the environment is."""
-        with suppress(ProgramError):  # whoever may not see the release may still see the rest
-            if not revisions(self._programs) and not running.workloads(self._programs):
-                name, namespace = self._environment.name, self._environment.namespace
-                raise HooksError(
-                    f"there is no release {name} in namespace {namespace}: `{self._typed('apply')}`"
-                )
+        name, namespace = self._environment.name, self._environment.namespace
+        there = True
+        with if_permitted():
+            there = bool(revisions(self._programs) or running.workloads(self._programs))
+        if not there:
+            raise HooksError(
+                f"there is no release {name} in namespace {namespace}: `{self._typed('apply')}`"
+            )
         return self._pipeline("status", lambda: list(sections.look(self._programs, self._chart)))
 
     def trace(self) -> int:

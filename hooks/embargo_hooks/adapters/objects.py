@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 from botocore.handlers import validate_bucket_name
+from botocore.session import Session as CoreSession
 
 from embargo_hooks.adapters._rgw_hints import hint
 from embargo_hooks.adapters._why import why
@@ -21,6 +23,7 @@ from embargo_hooks.secret import Secret
 
 _CONNECTIONS = 24
 _PROFILE = "LSST_RESOURCES_S3_PROFILE_"
+_OF_PEOPLE = ("config_file", "credentials_file")
 
 
 class BucketObjects:
@@ -38,8 +41,14 @@ class BucketObjects:
         """
         profile, _, self._bucket = bucket.rpartition("@")
         self._endpoint, access, key = _login(profile, env)
+        # Everything is said here: a person's own profiles are not looked at, be they broken.
+        core = CoreSession(session_vars=dict.fromkeys(_OF_PEOPLE, (None, None, os.devnull, None)))
+        core.session_var_map["profile"] = (None, None, None, None)
         self._s3: Any = Session(
-            aws_access_key_id=access, aws_secret_access_key=key, region_name="default"
+            aws_access_key_id=access,
+            aws_secret_access_key=key,
+            region_name="default",
+            botocore_session=core,
         ).client(
             "s3",
             endpoint_url=self._endpoint,

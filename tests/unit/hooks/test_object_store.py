@@ -7,13 +7,11 @@ import time
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from embargo_hooks import jobs
-from embargo_hooks.adapters import profiles
 from embargo_hooks.apply import apply
 from embargo_hooks.config import load
 from embargo_hooks.errors import GatewayError, KubernetesError, Problems
@@ -626,20 +624,6 @@ def test_where_vault_has_no_keys_a_persons_aws_profile_does(at: Site) -> None:
     at.world.by_hand = False
     with pytest.raises(Problems, match=r"is not set; .*; its AWS profile wsummit is a person's"):
         at.run()
-
-
-def test_an_aws_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "credentials"
-    file.write_text("[wsummit]\naws_access_key_id = A\naws_secret_access_key = S\n[empty]\n")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    found = profiles.keys("wsummit")
-    assert (found.access.text(), found.secret.text()) == ("A", "S")
-    with pytest.raises(GatewayError, match=r"AWS profile wsumit: .*; there are: wsummit"):
-        profiles.keys("wsumit")
-    with pytest.raises(GatewayError, match="AWS profile empty: has no access key"):
-        profiles.keys("empty")
 
 
 def test_a_missing_foreign_notification_is_a_problem(made: Site) -> None:

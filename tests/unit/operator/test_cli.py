@@ -120,6 +120,46 @@ def test_another_cluster_is_not_even_asked(verb: str, capsys: Output) -> None:
     assert [command.split()[:2] for command, _ in fake.asked] == [["kubectl", "config"]]
 
 
+NO_ANSWER = "The connection to the server 198.20.0.1:6443 was refused"
+
+
+@pytest.mark.parametrize("verb", ["status", "plan", "diff", "apply", "trace", "take-over"])
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_cluster_that_does_not_answer(
+    fake: Fake, verb: str, ours: bool, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where that is the demonstration's, how it is brought up."""
+    place = "/var/lib/embargo-butler-rig/kubeconfig" if ours else "/home/me/.kube/summit"
+    monkeypatch.setenv("KUBECONFIG", place)
+    fake.says("helm history", "", f"Error: Kubernetes cluster unreachable: {NO_ANSWER}")
+    for command in ("kubectl get", "kubectl get namespace", "kubectl get -f"):
+        fake.says(command, "", NO_ANSWER)
+    assert run(fake, verb, "summit", *(["MC_O_1"] if verb == "trace" else [])) == 1
+    said = capsys.readouterr().err
+    assert f"{verb}: the cluster of kube context usdf-embargo-dmz (https://rig) does not" in said
+    assert "`kubectl get --raw /readyz` tells" in said
+    assert ("`make demo` brings it up" in said) == ours
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("kubeconfig", "told"),
+    [
+        ("", "in ~/.kube/config (KUBECONFIG is not set); set KUBECONFIG to the file"),
+        ("/gone", "in KUBECONFIG=/gone (/gone: no such file); set KUBECONFIG to the file"),
+    ],
+)
+def test_no_kube_context(
+    fake: Fake, kubeconfig: str, told: str, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", kubeconfig)
+    fake.says("kubectl config", "", "error: current-context must exist in order to minify")
+    assert run(fake, "status", "summit") == 1
+    said = capsys.readouterr().err
+    assert f"no kube context: current-context must exist in order to minify {told}" in said
+    assert "`kubectl config use-context NAME`" in said
+
+
 def test_nothing_to_change(fake: Fake, capsys: Output) -> None:
     assert run(fake, "diff", "summit") == 0
     assert "0 of 1 objects would change" in capsys.readouterr().out
