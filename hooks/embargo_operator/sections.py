@@ -42,7 +42,7 @@ def _release(found: Status) -> Section:
     problems = [each for each in found.problems() if not each.startswith(_WORKLOADS)]
     at = found.revision
     if at is None and found.workloads:
-        take_over = f"`make take-over ENV={found.release}`"
+        take_over = f"`{targets.make(found.release, 'take-over')}`"
         line = f"none: what runs here was made without Helm; {take_over} puts the chart over it"
         return Section("release", (line,))
     if at is None:
