@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -61,15 +61,22 @@ def all_of(project: Path) -> list[Environment]:
     return [_read(project, name, defaults) for name in names]
 
 
-def find(project: Path, name: str) -> Environment:
+def find(project: Path, name: str, more: Sequence[str] = ()) -> Environment:
     """Return an environment by its name.
 
+    Args:
+        project: The folder of the project.
+        name: The environment.
+        more: Values files over its own, whose word on the cluster counts as all of theirs.
+
     Raises:
-        ConfigError: There is none of that name; the nearest names are told.
+        ConfigError: There is none of that name; the nearest names are told. Or a file cannot
+            be read.
     """
     there = {environment.name: environment for environment in all_of(project)}
     if name in there:
-        return there[name]
+        defaults = read_values(project / CHART / "values.yaml")
+        return _read(project, name, defaults, more) if more else there[name]
     known = f"there are: {', '.join(there)}"
     if not name:
         raise ConfigError(f"which environment (ENV=NAME)? {known}")
@@ -93,9 +100,13 @@ def table(environments: list[Environment]) -> list[str]:
     ]
 
 
-def _read(project: Path, name: str, defaults: Mapping[str, Any]) -> Environment:
+def _read(
+    project: Path, name: str, defaults: Mapping[str, Any], more: Sequence[str] = ()
+) -> Environment:
     files = (f"values/{name}.yaml", f"{BUCKETS}/{name}.yaml")
     values = read_values(project / files[0])
+    for each in more:
+        values = _merged(values, read_values(Path(each)))
     try:
         components = {each: {**defaults[each], **values.get(each, {})} for each in _COMPONENTS}
         return Environment(
@@ -113,6 +124,19 @@ def _read(project: Path, name: str, defaults: Mapping[str, Any]) -> Environment:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{files[0]}: is missing or not as it should be: {error}") from None
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay values over others, as Helm does: maps are merged, all else is replaced."""
+    return {
+        **below,
+        **{
+            key: _merged(below[key], value)
+            if isinstance(value, dict) and isinstance(below.get(key), dict)
+            else value
+            for key, value in above.items()
+        },
+    }
 
 
 def read_values(path: Path) -> dict[str, Any]:

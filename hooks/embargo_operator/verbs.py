@@ -90,7 +90,7 @@ class Verbs:
         """
         self._options = options
         self._ask = ask
-        self._environment = environments.find(options.project, name)
+        self._environment = environments.find(options.project, name, options.values)
         self._programs = make(self._environment.name, self._environment.namespace)
         self._programs.context.must_be(self._environment.cluster, self._environment.name)
         self._chart = Chart(options.project, self._environment, options.values)

@@ -17,7 +17,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.rig import cluster, environment, vault
 from tests.rig.command import wait_for
@@ -31,7 +30,6 @@ pytestmark = pytest.mark.soak
 # Ceph 16 delivers nothing for a topic that was deleted and made again under one name.
 RELEASE = Release(f"handbook-{secrets.token_hex(3)}")
 EXPOSURE = Exposure("20260603", 258)
-CLUSTER = "usdf-embargo-dmz"
 ALL_ARRIVED = "all 205 files have arrived"
 _EXPOSURE = "MC_O_20260603_000258"
 
@@ -175,9 +173,6 @@ class Desk:
             for each in (PROJECT / place).glob("*.yaml"):
                 (folder / place / each.name).write_text(each.read_text())
             (folder / place / f"{RELEASE.name}.yaml").write_text((PROJECT / file).read_text())
-        kubeconfig = yaml.safe_load(KUBECONFIG.read_text())
-        kubeconfig["contexts"][0]["name"] = kubeconfig["current-context"] = CLUSTER
-        (folder / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
         programs = folder / "bin"
         programs.mkdir()
         start = (
@@ -205,7 +200,7 @@ class Desk:
             env={
                 **os.environ,
                 "PATH": ":".join([*self._programs, os.environ["PATH"]]),
-                "KUBECONFIG": str(self.folder / "kubeconfig"),
+                "KUBECONFIG": str(KUBECONFIG),
                 "HELM": RELEASE.helm,
                 "VAULT_TOKEN": str(vault.admin().token),
                 # What differs on the rig, and the answer to what is asked.

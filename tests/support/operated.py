@@ -19,8 +19,6 @@ from tests.rig import cluster
 from tests.rig.release import Release
 from tests.rig.site import KUBECONFIG, PROJECT
 
-CLUSTER = "usdf-embargo-dmz"
-
 
 @dataclass(frozen=True)
 class Said:
@@ -49,10 +47,7 @@ class Operated:
         self.release = release
         self._folder = folder
         self._kubeconfig = folder / "kubeconfig"
-        # The rig's only context, under the name of the environment's cluster.
-        kubeconfig = yaml.safe_load(KUBECONFIG.read_text())
-        kubeconfig["contexts"][0]["name"] = kubeconfig["current-context"] = CLUSTER
-        self._kubeconfig.write_text(yaml.safe_dump(kubeconfig))
+        self._kubeconfig.write_text(KUBECONFIG.read_text())
         own, buckets, *more = _files(release)
         for file, place in ((own, "values"), (buckets, "bucket-config")):
             (folder / place).mkdir()

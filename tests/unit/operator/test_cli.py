@@ -158,6 +158,17 @@ def test_no_kube_context(
     said = capsys.readouterr().err
     assert f"no kube context: current-context must exist in order to minify {told}" in said
     assert "`kubectl config use-context NAME`" in said
+def test_a_values_file_says_which_cluster_it_is_for(
+    fake: Fake, tmp_path: Path, capsys: Output
+) -> None:
+    more = tmp_path / "rig.yaml"
+    more.write_text("cluster: rig\n")
+    assert run(fake, "diff", "summit", "--values", str(more)) == 1
+    assert "summit lives in cluster rig, but the kube context" in capsys.readouterr().err
+    rig = [{"cluster": {"server": "https://rig"}}]
+    fake.says("kubectl config", {"current-context": "rig", "clusters": rig})
+    assert run(fake, "diff", "summit", "--values", str(more)) == 0
+    assert "summit in cluster rig: 0 of 1 objects would change" in capsys.readouterr().out
 
 
 def test_nothing_to_change(fake: Fake, capsys: Output) -> None:
