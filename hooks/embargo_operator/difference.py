@@ -24,6 +24,18 @@ _OF_OTHERS = (
 _NAMES_OF_ITEMS = ("name", "mountPath", "containerPort", "port")
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes a text of several lines line by line, so that a diff shows the ones that change."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+    ),
+)
+
+
 @dataclass(frozen=True)
 class Difference:
     """What becomes of one object.
@@ -76,7 +88,9 @@ def compared(
         return "new", ()
     if after is None:
         return "removed", ()
-    old_lines, new_lines = (yaml.safe_dump(each, width=1000).splitlines() for each in (old, new))
+    old_lines, new_lines = (
+        yaml.dump(each, Dumper=_Dumper, width=1000).splitlines() for each in (old, new)
+    )
     lines = list(difflib.unified_diff(old_lines, new_lines, n=2, lineterm=""))[2:]
     return "changed" if lines else "same", tuple(lines)
 

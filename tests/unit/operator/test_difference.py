@@ -25,6 +25,16 @@ def test_only_what_changes_is_shown() -> None:
     assert compared("Deployment", "d", before, deployment(image="old")) == ("same", ())
 
 
+def test_of_a_text_of_several_lines_the_changed_ones_are_shown() -> None:
+    was, becomes = (
+        {"kind": "ConfigMap", "data": {"config.yaml": f"a: 1\nb: {b}\nc: 3\nd: 4\ne: 5\n"}}
+        for b in (2, 3)
+    )
+    _, lines = compared("ConfigMap", "c", was, becomes)
+    assert [line for line in lines if line[0] in "+-"] == ["-    b: 2", "+    b: 3"]
+    assert not [line for line in lines if "e: 5" in line]
+
+
 def test_no_value_of_a_secret_is_shown() -> None:
     was = {"kind": "Secret", "metadata": {}, "data": {"a": "b25l", "b": "dHdv", "gone": "eA=="}}
     becomes = {"kind": "Secret", "metadata": {}, "data": {"a": "b25l", "b": "Zm91cg==", "c": "eQ"}}
