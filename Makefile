@@ -9,7 +9,7 @@ $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(eval
 # Each of these is a verb of the operators' command line; embargo_operator/targets.py knows which variables it reads.
 VERBS := environments status trace report trigger backfill visits pause resume plan diff apply rollback unlock take-over audit \
     buckets buckets-apply renew withdraw import config vault-policy pin promote
-.PHONY: $(VERBS) help demo demo-down check test soak bench lint types unit chart docs requirements
+.PHONY: $(VERBS) help demo expose demo-down check test soak bench lint types unit chart docs requirements
 
 export EMBARGO_BUTLER_CACHE ?= $(HOME)/.cache/embargo-butler
 
@@ -30,6 +30,9 @@ help: ## list the targets
 
 demo: $(READY) ## bring up a real site on this machine and send an exposure through it
 	@$(PYTHON) -m tests.rig demo
+
+expose: $(READY) ## one exposure more on that site, as it is
+	@$(PYTHON) -m tests.rig expose
 
 demo-down: $(READY) ## take that site away, without a trace but the cache
 	@$(PYTHON) -m tests.rig down

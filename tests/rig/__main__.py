@@ -1,4 +1,4 @@
-"""`python -m tests.rig packages|helms|up|demo|down`: the real site on this machine."""
+"""`python -m tests.rig packages|helms|up|demo|expose|down`: the real site on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.rig.release import SUMMIT
 def main() -> int:
     """Run one command; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.rig", description=__doc__)
-    parser.add_argument("command", choices=("packages", "helms", "up", "demo", "down"))
+    parser.add_argument("command", choices=("packages", "helms", "up", "demo", "expose", "down"))
     parser.add_argument(
         "--as-is",
         action="store_true",
@@ -36,6 +36,10 @@ def main() -> int:
                 lifecycle.down(display)
                 display.line("nothing of the site is left but its cache")
                 return 0
+            if arguments.command == "expose":
+                from tests.rig import demo  # what it imports takes seconds
+
+                return demo.expose(display)
             loaded = lifecycle.up(
                 display,
                 SUMMIT.images(),
@@ -46,7 +50,7 @@ def main() -> int:
                 with display.step("deploy the chart") as say:
                     SUMMIT.restart_outdated(loaded)
                     SUMMIT.deploy(say)
-                from tests.rig import demo  # what it imports takes seconds
+                from tests.rig import demo
 
                 return demo.run(display)
         except RigError as error:

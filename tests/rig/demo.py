@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,9 +15,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from tests.rig import cluster, site
+from tests.rig import cluster, release, site, vault
 from tests.rig.command import wait_for
 from tests.rig.errors import RigError
+from tests.rig.files import write_private
 from tests.rig.progress import Display
 from tests.rig.release import SUMMIT
 from tests.support import connect, pictures
@@ -27,6 +30,9 @@ from tests.support.namespace import FULLNAME
 from tests.support.watch import Watcher
 
 TIMES = site.STATE / "demo"
+ACTIVATE = site.STATE / "activate"
+"""What a shell sources to work on the site; only root may read it, as Vault's token is in it."""
+_PROGRAMS = site.STATE / "bin"
 _PLAIN_LINE_SECONDS = 2.0
 _SHOWN_FILES = 10
 
@@ -44,12 +50,31 @@ def run(display: Display, timeout: float = 300) -> int:
     Raises:
         RigError: Some files have not arrived in time, or something was left in a queue.
     """
+    _write_activation()
+    exposure, asked = _expose(display, timeout)
+    display.console.print(escape(_next_steps(exposure, asked)), soft_wrap=True)
+    return 0
+
+
+def expose(display: Display, timeout: float = 300) -> int:
+    """Take one exposure more on a site that is up; as `run`, without what to try next.
+
+    Raises:
+        RigError: There is no site, or as for `run`.
+    """
+    if not site.KUBECONFIG.exists():
+        raise RigError("the demonstration's site is not up", hint="bring it up: make demo")
+    _expose(display, timeout)
+    return 0
+
+
+def _expose(display: Display, timeout: float) -> tuple[Exposure, str]:
+    """Return the exposure that was taken, and where presence is asked for one of its files."""
     camera = connect.camera(SUMMIT)
-    seq = camera.next_seq(Exposure.now(0).day)
-    exposure = Exposure.now(seq)
+    exposure = Exposure.now(camera.next_seq(Exposure.now(0).day))
     with connect.watcher(SUMMIT, [exposure]) as watcher:
         _show(display, camera, exposure, watcher, timeout)
-    return 0
+        return exposure, watcher.presence.address(exposure.group, Detector("R22", "S11").name)
 
 
 def _show(
@@ -81,7 +106,6 @@ def _show(
         timeout=60,
     )
     console.print("Every queue is empty: nothing waits, and no worker holds a file.")
-    console.print(_next_steps(watcher, exposure), soft_wrap=True)
 
 
 @contextmanager
@@ -131,25 +155,56 @@ def _incomplete(watcher: Watcher, timeout: float) -> RigError:
     )
 
 
-def _next_steps(watcher: Watcher, exposure: Exposure) -> str:
-    asked = watcher.presence.address(exposure.group, Detector("R22", "S11").name)
-    vault_keys = site.STATE / "vault" / "init.json"
-    s3_keys = site.STATE / "credentials.json"
-    kubectl = f"kubectl -n {SUMMIT.namespace}"
-    programs = f"{Path(sys.executable).parent}:{cluster.programs()}"
-    upgrade = " ".join(SUMMIT.full_command)
-    text = f"""
-The site stays up. How to reach it:
-  Kubernetes  export KUBECONFIG={site.KUBECONFIG} PATH={programs}:$PATH
-              {kubectl} get pods,services,jobs
-  Vault       export VAULT_ADDR={site.VAULT_URL}    token: field root_token of {vault_keys}
-  S3          {site.RGW_URL}    keys: s3/<user>/access and s3/<user>/secret in {s3_keys}
-  Presence    curl {asked}
+def _write_activation() -> None:
+    """Write what makes a shell one to work on the site with, by every verb and by hand."""
+    _PROGRAMS.mkdir(exist_ok=True)
+    bao = shutil.which("bao", path=str(Path(sys.executable).parent)) or "bao"
+    programs = {
+        "kubectl": str(cluster.programs() / "kubectl"),
+        "helm": release.helm(),
+        # OpenBao's command line is Vault's, with the same verbs and variables.
+        "bao": bao,
+        "vault": bao,
+    }
+    for name, program in programs.items():
+        link = _PROGRAMS / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(program)
+    variables = {
+        **cluster.CLIENT_ENVIRONMENT,
+        "VAULT_ADDR": site.VAULT_URL,
+        "VAULT_TOKEN": str(vault.admin().token),
+        "VALUES": shlex.join(str(site.PROJECT / each) for each in SUMMIT.rig_values()),
+    }
+    lines = [f"export {name}={shlex.quote(text)}" for name, text in variables.items()]
+    lines.append(f"export PATH={_PROGRAMS}:$PATH")
+    write_private(ACTIVATE, "\n".join(lines) + "\n")
 
-What to try next:
-  more ingest pods         {kubectl} scale deploy/{FULLNAME}-ingest --replicas=3
-  a bad tag                {upgrade} --set ingest.image.tag=no-such-tag
-  and back again           helm rollback {SUMMIT.name} -n {SUMMIT.namespace}
-  one more exposure        make demo
-  take everything away     make demo-down"""
-    return escape(text)
+
+def _next_steps(exposure: Exposure, asked: str) -> str:
+    """Return the closing lines: what is indented is to be copied, and a test runs each line."""
+    name, namespace = SUMMIT.name, SUMMIT.namespace
+    chart, bad = "charts/embargo-butler", "--set ingest.image.tag=9.9.9"
+    return f"""
+The site stays up. To work on it, in any shell:
+
+    cd {shlex.quote(str(site.PROJECT))} && . {ACTIVATE}
+    make status ENV={name}
+    make plan ENV={name}
+    kubectl -n {namespace} get pods,services,jobs
+    vault kv list secret/rubin/usdf-embargo-dmz
+
+Every verb of `make` works in that shell, with ENV={name} alone. Three things worth seeing:
+
+    # 1. How far each file of the exposure has come
+    make trace ENV={name} EXPOSURE={exposure.name}
+    # 2. Ingest is killed in the middle of an exposure, and no file is lost
+    (sleep 5; kubectl -n {namespace} delete pod -l app=ingest --now) & make expose
+    # 3. A bad release, whose image is not there: the old pod works on, and a rollback ends it
+    helm upgrade {name} {chart} -n {namespace} --reuse-values {bad}
+    make status ENV={name}
+    make rollback ENV={name}
+
+The object store is at {site.RGW_URL}, its keys in {site.STATE}/credentials.json.
+Presence answers at {asked}
+`make demo-down` takes everything away."""

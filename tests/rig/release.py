@@ -84,7 +84,11 @@ class Release:
     @property
     def full_command(self) -> tuple[str, ...]:
         """The same with the values of the rig."""
-        return (*self.command, *_as_options(self._rig_files()))
+        return (*self.command, *_as_options(self.rig_values()))
+
+    def rig_values(self) -> tuple[Path, ...]:
+        """Return the values files of the rig, absolute or seen from the project."""
+        return (self._named(_RIG_FILE), *(() if self.name == _SUMMIT else (_SMALL,)))
 
     def images(self) -> tuple[images.Image, ...]:
         """Return the images that the environment's values name, by the tags they name."""
@@ -99,7 +103,7 @@ class Release:
 
     def hooks_config(self) -> str:
         """Return the configuration of the hook jobs, as the chart renders it."""
-        files = _as_options((*self._files(), *self._rig_files()))
+        files = _as_options((*self._files(), *self.rig_values()))
         shown = ("--show-only", "templates/hooks/config.yaml")
         words = ("template", self.name, str(CHART), "-n", self.namespace, *files, *shown)
         rendered = yaml.safe_load(run(self.helm, *words, cwd=PROJECT))
@@ -190,9 +194,6 @@ class Release:
 
     def _files(self) -> tuple[Path, ...]:
         return tuple(map(self._named, _FILES))
-
-    def _rig_files(self) -> tuple[Path, ...]:
-        return (self._named(_RIG_FILE), *(() if self.name == _SUMMIT else (_SMALL,)))
 
     def _named(self, file: Path) -> Path:
         """Return one of summit's files as it is for this release, written if need be."""

@@ -158,6 +158,8 @@ def test_no_kube_context(
     said = capsys.readouterr().err
     assert f"no kube context: current-context must exist in order to minify {told}" in said
     assert "`kubectl config use-context NAME`" in said
+
+
 def test_a_values_file_says_which_cluster_it_is_for(
     fake: Fake, tmp_path: Path, capsys: Output
 ) -> None:
