@@ -63,13 +63,26 @@ class Chart:
         return self._config(programs, _VERBS_CONFIG)
 
     def _config(self, programs: Programs, template: str) -> dict[str, Any] | None:
-        rendered = self._template(programs)
-        source = f"/{template}\n"
-        for document in rendered.split("\n---\n"):
-            if source in document:
-                return dict(yaml.safe_load(yaml.safe_load(document)["data"]["config.yaml"]))
-        return None
+        return _config(self._template(programs), template)
 
     def _template(self, programs: Programs, *words: str) -> str:
         chart = str(self.project / CHART)
         return programs.helm("template", programs.release, chart, *self.values(), *words)
+
+
+def jobs_config_of(programs: Programs, revision: int) -> dict[str, Any] | None:
+    """Return what the hook jobs of a revision are told, None where it has no job.
+
+    Raises:
+        ProgramError: Helm refused.
+    """
+    words = ("get", "hooks", programs.release, "--revision", str(revision))
+    return _config(programs.helm(*words), _JOBS_CONFIG)
+
+
+def _config(rendered: str, template: str) -> dict[str, Any] | None:
+    source = f"/{template}\n"
+    for document in rendered.split("---\n"):
+        if source in document:
+            return dict(yaml.safe_load(yaml.safe_load(document)["data"]["config.yaml"]))
+    return None

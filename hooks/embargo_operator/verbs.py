@@ -6,14 +6,14 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from embargo_hooks.errors import HooksError
+from embargo_hooks.errors import HooksError, VaultError
 from embargo_hooks.status import Section
 from embargo_operator import (
     diff,
@@ -30,7 +30,7 @@ from embargo_operator import (
     upgrade,
     wrapped_tokens,
 )
-from embargo_operator.chart import Chart
+from embargo_operator.chart import Chart, jobs_config_of
 from embargo_operator.difference import Difference
 from embargo_operator.programs import Programs, if_permitted
 from embargo_operator.release import Revision, last_deployed, revisions, target
@@ -206,11 +206,10 @@ class Verbs:
         self._confirm(f"roll back to revision {aim.number}")
         major = self._programs.helm_major()
         words = upgrade.rollback_words(aim.number, self._options.take_over, major)
-        # As with an apply: what that revision's jobs log in with is not known from here.
-        config = self._chart.jobs_config(self._programs)
+        config = jobs_config_of(self._programs, aim.number)
         before = pausing.find(self._programs, wanted)
         with pausing.held(self._programs, before):
-            self._work(["rollback", self._environment.name, *words], config)
+            self._work(["rollback", self._environment.name, *words], config, back=True)
         self._scale_as(before)
         return self._settled()
 
@@ -444,16 +443,17 @@ class Verbs:
         if answer.strip() != self._environment.name:
             raise HooksError("not confirmed, nothing was done")
 
-    def _work(self, words: list[str], config: dict[str, Any] | None) -> None:
-        tokens = (
-            wrapped_tokens.handed_over(config, self._programs)
-            if config and wrapped_tokens.wanted(config)
-            else nullcontext()
-        )
-        with tokens:
-            upgrade.run(
-                self._programs, words, _note, sys.stderr if self._options.json else sys.stdout
-            )
+    def _work(self, words: list[str], config: dict[str, Any] | None, back: bool = False) -> None:
+        out = sys.stderr if self._options.json else sys.stdout
+        with ExitStack() as tokens:
+            if config and wrapped_tokens.wanted(config):
+                try:
+                    tokens.enter_context(wrapped_tokens.handed_over(config, self._programs))
+                except VaultError as error:
+                    if not back:
+                        raise
+                    _note(f"the rollback goes on, and its jobs get nothing of Vault: {error}")
+            upgrade.run(self._programs, words, _note, out)
 
 
 def _count(found: list[Difference]) -> int:

@@ -123,9 +123,15 @@ template:
       {{- end }}
 {{- end }}
 
+{{- /* The Secret that the jobs log in with, empty where none holds it. That of wrapped tokens is made and removed by the verbs. */}}
+{{- define "embargo-butler.loginSecret" -}}
+{{- $wrapped := eq .Values.vault.auth.method "wrapped" -}}
+{{- .Values.vault.auth.secret.name | default (ternary (printf "%s-wrapped" (include "embargo-butler.fullname" .)) "" $wrapped) -}}
+{{- end }}
+
 {{- /* A Role's rule to read what the jobs log in with, where a Secret holds it. */}}
 {{- define "embargo-butler.loginRule" -}}
-{{- with .Values.vault.auth.secret.name }}
+{{- with include "embargo-butler.loginSecret" . }}
 # What the login is made with.
 - apiGroups: [""]
   resources: [secrets]

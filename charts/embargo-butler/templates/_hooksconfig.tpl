@@ -25,8 +25,10 @@ vault:
     mount: {{ .mount | default .method | quote }}
     role: {{ .role | default (printf "embargo-butler-%s" $.Values.environment) | quote }}
     audience: {{ .audience | quote }}
-    {{- if .secret.name }}
-    secret: {{- pick .secret "name" "token" "roleId" "secretId" | toYaml | nindent 6 }}
+    {{- with include "embargo-butler.loginSecret" $ }}
+    secret:
+      name: {{ . }}
+      {{- pick $.Values.vault.auth.secret "token" "roleId" "secretId" | toYaml | nindent 6 }}
     {{- end }}
     {{- end }}
 secrets:

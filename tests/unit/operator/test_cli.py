@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_operator import jobs_plan
+from embargo_operator import jobs_plan, upgrade
 from embargo_operator.chart import Chart
 from embargo_operator.cli import main
 from embargo_operator.programs import Done, ProgramError
@@ -442,3 +442,31 @@ def test_the_jobs_plans_are_made_with_the_operators_own_login() -> None:
     assert command.endswith("-m embargo_hooks secrets plan --config /dev/stdin --output text")
     assert yaml.safe_load(given)["vault"] == {"address": "https://v", "auth": {"method": "token"}}
     assert config["vault"]["auth"]["method"] == "wrapped"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("verb", "goes_on"), [("rollback", True), ("apply", False)])
+def test_where_vault_is_away_a_rollback_goes_on_with_nothing_of_it(
+    fake: Fake, verb: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    """And what it would hand over is what its revision declares, whatever the checkout says."""
+    auth = {"method": "wrapped", "secret": {"name": "w"}}
+    config = {
+        **dict.fromkeys(("environment", "cluster", "namespace", "fullname"), "summit"),
+        "vault": {"address": "http://127.0.0.1:1", "mount": "secret", "auth": auth},
+        "secrets": {"redis": {"p": {"path": "p", "field": "f"}}},
+    }
+    config["vault"] = {**config["vault"], "retrySeconds": 0}  # type: ignore[dict-item]
+    made = {"kind": "ConfigMap", "metadata": {"name": "h"}}
+    made["data"] = {"config.yaml": yaml.safe_dump(config)}
+    hooks = f"---\n# Source: embargo-butler/templates/hooks/config.yaml\n{yaml.safe_dump(made)}"
+    fake.says("helm get hooks summit --revision 1", hooks)
+    fake.says("helm version", "v3.17.3")
+    monkeypatch.setattr(Chart, "jobs_config", lambda *_: config)
+    monkeypatch.setenv("VAULT_TOKEN", "mine")
+    ran = list[object]()
+    monkeypatch.setattr(upgrade, "run", lambda *words: ran.append(words))
+    assert run(fake, verb, "summit", "--yes") == (0 if goes_on else 1)
+    said = capsys.readouterr().err
+    assert "http://127.0.0.1:1 cannot be reached" in said
+    assert ("the rollback goes on, and its jobs get nothing of Vault" in said) == goes_on
+    assert len(ran) == goes_on

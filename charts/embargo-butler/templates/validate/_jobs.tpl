@@ -38,7 +38,7 @@
 {{- include "embargo-butler.checkImage" (dict "root" . "name" "hooks" "values" .Values.hooks) }}
 {{- with .Values.vault.auth }}
 {{- $stored := has .method (list "approle" "token" "wrapped") }}
-{{- if and $stored (not .secret.name) }}
+{{- if and $stored (not .secret.name) (ne .method "wrapped") }}
 {{- fail (printf (print
       "`vault.auth.method` is %s, but `vault.auth.secret.name` is empty: "
       "name the Secret that the login is made with")
