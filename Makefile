@@ -79,7 +79,8 @@ $(VERBS): $(READY)
 check: $(READY) ## all that needs no site, in under two minutes
 	@$(MAKE) --no-print-directory -j4 lint types unit chart
 
-test: check ## check, and the tests on the real site
+test: check ## check, each Butler that ingest has, and the tests on the real site
+	@$(PYTHON) -m pytest -q -n 2 tests/butlers
 	@$(PYTHON) -m tests.rig up
 	@RGW_GATEWAYS=$(SITE)/gateways.json $(PYTHON) -m pytest -m "not soak" tests/contract tests/e2e
 

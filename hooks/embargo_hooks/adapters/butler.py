@@ -17,64 +17,71 @@ _SHELL = (
     "if [ -e loadLSST.bash ]; then source loadLSST.bash > /dev/null; setup lsst_obs; fi; "
     'exec nice python -c "$0"'
 )
-_PROGRAM = r"""
+# What follows works with the Butler of each stack since w_2023_41: `registry` and the constructor
+# have stayed, names in `bind` take no colon, `exposure.day_obs` is understood whether it is a
+# dimension or a field, and an instrument that is not registered is an error of the older ones.
+_BEGINNING = r"""
 import json, os, sys
 from collections import defaultdict
-from lsst.daf.butler import Butler, MissingCollectionError, MissingDatasetTypeError
 
+def tell(kind, error, _):
+    first = str(error).strip().partition("\n")[0]
+    print(f"{kind.__name__}: {first}", file=sys.stderr)
+
+sys.excepthook = tell
+from lsst.daf.butler import Butler
+from lsst.daf.butler.registry import MissingCollectionError, MissingDatasetTypeError
+
+if not hasattr(Butler, "get_many_uris"):
+    from lsst.daf.butler.version import __version__
+    this = os.environ.get("OBS_LSST_VERSION", __version__)
+    sys.exit(f"the Butler in this pod is {this}, older than w_2023_41: it cannot be asked")
 asked = json.load(sys.stdin)
-with Butler.from_config(os.environ["BUTLER_REPO"]) as butler:
-    def exposures(instrument, names):
-        where = "instrument = :i AND exposure.obs_id IN (:names)"
-        return butler.query_dimension_records(
-            "exposure", where=where, bind={"i": instrument, "names": names},
-            explain=False, limit=None)
-    wanted = defaultdict(set)
-    for instrument, day, exposure in asked["subjects"]:
+butler = Butler(os.environ["BUTLER_REPO"])
+registry = butler.registry
+def records(element, where="", **bind):
+    return list(registry.queryDimensionRecords(element, where=where, bind=bind))
+instruments = {r.name for r in records("instrument")}
+"""
+_KNOWN = r"""
+wanted = defaultdict(set)
+for instrument, day, exposure in asked["subjects"]:
+    if instrument in instruments:
         wanted[instrument, day].add(exposure)
-    uris, visits = [], []
-    for (instrument, day), names in sorted(wanted.items()):
-        if names == {""}:
-            where, bind = "instrument = :i AND day_obs = :d", {"i": instrument, "d": int(day)}
-        else:
-            records = {r.id: r for r in exposures(instrument, sorted(names))}
-            if not records:
-                continue
-            where = "instrument = :i AND exposure IN (:ids)"
-            bind = {"i": instrument, "ids": sorted(records)}
-            defined = {r.exposure for r in butler.query_dimension_records(
-                "visit_definition", where=where, bind=bind, explain=False, limit=None)}
-            visits += [[r.obs_id, r.id in defined] for r in records.values()
-                if r.observation_type == "science"]
-        for kind, home in ("raw", "all"), ("guider_raw", "guider"):
-            try:
-                refs = butler.query_datasets(kind, collections=f"{instrument}/raw/{home}",
-                    where=where, bind=bind, explain=False, limit=None)
-            except (MissingCollectionError, MissingDatasetTypeError):
-                continue
-            found = butler.get_many_uris(refs, predict=False, allow_missing=True)
-            uris += [str(uri.primaryURI) for uri in found.values()]
+uris, visits = [], []
+for (instrument, day), names in sorted(wanted.items()):
+    if names == {""}:
+        where, bind = "instrument = inst AND exposure.day_obs = today", {"today": int(day)}
+    else:
+        where = "instrument = inst AND exposure.obs_id IN (names)"
+        bind = {"inst": instrument, "names": sorted(names)}
+        exposures = {r.id: r for r in records("exposure", where, **bind)}
+        if not exposures:
+            continue
+        where, bind = "instrument = inst AND exposure IN (ids)", {"ids": sorted(exposures)}
+        defined = {r.exposure for r in records("visit_definition", where, inst=instrument, **bind)}
+        visits += [[r.obs_id, r.id in defined] for r in exposures.values()
+            if r.observation_type == "science"]
+    for kind, home in ("raw", "all"), ("guider_raw", "guider"):
+        try:
+            refs = list(registry.queryDatasets(kind, collections=f"{instrument}/raw/{home}",
+                where=where, bind={"inst": instrument, **bind}))
+        except (MissingCollectionError, MissingDatasetTypeError):
+            continue
+        found = butler.get_many_uris(refs, predict=False, allow_missing=True)
+        uris += [str(uri.primaryURI) for uri in found.values()]
 json.dump({"uris": uris, "visits": sorted(visits)}, sys.stdout)
 """
-
 _UNVISITED = r"""
-import json, os, sys
-from lsst.daf.butler import Butler
-
-asked = json.load(sys.stdin)
-with Butler.from_config(os.environ["BUTLER_REPO"]) as butler:
-    def records(element, where, bind):
-        return butler.query_dimension_records(
-            element, where=where, bind=bind, explain=False, limit=None)
-    found = []
-    for instrument in records("instrument", "", {}):
-        where = "instrument = :i AND day_obs IN (:days)"
-        bind = {"i": instrument.name, "days": asked["days"]}
-        visited = {r.exposure for r in records("visit_definition", where, bind)}
-        found += [
-            [r.instrument, r.obs_id] for r in records("exposure", where, bind)
-            if r.observation_type == "science" and r.id not in visited
-            and asked["since"] <= r.timespan.begin.unix and r.timespan.end.unix <= asked["until"]]
+found = []
+for instrument in sorted(instruments):
+    where = "instrument = inst AND exposure.day_obs IN (days)"
+    bind = {"inst": instrument, "days": asked["days"]}
+    visited = {r.exposure for r in records("visit_definition", where, **bind)}
+    found += [
+        [r.instrument, r.obs_id] for r in records("exposure", where, **bind)
+        if r.observation_type == "science" and r.id not in visited
+        and asked["since"] <= r.timespan.begin.unix and r.timespan.end.unix <= asked["until"]]
 json.dump({"unvisited": sorted(found)}, sys.stdout)
 """
 _DEFINE = (
@@ -102,7 +109,7 @@ class PodButler:
             The paths of its datasets; and of each science exposure that it has, whether the visit
             is defined. Others have none (pipelines.lsst.io, `DefineVisitsTask`).
         """
-        answer = self._ask(_PROGRAM, "uris", {"subjects": sorted(set(subjects))})
+        answer = self._ask(_KNOWN, "uris", {"subjects": sorted(set(subjects))})
         paths = {str(uri).removeprefix("s3://") for uri in answer["uris"]}
         return paths, {str(name): bool(defined) for name, defined in answer["visits"]}
 
@@ -125,7 +132,7 @@ class PodButler:
         kubectl.run_in(self._namespace, self._deployment, "ingest", command, "")
 
     def _ask(self, program: str, first: str, question: Mapping[str, Any]) -> Mapping[str, Any]:
-        command = ["bash", "-c", _SHELL, program]
+        command = ["bash", "-c", _SHELL, _BEGINNING + program]
         text = kubectl.run_in(
             self._namespace, self._deployment, "ingest", command, json.dumps(question)
         )

@@ -75,11 +75,18 @@ def run_in(
         _command(*words, *command), input=stdin, capture_output=True, text=True, check=False
     )
     if done.returncode:
+        where = f"Deployment {deployment} of namespace {namespace}"
         said = [line for line in done.stderr.splitlines() if line.strip()]
+        # kubectl's last line where the program has run: what the program said comes before it.
+        if said and said[-1].startswith("command terminated with exit code"):
+            last = said[-2] if said[1:] else "without a word"
+            raise KubernetesError(
+                f"{where}: a program in its pod ended with {done.returncode}: {last[:300]}"
+            )
+        last = said[-1] if said else "no answer of kubectl"
         raise KubernetesError(
-            f"Deployment {deployment} of namespace {namespace}: a program in its pod ended with "
-            f"{done.returncode}: {said[-1][:300] if said else 'without a word'} (it takes a "
-            "running pod, `get` on deployments and pods and `create` on pods/exec)"
+            f"{where}: no program can be run in its pod: {last[:300]} (it takes a running pod, "
+            "`get` on deployments and pods and `create` on pods/exec)"
         )
     return done.stdout
 

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from embargo_hooks.adapters import kubectl
+from embargo_hooks.errors import KubernetesError
+
+RAN = """Traceback (most recent call last):
+  File "<string>", line 7, in <module>
+LookupError: no such repository
+command terminated with exit code 1
+"""
+FORBIDDEN = 'Error from server (Forbidden): pods "ingest-1" is forbidden: cannot create pods/exec'
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (RAN, "a program in its pod ended with 1: LookupError: no such repository"),
+        (RAN.splitlines()[-1], "a program in its pod ended with 1: without a word"),
+        (FORBIDDEN, f"no program can be run in its pod: {FORBIDDEN} (it takes a running pod"),
+        ("", "no program can be run in its pod: no answer of kubectl (it takes"),
+    ],
+)
+def test_a_failed_programs_own_last_line_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, told: str
+) -> None:
+    program = tmp_path / "kubectl"
+    program.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(KubernetesError) as failed:
+        kubectl.run_in("summit", "ingest", "ingest", ["true"], "")
+    assert str(failed.value).startswith(f"Deployment ingest of namespace summit: {told}")
