@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import httpx2
+import yaml
 from lightkube import ApiError, Client
 from lightkube.core.exceptions import ConfigError as LightkubeConfigError
 from lightkube.models.coordination_v1 import LeaseSpec
@@ -68,9 +69,12 @@ class Namespace:
                 timeout=httpx2.Timeout(_TIMEOUT_SECONDS),
                 transport=transport,
             )
-        except (LightkubeConfigError, OSError, KeyError) as error:
+        except (LightkubeConfigError, OSError, KeyError, yaml.YAMLError) as error:
+            said = " ".join(str(error).split())
             raise KubernetesError(
-                f"Kubernetes: no service account and no usable kube context ({error})"
+                f"Kubernetes: no service account and no usable kube context ({said}); set "
+                "KUBECONFIG to the file that has the cluster, or choose a context there: "
+                "`kubectl config use-context NAME`"
             ) from None
 
     def close(self) -> None:

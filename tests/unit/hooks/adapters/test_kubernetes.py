@@ -172,10 +172,19 @@ def test_what_went_wrong_is_told(
     assert "hunter2" not in str(caught.value)
 
 
-def test_outside_of_any_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KUBECONFIG", "/nowhere")
-    with pytest.raises(KubernetesError, match="no service account and no usable kube context"):
+@pytest.mark.parametrize("content", [None, "nonsense: [", "kind: Config\ncurrent-context: gone\n"])
+def test_outside_of_any_cluster(
+    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "kubeconfig"
+    if content:
+        file.write_text(content)
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    with pytest.raises(
+        KubernetesError, match=r"no usable kube context .*`kubectl config use-context NAME`"
+    ) as error:
         Namespace("summit", "summit")
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.usefixtures("quick")
