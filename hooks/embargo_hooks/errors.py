@@ -24,6 +24,7 @@ from typing import Literal
 VaultKind = Literal[
     "vault",
     "unreachable",
+    "redirected",
     "tls",
     "sealed",
     "no-login",

@@ -1,8 +1,9 @@
-"""The HTTP session to Vault: which authorities are trusted."""
+"""The HTTP session to Vault: which authorities are trusted, and that nobody else is asked."""
 
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,31 @@ from requests.adapters import HTTPAdapter
 from embargo_hooks._vault_config import VaultConfig
 from embargo_hooks.adapters._why import why
 from embargo_hooks.errors import VaultError
+from embargo_hooks.terminal import visible
+
+
+class RedirectedElsewhere(requests.RequestException):
+    """Vault, or something before it, sends to another server; that one was sent nothing."""
+
+    def __init__(self, target: str) -> None:
+        """Take where it sends to."""
+        super().__init__(f"redirected to {visible(target[:60])}")
+
+
+class _Home(requests.Session):
+    """Follows a redirect to the scheme, host and port that were asked, and none to others.
+
+    requests takes `Authorization` off on the way to another host, but no header that it does not
+    know, such as Vault's token, nor the body of a login.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        target = super().get_redirect_target(resp)
+        home = "/".join(resp.url.split("/", 3)[:3])
+        # As text, since parsers differ on whose host an odd URL names.
+        if target and not re.match(rf"({re.escape(home)})?/(?![/\\])", target):
+            raise RedirectedElsewhere(target)
+        return target
 
 
 class _Trusting(HTTPAdapter):
@@ -39,7 +65,7 @@ def session(config: VaultConfig) -> requests.Session:
     Raises:
         VaultError: The CA bundle cannot be read.
     """
-    made = requests.Session()
+    made = _Home()
     bundle = config.ca_bundle or os.environ.get("VAULT_CACERT", "")
     if not bundle:
         return made

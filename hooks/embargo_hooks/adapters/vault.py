@@ -17,7 +17,7 @@ from hvac import exceptions
 
 from embargo_hooks._vault_config import VaultConfig
 from embargo_hooks.adapters._vault_login import TOKEN_FILE, Means, Stored, as_whom, log_in
-from embargo_hooks.adapters._vault_session import session
+from embargo_hooks.adapters._vault_session import RedirectedElsewhere, session
 from embargo_hooks.adapters._why import why
 from embargo_hooks.adapters.handed_over import HandedOver
 from embargo_hooks.errors import VaultError
@@ -210,6 +210,12 @@ class VaultLogin:
                 )
             case exceptions.VaultError():
                 return None
+            case RedirectedElsewhere():
+                return VaultError(
+                    f"{what}: {at} answers: {error}; that is another server and was sent nothing; "
+                    "set vault.address to the one that answers itself",
+                    "redirected",
+                )
             case requests.exceptions.SSLError():
                 return VaultError(
                     f"{what}: no trust in {at}: {why(error)}; set vault.caBundle to the "
