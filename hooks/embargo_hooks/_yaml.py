@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from embargo_hooks.errors import ConfigError
+from embargo_hooks.terminal import command
 
 
 class _GivenTwice(yaml.MarkedYAMLError):
@@ -32,14 +34,23 @@ class _Loader(yaml.CSafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read(path: Path) -> Any:
+def read(path: Path, declared: str = "") -> Any:
     """Read a document.
 
+    Args:
+        path: The file.
+        declared: The name of the ConfigMap that it is from, `:`, and the SHA-256 of what its
+            release has rendered; empty where it may hold anything.
+
     Raises:
-        ConfigError: It cannot be read, is not YAML, or a key stands twice in one mapping.
+        ConfigError: It cannot be read, is not what is declared, is not YAML, or a key stands twice
+            in one mapping.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        content = path.read_bytes()
+        if declared:
+            _check(content, *declared.rsplit(":", 1))
+        return yaml.load(content.decode(), _Loader)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except _GivenTwice as error:
@@ -47,6 +58,18 @@ def read(path: Path) -> Any:
     # PyYAML lets out the ValueError of what is no UTF-8, or no date.
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{_place(path, error)}: is not YAML ({type(error).__name__})") from None
+
+
+def _check(content: bytes, config_map: str, wanted: str = "") -> None:
+    found = hashlib.sha256(content).hexdigest()
+    if found != wanted:
+        look = ("kubectl", "get", "configmap", config_map, "-o", "yaml", "--show-managed-fields")
+        raise ConfigError(
+            f"ConfigMap {config_map}: has another configuration than its release: expected SHA-256 "
+            f"{wanted[:12]}, found {found[:12]}; nothing was connected to. Unless an upgrade is "
+            "under way, after which the next run is right, somebody has changed it: "
+            f"`{command(look)}` tells who, and `make apply ENV=...` puts the release's own back"
+        )
 
 
 def _place(path: Path, error: Exception) -> str:

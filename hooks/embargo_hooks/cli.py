@@ -69,7 +69,7 @@ def main(
     report = Report(name, sys.stdout, progress, as_json)
     config: Config | None = None
     try:
-        config = caller.config if caller else load(arguments.config)
+        config = caller.config if caller else load(arguments.config, arguments.config_hash)
         if arguments.rollback:
             # Its job is run again when it ends in the middle, and Helm waits no longer for two.
             config = replace(config, deadline=config.deadline // 2)

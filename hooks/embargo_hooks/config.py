@@ -162,13 +162,17 @@ def with_secret(buckets: BucketConfig, at: SecretKey) -> list[str]:
     ]
 
 
-def load(path: Path) -> Config:
+def load(path: Path, declared: str = "") -> Config:
     """Read a configuration file.
+
+    Args:
+        path: The file.
+        declared: What it has to be, as `_yaml.read` takes it.
 
     Raises:
         ConfigError: It cannot be read, or something in it is not as it should be.
     """
-    return parse(Node(_yaml.read(path), str(path)))
+    return parse(Node(_yaml.read(path, declared), str(path)))
 
 
 def parse(root: Node) -> Config:

@@ -70,6 +70,7 @@ spec:
 {{- $hooks := .root.Values.hooks -}}
 {{- $token := and (not .offline) (has .root.Values.vault.auth.method (list "kubernetes" "jwt")) -}}
 {{- $command := .command | default (list .name "apply") -}}
+{{- $configMap := printf "%s-%s" (include "embargo-butler.fullname" .root) (.config | default "hooks") -}}
 # The program tries again what is worth it, inside a deadline of its own, and says what it waited for; this one is the last resort.
 {{- if eq (toString .suffix) "-rollback" }}
 # A rollback's job that is killed would leave the release pending, so it is run again, and has half the time for each run.
@@ -98,7 +99,10 @@ template:
         {{- include "embargo-butler.container" (dict "values" $hooks "tag" .root.Chart.AppVersion) | nindent 8 }}
         # A failure's last lines are in the pod's own description as well.
         terminationMessagePolicy: FallbackToLogsOnError
-        args: [{{ join ", " $command }}, --config, /etc/embargo-hooks/config.yaml{{ range .arguments }}, {{ . }}{{ end }}]
+        # Whoever may write ConfigMaps alone cannot have it work by another configuration, and log in where that says.
+        args:
+          {{- $declared := printf "%s:%s" $configMap (include "embargo-butler.configText" . | sha256sum) }}
+          {{- concat $command (list "--config" "/etc/embargo-hooks/config.yaml" "--config-hash" $declared) (.arguments | default list) | toYaml | nindent 10 }}
         volumeMounts:
           - name: config
             mountPath: /etc/embargo-hooks
@@ -111,7 +115,7 @@ template:
     volumes:
       - name: config
         configMap:
-          name: {{ include "embargo-butler.fullname" .root }}-{{ .config | default "hooks" }}
+          name: {{ $configMap }}
       {{- if $token }}
       - name: vault-token
         projected:

@@ -63,6 +63,16 @@ bucketConfig:
 {{ include "embargo-butler.pipelineConfig" . }}
 {{- end }}
 
+{{- /* What the ConfigMap of that name (after the full name, `hooks` if not given) holds, to the last newline; a dict with root and
+       config. The one called `config` is a person's too. */}}
+{{- define "embargo-butler.configText" -}}
+{{- $reader := .root }}
+{{- if eq (.config | default "hooks") "config" }}
+{{- $reader = dict "byHand" "byHand" "Values" .root.Values "Chart" .root.Chart "Release" .root.Release "Template" .root.Template }}
+{{- end }}
+{{- include "embargo-butler.hooksConfig" $reader | trim | printf "%s\n" }}
+{{- end }}
+
 {{- /* What the verbs over the pipeline are told: names of Secrets' keys, never what is in them. */}}
 {{- define "embargo-butler.pipelineConfig" -}}
 {{- $ingest := include "embargo-butler.given" .Values.ingest.env | fromJson -}}

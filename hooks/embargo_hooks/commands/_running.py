@@ -137,6 +137,12 @@ def add(
     """
     parser = verbs.add_parser(name, help=about)
     parser.add_argument("--config", type=Path, metavar="FILE", help="what the ConfigMap holds")
+    parser.add_argument(
+        "--config-hash",
+        default="",
+        metavar="CONFIGMAP:SHA256",
+        help="refuse a FILE that is not what the release has put into that ConfigMap",
+    )
     parser.add_argument("--output", choices=("text", "json"), default="text")
     parser.set_defaults(rollback=False, exit_zero=False, run=run, quiet=False, limited=True)
     if rollback:

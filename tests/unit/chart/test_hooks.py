@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from embargo_hooks._reader import Node
 from embargo_hooks._vault_config import LOGINS, StoredKeys
 from embargo_hooks.config import Config, parse
 from tests.unit.chart.facts import FACTS
-from tests.unit.chart.helm import HelmError, Manifest, render
+from tests.unit.chart.helm import HelmError, Manifest, merged, render
 
 PREFIX = "embargo-butler"
 PRE, POST = "pre-install,pre-upgrade", "post-install,post-upgrade"
@@ -27,6 +28,10 @@ def hook_annotations(manifest: Manifest) -> dict[str, str]:
         key.removeprefix("helm.sh/"): value
         for key, value in manifest["metadata"]["annotations"].items()
     }
+
+
+def digest(config_map: Manifest) -> str:
+    return hashlib.sha256(config_map["data"]["config.yaml"].encode()).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +59,8 @@ def test_jobs(summit: dict[str, Manifest], name: str, events: str, arguments: li
     assert pod["serviceAccountName"] == f"embargo-butler-{name.removesuffix('-rollback')}"
     container = pod["containers"][0]
     assert container["image"] == "ghcr.io/lsst-dm/embargo-butler-hooks:0.1.0"
-    config = ["--config", "/etc/embargo-hooks/config.yaml"]
+    declared = f"embargo-butler-hooks:{digest(summit['ConfigMap/embargo-butler-hooks'])}"
+    config = ["--config", "/etc/embargo-hooks/config.yaml", "--config-hash", declared]
     assert container["args"] == [*arguments[:2], *config, *arguments[2:]]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert pod["securityContext"]["runAsNonRoot"] is True
@@ -364,6 +370,34 @@ def test_secrets_that_are_named_one_by_one() -> None:
     found = config_of({"hooks": {"secrets": {"takeOver": ["redis"], "retired": ["old"]}}})
     assert found.take_over_secrets == {"redis"}
     assert found.retired_secrets == {"old"}
+
+
+BUNDLE = "-----BEGIN CERTIFICATE-----\n\n  MII= \t\n-----END CERTIFICATE-----\n\n\n"
+
+
+@pytest.mark.parametrize("environment", FACTS)
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"hooks": {"buckets": "plan"}},
+        {"hooks": {"buckets": "byHand"}, "vault": {"caBundle": BUNDLE}},
+        {"secrets": {"odd": {"a": {"value": " \u2028\x85\u00e9\t\r\n x \n\n"}}}},
+    ],
+)
+def test_each_job_is_told_what_its_config_map_holds(
+    environment: str, values: dict[str, Any]
+) -> None:
+    found = render(environment, merged(values, {"hooks": {"audit": {"enabled": True}}}))
+    jobs = [each for each in found.values() if each["kind"] in ("Job", "CronJob")]
+    assert len(jobs) > 4
+    for job in jobs:
+        spec = job["spec"].get("jobTemplate", job)["spec"]["template"]["spec"]
+        (volume,) = (each for each in spec["volumes"] if each["name"] == "config")
+        name = volume["configMap"]["name"]
+        arguments = spec["containers"][0]["args"]
+        declared = arguments[arguments.index("--config-hash") + 1]
+        assert declared == f"{name}:{digest(found[f'ConfigMap/{name}'])}", job["metadata"]["name"]
 
 
 @pytest.mark.parametrize("environment", FACTS)

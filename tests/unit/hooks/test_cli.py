@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -32,6 +33,33 @@ def test_plan_then_apply_then_nothing(
     assert out.splitlines()[-1] == "secrets plan: summit: nothing to do"
     assert err == ""
     assert "redis-value" not in out
+
+
+@pytest.mark.parametrize(
+    "words", [("secrets", "apply"), ("buckets", "apply"), ("clean-up",), ("audit",)]
+)
+def test_another_configuration_than_the_release_s_is_refused_before_any_call(
+    site: dict[str, Any], write: Write, capsys: Output, words: tuple[str, ...]
+) -> None:
+    file = write(site)
+    right = hashlib.sha256(file.read_bytes()).hexdigest()
+    file.write_text(file.read_text().replace("http://198.20.0.1:8200", "http://198.20.0.1:1"))
+    world: Any = object()
+    told = ("--config-hash", f"embargo-butler-audit:{right}")
+    assert main([*words, "--config", str(file), *told], world) == 1
+    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "ConfigMap embargo-butler-audit: has another configuration than its release" in last
+    assert f"expected SHA-256 {right[:12]}, found {found[:12]}" in last
+    assert "`make apply ENV=...` puts the release's own back" in last
+
+
+def test_the_release_s_own_configuration_is_taken(
+    site: dict[str, Any], write: Write, world: FakeWorld
+) -> None:
+    file = write(site)
+    told = f"embargo-butler-hooks:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+    assert main(["secrets", "apply", "--config", str(file), "--config-hash", told], world) == 0
 
 
 def test_json_is_one_document(
