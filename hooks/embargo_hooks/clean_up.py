@@ -115,5 +115,7 @@ def _secrets(config: Config, cluster: Cluster) -> Plan:
             elif live:
                 warnings.append(f"Secret {name} stays: it was not made by embargo-hooks")
     gathering.check()
+    # The right to take bindings away goes last.
+    rights = sorted(rights, key=lambda right: not right.secrets)
     changes += [Change(DeleteRight(right), "uninstalled") for right in rights]
     return Plan(tuple(changes), tuple(warnings))

@@ -100,12 +100,10 @@ class Right:
 
     Attributes:
         name: Their name.
-        uid: The Role's identity.
-        secrets: The Secrets.
+        secrets: The Secrets; none where it is the right to take the bindings of others away.
     """
 
     name: str
-    uid: str
     secrets: frozenset[str]
 
 

@@ -2,7 +2,8 @@
 
 A job may touch a Secret only by its name, and a release knows no names but its own. So each release
 leaves a Role over the Secrets that it declares; those Roles are also the list of what we made. When
-the Secrets of one that are no longer declared are gone, the Role goes.
+the Secrets of one that are no longer declared are gone, the Role goes. No job may change a Role or
+a binding: it could give the Secrets to everybody.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def plan_removal(config: Config, cluster: Cluster, report: Report) -> Plan:
     """
     report.step("reading the Roles over Secrets of earlier releases")
     declared = config.secrets.keys()
-    earlier = [right for right in cluster.rights() if right.secrets != declared]
+    earlier = [each for each in cluster.rights() if each.secrets and each.secrets != declared]
     made = {name for right in earlier for name in right.secrets}
     dropped = sorted(made - declared - config.existing)
     gathering, going = Gathering(), []

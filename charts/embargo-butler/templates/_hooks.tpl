@@ -6,14 +6,14 @@
 {{- end }}
 
 {{- /* Metadata of a hook's object. Takes the hook with `weight`; for Jobs with `suffix` (to the name) and `job` (a failed or finished
-       one stays until the next, unless `passing`), for what outlives its events `lasting`. Equal weights are made in the order of their names, so each kind has one of its own. */}}
+       one stays until the next, unless `passing`), for what outlives its events `lasting`, and for a right over Secrets `right`. Equal weights are made in the order of their names, so each kind has one of its own. */}}
 {{- define "embargo-butler.hookMetadata" -}}
 name: {{ include "embargo-butler.hookName" . }}{{ .suffix }}
 namespace: {{ .root.Release.Namespace }}
 labels:
   {{- include "embargo-butler.objectLabels" . | nindent 2 }}
-  {{- if .lasting }}
-  embargo-butler/secret-right: delete
+  {{- with .right }}
+  embargo-butler/secret-right: {{ . }}
   {{- end }}
 {{- if .events }}
 annotations:

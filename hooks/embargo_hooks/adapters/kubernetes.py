@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -116,22 +117,21 @@ class Namespace:
 
     def rights(self) -> list[Right]:
         """Return the rights to take Secrets away that are kept here."""
-        labels: dict[str, Any] = {_RIGHT: "delete"}
+        labels: dict[str, Any] = {_RIGHT: ["delete", "retire"]}
         roles = self._ask("Roles", lambda: list(self._client.list(Role, labels=labels)))
         return [_right(role.metadata, role.rules or ()) for role in roles if role.metadata]
 
     def delete_right(self, right: Right) -> None:
         """Give up a right to take Secrets away.
 
-        The right to do so is its own, so it goes in one piece: the binding belongs to the Role, and
-        the cluster takes it away with it.
+        The right to delete the Role is its own. That to delete the binding is kept by the last
+        release whose jobs succeeded, and was of another one if a release has failed since: then the
+        binding stays, and grants nothing.
         """
-        owner = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}
-        owners = [{**owner, "name": right.name, "uid": right.uid}]
-        patch = {"metadata": {"ownerReferences": owners}}
-        what = f"RoleBinding {right.name}"
-        self._get(what, lambda: self._client.patch(RoleBinding, right.name, patch))
         self._get(f"Role {right.name}", lambda: self._client.delete(Role, right.name))
+        what = f"RoleBinding {right.name}"
+        with suppress(_Denied):
+            self._get(what, lambda: self._client.delete(RoleBinding, right.name))
 
     def pods(self) -> list[Pod]:
         """Return the pods that have not ended."""
@@ -257,7 +257,7 @@ class Namespace:
                     f"{where}: the login to {server} is not valid, or no longer"
                 ) from None
             if code == 403:
-                raise KubernetesError(
+                raise _Denied(
                     f"{where}: permission denied; the Role lacks it, or Helm has removed it "
                     "already; or a person's own rights do not have it"
                 ) from None
@@ -281,6 +281,10 @@ class _Absent(KubernetesError):
     """There is no such object."""
 
 
+class _Denied(KubernetesError):
+    """The account may not."""
+
+
 class _Conflict(KubernetesError):
     """It is not as it was seen any more."""
 
@@ -296,7 +300,7 @@ def _ours(metadata: ObjectMeta | None) -> bool:
 def _right(metadata: ObjectMeta, rules: Sequence[PolicyRule]) -> Right:
     over = [rule.resourceNames or () for rule in rules if "secrets" in (rule.resources or ())]
     names = frozenset(name for each in over for name in each)
-    return Right(metadata.name or "", metadata.uid or "", names)
+    return Right(metadata.name or "", names)
 
 
 def _since(metadata: ObjectMeta | None) -> dict[str, datetime]:

@@ -58,23 +58,39 @@ def test_the_account_may_not_list(simple: Place) -> None:
 JOBS = ("secrets", "buckets", "settle", "clean-up", "audit", "reconcile")
 
 
-def allowed(place: Place, account: str) -> list[str]:
-    """Return what an account may do with Secrets, as the cluster tells it."""
+def allowed(place: Place, account: str, kind: str = "secrets ") -> list[str]:
+    """Return what an account may do with objects whose kind begins so, as the cluster tells it."""
     who = f"system:serviceaccount:{place.name}:{account}"
     listed = place.kubectl("auth", "can-i", "--list", f"--as={who}", "--no-headers")
-    lines = [line.split() for line in listed.splitlines() if line.startswith("secrets ")]
+    lines = [line.split() for line in listed.splitlines() if line.startswith(kind)]
     return sorted(" ".join(line) for line in lines)
 
 
-@pytest.mark.parametrize("buckets", ["apply", "plan"])
-def test_no_job_of_the_chart_may_list_secrets(place: Place, buckets: str) -> None:
-    """With the rights that a release makes, while its jobs run."""
+def give_rights(place: Place, buckets: str) -> None:
+    """Give the jobs' accounts the rights that a release makes, while its jobs run."""
     hooks = {"audit": {"enabled": True}, "buckets": buckets}
     kinds = ("ServiceAccount/", "Role/", "RoleBinding/")
     rendered = chart.render("summit", {"hooks": hooks})
     objects = [each for name, each in rendered.items() if name.startswith(kinds)]
     text = yaml.safe_dump_all(objects).replace("namespace: summit", f"namespace: {place.name}")
     place.kubectl("apply", "-f", "-", stdin=text)
+
+
+@pytest.mark.parametrize("buckets", ["apply", "plan"])
+def test_no_job_of_the_chart_may_give_a_right_to_others(place: Place, buckets: str) -> None:
+    """To change a Role or a binding is to give to everybody what one has."""
+    give_rights(place, buckets)
+    found = {job: allowed(place, f"embargo-butler-{job}", "role") for job in JOBS}
+    verbs = {line.rpartition("[")[2].rstrip("]") for lines in found.values() for line in lines}
+    assert verbs == {"list", "delete"}
+    for line in (line for lines in found.values() for line in lines):
+        assert ("[embargo-butler-ours" in line) == ("delete" in line), "deleted by name only"
+
+
+@pytest.mark.parametrize("buckets", ["apply", "plan"])
+def test_no_job_of_the_chart_may_list_secrets(place: Place, buckets: str) -> None:
+    """With the rights that a release makes, while its jobs run."""
+    give_rights(place, buckets)
     names = ("db-auth", "db-env", "notification", "redis", "s3")
     ours = "[get delete]"
 

@@ -180,22 +180,33 @@ def test_without_a_buckets_job_that_writes_another_one_settles(values: dict[str,
         assert [volume["name"] for volume in pod["volumes"]] == ["config"], "no login to Vault"
 
 
-def test_what_a_release_declares_the_next_one_may_take_away(summit: dict[str, Manifest]) -> None:
+def right_over(found: dict[str, Manifest]) -> str:
+    """Return the name of the right over the declared Secrets."""
     (name,) = (
-        key.partition("/")[2] for key in summit if key.startswith("Role/") and "-ours-" in key
+        key.partition("/")[2] for key in found if key.startswith("Role/") and "-ours-" in key
     )
+    return name
+
+
+def test_what_a_release_declares_the_next_one_may_take_away(summit: dict[str, Manifest]) -> None:
+    name = right_over(summit)
     role, binding = summit[f"Role/{name}"], summit[f"RoleBinding/{name}"]
     assert rights(role) == {
         *(("secrets", verb, secret) for verb in ("get", "delete") for secret in NAMES),
         ("roles", "delete", name),
-        ("rolebindings", "patch", name),
-        ("rolebindings", "delete", name),
     }
+    # Replaced after the jobs, which so far have it over the bindings of the release before.
+    retiring = summit[f"Role/{PREFIX}-ours"], summit[f"RoleBinding/{PREFIX}-ours"]
+    assert rights(retiring[0]) == {("rolebindings", "delete", name)}
+    for each in retiring:
+        assert hook_annotations(each)["hook"] == f"{POST},post-rollback"
+        assert int(hook_annotations(each)["hook-weight"]) > 0
     accounts = [f"{PREFIX}-{job}" for job in ("buckets", "settle", "clean-up")]
-    assert [subject["name"] for subject in binding["subjects"]] == accounts
-    for each in (role, binding):
-        assert hook_annotations(each)["hook-delete-policy"] == "before-hook-creation"
-        assert each["metadata"]["labels"]["embargo-butler/secret-right"] == "delete"
+    for kind, pair in (("delete", (role, binding)), ("retire", retiring)):
+        assert [subject["name"] for subject in pair[1]["subjects"]] == accounts
+        for each in pair:
+            assert hook_annotations(each)["hook-delete-policy"] == "before-hook-creation"
+            assert each["metadata"]["labels"]["embargo-butler/secret-right"] == kind
     other = render("summit", {"secrets": {"db-env": None}})
     assert name not in {key.partition("/")[2] for key in other}
     assert name in {
@@ -233,6 +244,11 @@ def test_what_the_jobs_keep_is_nobody_elses(values: dict[str, Any], message: str
 def test_rights_of_the_clean_up(summit: dict[str, Manifest]) -> None:
     assert rights(summit["Role/embargo-butler-clean-up"]) == {
         *(("secrets", verb, name) for verb in ("get", "delete") for name in NAMES),
+        *(
+            (resource, "delete", name)
+            for resource in ("roles", "rolebindings")
+            for name in (f"{PREFIX}-ours", right_over(summit))
+        ),
         ("roles", "list", "*"),
         ("configmaps", "create", "*"),
         ("configmaps", "get", "embargo-butler-inventory"),

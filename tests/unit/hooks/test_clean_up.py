@@ -107,7 +107,7 @@ def test_what_somebody_else_makes_by_now_stays(
     site["secrets"].pop("redis")
     later = write({**site, "existingSecrets": ["redis"]})
     cluster = world.fake_cluster
-    cluster.kept_rights = [Right("before", "1", frozenset({"redis", "notification"}))]
+    cluster.kept_rights = [Right("before", frozenset({"redis", "notification"}))]
     assert main(["clean-up", "--config", str(later)], world) == 0
     assert list(cluster.secrets) == ["redis"]
 

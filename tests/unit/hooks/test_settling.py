@@ -166,9 +166,9 @@ def test_what_is_no_longer_declared_goes(place: Place, capsys: Output) -> None:
     cluster = place.cluster
     cluster.secrets["old"] = KubernetesSecret("old", {}, ours=True)
     cluster.secrets["taken"] = KubernetesSecret("taken", {}, ours=False)
-    now = Right("now", "1", frozenset({"redis", "notification"}))
-    before = Right("before", "2", frozenset({"redis", "notification", "old", "taken", "none"}))
-    fewer = Right("fewer", "3", frozenset({"redis"}))
+    now = Right("now", frozenset({"redis", "notification"}))
+    before = Right("before", frozenset({"redis", "notification", "old", "taken", "none"}))
+    fewer = Right("fewer", frozenset({"redis"}))
     cluster.kept_rights = [now, before, fewer]
     place.settle()
     assert set(cluster.secrets) == {"redis", "notification", "taken"}
@@ -180,7 +180,7 @@ def test_what_is_no_longer_declared_goes(place: Place, capsys: Output) -> None:
 def test_what_somebody_else_makes_by_now_stays(place: Place) -> None:
     cluster = place.cluster
     cluster.secrets["old"] = KubernetesSecret("old", {}, ours=True)
-    cluster.kept_rights = [Right("before", "2", frozenset({"redis", "notification", "old"}))]
+    cluster.kept_rights = [Right("before", frozenset({"redis", "notification", "old"}))]
     place.site["existingSecrets"] = ["old"]
     place.settle()
     assert "old" in cluster.secrets
@@ -189,7 +189,7 @@ def test_what_somebody_else_makes_by_now_stays(place: Place) -> None:
 def test_what_a_pod_still_has_stays(place: Place, capsys: Output) -> None:
     cluster = place.cluster
     cluster.secrets["old"] = KubernetesSecret("old", {"k": Secret("v")}, ours=True)
-    before = Right("before", "2", frozenset({"redis", "notification", "old"}))
+    before = Right("before", frozenset({"redis", "notification", "old"}))
     cluster.kept_rights = [before]
     place.pod(INGEST, "old", "k", OLD)
     place.settle()
@@ -207,7 +207,7 @@ def test_most_of_all_goes_only_by_name(place: Place, capsys: Output) -> None:
     cluster = place.cluster
     for name in ("a", "b", "c"):
         cluster.secrets[name] = KubernetesSecret(name, {}, ours=True)
-    cluster.kept_rights = [Right("before", "1", frozenset({"a", "b", "c"}))]
+    cluster.kept_rights = [Right("before", frozenset({"a", "b", "c"}))]
     assert place.run("settle", "apply") == 1
     assert "name under hooks.secrets.retired: a, b, c" in capsys.readouterr().out
     assert {"a", "b", "c"} <= set(cluster.secrets)
