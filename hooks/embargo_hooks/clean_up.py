@@ -2,36 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from embargo_hooks import bucket_plan, buckets
 from embargo_hooks._buckets_config import BucketConfig, BucketSpec
 from embargo_hooks.config import Config
-from embargo_hooks.errors import Gathering
+from embargo_hooks.errors import DangerError, Gathering, UnsafePlanError
 from embargo_hooks.inventory import Inventory
 from embargo_hooks.jobs import Job, World, gateways_of, ledger_of
-from embargo_hooks.plan import Change, DeleteRight, DeleteSecret, Plan
+from embargo_hooks.plan import Change, DeleteNotification, DeleteRight, DeleteSecret, Plan
 from embargo_hooks.ports import Cluster
 from embargo_hooks.report import Report
+from embargo_hooks.terminal import command
+
+_TOLD_SECONDS = 60
+"""Within which a cluster, even a busy one, has told the pods of deleted workloads to end."""
+
+
+def refuse_running(
+    config: Config, cluster: Cluster, report: Report, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """See that the release is gone: `kubectl apply` of a whole rendering runs its clean-up too.
+
+    An uninstall waits neither for what it deletes nor for the cluster to tell the pods.
+
+    Raises:
+        UnsafePlanError: A workload is there to stay, or its pods are (`--cascade orphan`).
+    """
+    there = ("-n", config.namespace)
+    live = {owner: cluster.rollout(owner) for owner in config.restart.workloads}
+    staying = [owner for owner, found in live.items() if found and not found.leaving]
+    if staying:
+        uninstall = command(["helm", "uninstall", config.environment, *there])
+        tidy = command(["kubectl", "delete", "job", *there, f"{config.fullname}-clean-up"])
+        raise UnsafePlanError(
+            f"namespace {config.namespace} runs {', '.join(staying)}, and nobody is deleting them: "
+            f"what they need stays. To take the environment away: `{uninstall}`. If a `helm "
+            "template` was applied with kubectl, which runs every hook: give it `--no-hooks`, and "
+            f"`{tidy}`"
+        )
+    until = time.monotonic() + _TOLD_SECONDS
+    while orphans := _orphans(config, cluster):
+        if time.monotonic() >= until:
+            raise UnsafePlanError(
+                f"namespace {config.namespace} runs pods without {', '.join(orphans)}, and nobody "
+                "is deleting them (`--cascade orphan`?): what they need stays. Delete them, then "
+                f"`embargo-hooks clean-up --config FILE`. If nobody hears by our notifications any "
+                f"more, once a queue is full the camera's PUTs fail: `{_withdraw(config)}`"
+            )
+        report.step(f"waiting until the pods of {', '.join(orphans)} are told to end")
+        sleep(1)
+
+
+def _orphans(config: Config, cluster: Cluster) -> list[str]:
+    """Return the workloads whose pods are there to stay."""
+    if not config.restart.workloads:
+        return []
+    owners = {pod.owner for pod in cluster.pods() if not pod.leaving}
+    return [owner for owner in config.restart.workloads if owner in owners]
+
+
+def _withdraw(config: Config) -> str:
+    return command(["make", "withdraw", f"ENV={config.environment}", "APPLY=1"])
 
 
 def clean_up(config: Config, world: World, report: Report) -> Job:
-    """Plan what an uninstall takes away: notifications, topics, then Secrets, ours alone.
+    """Plan what an uninstall takes out of the object store: notifications, then topics, ours alone.
 
     Raises:
         Problems: Something could not be read; nothing was written.
     """
-    gathering, cluster = Gathering(), world.cluster()
-    store, own = Job(Plan(), cluster), Plan()
     if config.buckets and not config.buckets.keep:
-        with gathering.catching():
-            store = _retirement(config, config.buckets, world, report)
-    with gathering.catching():
-        own = _secrets(config, cluster)
-    gathering.check()
-    return replace(store, plan=store.plan + own)
+        return _retirement(config, config.buckets, world, report)
+    return Job(Plan(), world.cluster())
+
+
+def danger(config: Config, cluster: Cluster, report: Report) -> DangerError | None:
+    """Tell of the notifications that are left and announce to nobody, if there are any.
+
+    Raises:
+        KubernetesError: It is not known what is ours.
+    """
+    if not config.buckets or config.buckets.keep:
+        return None
+    inventory = ledger_of(config, cluster, report).of(config.buckets.endpoint)
+    ours = without_ours(config.buckets, inventory).buckets.values()
+    targets = [
+        DeleteNotification(bucket.owner, bucket.name, name).target
+        for bucket in ours
+        for name in bucket.retired_notifications
+    ]
+    left = [target for target in targets if target not in report.done]
+    if not left:
+        return None
+    return DangerError(
+        f"{', '.join(left)}: left, and announces to nobody; once the topic's queue is full, the "
+        "gateway refuses the camera's PUTs. Take it away, from a checkout: "
+        f"`{_withdraw(config)}`"
+    )
 
 
 def _retirement(config: Config, declared: BucketConfig, world: World, report: Report) -> Job:
@@ -102,7 +173,12 @@ def _only(bucket: str, owner: str, retired: tuple[str, ...]) -> BucketSpec:
     )
 
 
-def _secrets(config: Config, cluster: Cluster) -> Plan:
+def secrets(config: Config, cluster: Cluster) -> Plan:
+    """Plan what an uninstall takes away of Secrets and rights over them, ours alone.
+
+    Raises:
+        Problems: Something could not be read.
+    """
     gathering = Gathering()
     changes, warnings = list[Change](), list[str]()
     rights = cluster.rights()

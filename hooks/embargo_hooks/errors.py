@@ -8,6 +8,7 @@ HooksError                 a sentence for a person; never a traceback
 ├── RedisError             the queues and records: names what was asked
 ├── OwnershipError         something of that name is there already, and not ours
 ├── UnsafePlanError        a plan that would take away too much
+├── DangerError            something of ours is left that does harm by itself
 └── Problems               several of the above, found before anything was written
     └── Outage             Vault is away, and `hooks.secrets.onOutage` says to go on without it
 Stop                       not an error of ours, so that no library's handler swallows it
@@ -100,6 +101,12 @@ class UnsafePlanError(HooksError):
     """The plan takes away so much that it has to be asked for by name."""
 
     kind = "unsafe-plan"
+
+
+class DangerError(HooksError):
+    """Something of ours is left that does harm by itself."""
+
+    kind = "danger"
 
 
 class Problems(HooksError):

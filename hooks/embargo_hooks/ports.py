@@ -74,11 +74,13 @@ class Pod:
         name: Its name.
         owner: What replaces it, as kind and name (`Deployment x`); empty for nothing.
         uses: What it has read.
+        leaving: Whether it is told to end.
     """
 
     name: str
     owner: str
     uses: tuple[Use, ...] = ()
+    leaving: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,12 @@ class Rollout:
     Attributes:
         settled: Whether all of its pods are of its present template, and ready.
         restarted: When we last had them replaced (UTC).
+        leaving: Whether it is being deleted.
     """
 
     settled: bool
     restarted: datetime | None = None
+    leaving: bool = False
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,11 @@ class Report:
         self._document["done"].append(_entry(change))
         self._say(f"done: {change}")
 
+    @property
+    def done(self) -> frozenset[str]:
+        """What was changed."""
+        return frozenset(each["object"] for each in self._document["done"])
+
     def problem(self, error: HooksError, severity: str = "error") -> list[str]:
         """Show a problem, or each of several, and return them."""
         problems = error.found if isinstance(error, Problems) else (error,)

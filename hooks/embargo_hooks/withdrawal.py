@@ -2,15 +2,18 @@
 
 The queue of a persistent topic whose endpoint is away fills (128 MiB by default), and then the
 gateway slows and refuses the camera's PUTs (Ceph 18.2, facts of the gateway). So this needs Vault
-and the object store and nothing of the cluster, which may be what is away.
+and the object store and nothing of the cluster, which may be what is away. Where it answers, the
+inventory, which is kept over an uninstall, tells of notifications that are declared no longer.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from embargo_hooks import jobs
-from embargo_hooks._buckets_config import BucketConfig, BucketSpec
+from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks.config import Config
-from embargo_hooks.errors import Gathering
+from embargo_hooks.errors import Gathering, KubernetesError
 from embargo_hooks.inventory import Inventory, generations
 from embargo_hooks.plan import Change, DeleteNotification, Plan
 from embargo_hooks.ports import Gateway
@@ -18,7 +21,7 @@ from embargo_hooks.report import Report
 
 
 def withdrawal(config: Config, world: jobs.World, report: Report) -> jobs.Job:
-    """Plan to take away each declared notification whose events would wait.
+    """Plan to take away each notification of ours, declared or made, whose events would wait.
 
     A shared topic has other consumers, who still empty it: its notification stays.
 
@@ -27,33 +30,59 @@ def withdrawal(config: Config, world: jobs.World, report: Report) -> jobs.Job:
     """
     declared = jobs.bucket_config(config)
     gathering = Gathering()
-    gateways = jobs.gateways_of(declared, Inventory(), world, report, gathering)
+    made = _made(config, declared, world, report)
+    announcing = {name: each for name, each in declared.buckets.items() if each.notifications}
+    owners = {bucket: each.owner for (bucket, _), each in made.notifications.items()}
+    owners |= {name: each.owner for name, each in announcing.items()}
+    # Whose buckets announce nothing, their keys may be missing.
+    asked = replace(declared, topics={}, buckets=announcing)
+    gateways = jobs.gateways_of(asked, made, world, report, gathering)
     plan = Plan()
-    for bucket in declared.buckets.values():
-        if bucket.notifications and (gateway := gateways.get(bucket.owner)):
-            report.step(f"reading bucket {bucket.name}")
+    for bucket, owner in owners.items():
+        if gateway := gateways.get(owner):
+            report.step(f"reading bucket {bucket}")
             with gathering.catching():
-                plan += _of(bucket, declared, gateway)
+                plan += _of(bucket, owner, declared, made, gateway)
     gathering.check()
     return jobs.Job(plan, world.cluster(), gateways)
 
 
-def _of(bucket: BucketSpec, declared: BucketConfig, gateway: Gateway) -> Plan:
+def _made(config: Config, declared: BucketConfig, world: jobs.World, report: Report) -> Inventory:
+    """Return the notifications that we have made, none where the cluster does not tell."""
+    try:
+        ledger = jobs.ledger_of(config, world.cluster(), report)
+        ours = ledger.of(declared.endpoint).without(declared.unconfirmed)
+    except KubernetesError as error:
+        report.warn(f"only what is declared is looked for: {error}")
+        return Inventory()
+    return Inventory(notifications=ours.notifications)
+
+
+def _of(bucket: str, owner: str, declared: BucketConfig, made: Inventory, gateway: Gateway) -> Plan:
     changes, warnings = [], []
-    ours = dict.fromkeys(spec.topic for spec in bucket.notifications.values())
-    for live in gateway.notifications(bucket.name):
-        for name in ours:
-            if live.topic != name and not generations(name, [live.topic]):
-                continue
-            stays = f"notification {live.name} of bucket {bucket.name} stays: "
-            if live.name in bucket.foreign:
-                warnings.append(
-                    f"{stays}it is declared foreign, though it uses our topic {live.topic}, whose "
-                    "queue goes on filling; ask those whose it is to take it away"
-                )
-            elif shared := declared.topics[name].shared:
-                warnings.append(f"{stays}topic {live.topic} is consumed by {', '.join(shared)} too")
-            elif (topic := gateway.topic(live.topic)) is None or topic.persistent:
-                gone = DeleteNotification(bucket.owner, bucket.name, live.name)
-                changes.append(Change(gone, "withdrawn, until the next apply puts it back"))
+    spec = declared.buckets.get(bucket)
+    topics = {each.topic for each in spec.notifications.values()} if spec else set[str]()
+    # With whom each is shared, by the name of the notification that we have made.
+    names = {
+        name: each.shared
+        for (of, _), each in made.notifications.items()
+        for name in each.names
+        if of == bucket
+    }
+    for live in gateway.notifications(bucket):
+        ours = [name for name in topics if live.topic == name or generations(name, [live.topic])]
+        if not ours and live.name not in names:
+            continue
+        shared = names.get(live.name, ()) if not ours else declared.topics[ours[0]].shared
+        stays = f"notification {live.name} of bucket {bucket} stays: "
+        if spec and live.name in spec.foreign:
+            warnings.append(
+                f"{stays}it is declared foreign, though it uses our topic {live.topic}, whose "
+                "queue goes on filling; ask those whose it is to take it away"
+            )
+        elif shared:
+            warnings.append(f"{stays}topic {live.topic} is consumed by {', '.join(shared)} too")
+        elif (topic := gateway.topic(live.topic)) is None or topic.persistent:
+            gone = DeleteNotification(owner, bucket, live.name)
+            changes.append(Change(gone, "withdrawn, until the next apply puts it back"))
     return Plan(tuple(changes), tuple(warnings))

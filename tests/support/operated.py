@@ -124,6 +124,12 @@ class Operated:
         given = [word for file in files for word in ("-f", file)]
         return [self.release.helm, *self.release.command[1:], *given, "--wait"]
 
+    def give(self, name: str, text: str) -> None:
+        """Put a file into the operator's home."""
+        file = self._folder / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+
     def _written(self, name: str, values: dict[str, Any]) -> str:
         file = self._folder / f"{name}.yaml"
         file.write_text(yaml.safe_dump(values))

@@ -22,6 +22,7 @@ def pod(live: PodModel) -> Pod:
         name=live.metadata.name or "",
         owner=_owner(live),
         uses=tuple(dict.fromkeys(_uses(live))),
+        leaving=live.metadata.deletionTimestamp is not None,
     )
 
 
@@ -50,7 +51,9 @@ def rollout(live: Any) -> Rollout:
     numbers = {updated or 0, there or 0, ready or 0}
     noted = (spec.template.metadata.annotations or {}) if spec.template.metadata else {}
     when = noted.get(RESTARTED)
-    return Rollout(seen and numbers == {wanted}, datetime.fromisoformat(when) if when else None)
+    restarted = datetime.fromisoformat(when) if when else None
+    leaving = metadata.deletionTimestamp is not None
+    return Rollout(seen and numbers == {wanted}, restarted, leaving)
 
 
 def restarted(now: datetime) -> dict[str, Any]:

@@ -182,19 +182,33 @@ def carry_out(run: Run, *plans: Callable[[], Job]) -> int:
                 # What went before is whole; a rollback that fails here would be stuck.
                 run.report.problem(error, "warning")
                 continue
-            run.report.plan(job.plan)
-            if job.problems:
-                raise Problems(job.problems)
-            apply(
-                job.plan,
-                job.cluster,
-                job.gateways,
-                run.report,
-                lease.check,
-                run.world.passwords,
-                run.until,
-            )
+            make(run, lease, job)
             count += len(job.plan.changes)
+    return ended(run, count)
+
+
+def make(run: Run, lease: Lease, job: Job) -> None:
+    """Show a plan and do what it says.
+
+    Raises:
+        HooksError: It cannot be done, or not to the end.
+    """
+    run.report.plan(job.plan)
+    if job.problems:
+        raise Problems(job.problems)
+    apply(
+        job.plan,
+        job.cluster,
+        job.gateways,
+        run.report,
+        lease.check,
+        run.world.passwords,
+        run.until,
+    )
+
+
+def ended(run: Run, count: int) -> int:
+    """Close the account of a run that made some changes, or none."""
     if not count:
         return _unchanged(run)
     run.report.end("changed", f"{run.name}: {count} changes made")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from embargo_hooks.clean_up import clean_up
-from embargo_hooks.commands._running import Areas, Run, add, carry_out
+from embargo_hooks.clean_up import clean_up, danger, refuse_running, secrets
+from embargo_hooks.commands._running import FAILED, Areas, Run, add, ended, make
+from embargo_hooks.errors import Gathering, HooksError
+from embargo_hooks.jobs import Job
 
 
 def add_to(areas: Areas) -> None:
@@ -13,4 +15,30 @@ def add_to(areas: Areas) -> None:
 
 
 def _clean_up(run: Run) -> int:
-    return carry_out(run, lambda: clean_up(run.config, run.world, run.report))
+    """Do both parts: what stands against the object store's keeps no Secret."""
+    cluster = run.world.cluster()
+    refuse_running(run.config, cluster, run.report)
+    store, own, left = Gathering(), Gathering(), None
+    with run.lease() as lease:
+        mine = Job(secrets(run.config, cluster), cluster)
+        with store.catching():
+            make(run, lease, clean_up(run.config, run.world, run.report))
+        with own.catching():
+            left = danger(run.config, cluster, run.report) if store.found else None
+        with own.catching():
+            make(run, lease, mine)
+    if not left:
+        own.check()
+        for each in store.found:
+            run.report.warn(f"of topics, some may be left, which announce nothing: {each}")
+        return ended(run, len(run.report.done))
+    told = [left, *store.found, *own.found]
+    for each in told:
+        run.report.problem(each)
+    try:
+        sentence = "; ".join(map(str, told))
+        cluster.warn(f"Job/{run.config.fullname}-clean-up", "LeftBehind", sentence)
+    except HooksError as error:
+        run.report.warn(f"no Event could be left: {error}")
+    run.report.end("failed", f"{run.name}: {left}. Why it was left: {store.found[0]}")
+    return FAILED

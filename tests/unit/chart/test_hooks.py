@@ -250,6 +250,10 @@ def test_rights_of_the_clean_up(summit: dict[str, Manifest]) -> None:
             for name in (f"{PREFIX}-ours", right_over(summit))
         ),
         ("roles", "list", "*"),
+        *(("deployments", "get", name) for name in DEPLOYMENTS),
+        ("statefulsets", "get", "redis"),
+        ("pods", "list", "*"),
+        ("events", "create", "*"),
         ("configmaps", "create", "*"),
         ("configmaps", "get", "embargo-butler-inventory"),
         ("configmaps", "patch", "embargo-butler-inventory"),

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import copy
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from embargo_hooks.clean_up import refuse_running
 from embargo_hooks.cli import main
-from embargo_hooks.ports import Right
+from embargo_hooks.config import load
+from embargo_hooks.errors import GatewayError, VaultError
+from embargo_hooks.ports import Pod, Right, Rollout
+from embargo_hooks.report import Report
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.conftest import Write
-from tests.unit.hooks.fakes import FakeWorld
+from tests.unit.hooks.fakes import FakeGateway, FakeWorld
 
 BUCKET = "rubin-summit"
 THEIRS = Notification("theirs", "their-topic", frozenset({"s3:ObjectCreated:*"}))
@@ -110,6 +115,117 @@ def test_what_somebody_else_makes_by_now_stays(
     cluster.kept_rights = [Right("before", frozenset({"redis", "notification"}))]
     assert main(["clean-up", "--config", str(later)], world) == 0
     assert list(cluster.secrets) == ["redis"]
+
+
+WORKLOADS = ["StatefulSet redis", "Deployment embargo-butler-enqueue"]
+
+
+def test_a_running_environment_is_refused(
+    site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
+) -> None:
+    site["hooks"]["restart"] = {"mode": "apply", "workloads": WORKLOADS}
+    file = installed(site, write, world)
+    cluster = world.fake_cluster
+    before = dict(cluster.secrets)
+    cluster.rollouts["Deployment embargo-butler-enqueue"] = Rollout(False)
+    world.store.calls.clear()
+    assert main(["clean-up", "--config", str(file)], world) == 1
+    assert (cluster.secrets, world.store.calls) == (before, [])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "namespace summit runs Deployment embargo-butler-enqueue, and nobody is deleting" in last
+    assert "`helm uninstall summit -n summit`" in last
+    assert "`kubectl delete job -n summit embargo-butler-clean-up`" in last
+    cluster.rollouts["Deployment embargo-butler-enqueue"] = Rollout(False, leaving=True)
+    assert main(["clean-up", "--config", str(file)], world) == 0
+    assert cluster.secrets == {}
+
+
+def test_pods_that_an_uninstall_has_left_keep_what_they_need(
+    site: dict[str, Any],
+    write: Write,
+    world: FakeWorld,
+    capsys: Output,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site["hooks"]["restart"] = {"mode": "apply", "workloads": WORKLOADS}
+    file = installed(site, write, world)
+    pods = [Pod("a", WORKLOADS[1]), Pod("b", WORKLOADS[0], leaving=True), Pod("c", "Job other")]
+    world.fake_cluster.live_pods = pods
+    before = dict(world.fake_cluster.secrets)
+    monkeypatch.setattr("embargo_hooks.clean_up._TOLD_SECONDS", 0)
+    assert main(["clean-up", "--config", str(file)], world) == 1
+    assert world.fake_cluster.secrets == before
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "runs pods without Deployment embargo-butler-enqueue, and nobody is deleting" in last
+    assert "`make withdraw ENV=summit APPLY=1`" in last
+
+    def told(_: float) -> None:
+        world.fake_cluster.live_pods = pods[1:]
+
+    monkeypatch.setattr("embargo_hooks.clean_up._TOLD_SECONDS", 60)
+    config, cluster = load(file), world.fake_cluster
+    refuse_running(config, cluster, Report("", sys.stdout, sys.stdout, False), told)
+    assert "waiting until the pods of Deployment embargo-butler-enqueue are told" in (
+        capsys.readouterr().out
+    )
+    assert main(["clean-up", "--config", str(file)], world) == 0
+    assert world.fake_cluster.secrets == {}
+
+
+LEFT = (
+    "notification to-http of bucket rubin-summit: left, and announces to nobody; once the topic's "
+    "queue is full, the gateway refuses the camera's PUTs. Take it away, from a checkout: "
+    "`make withdraw ENV=summit APPLY=1`"
+)
+
+
+def test_without_vault_the_secrets_go_and_the_danger_is_told_first(
+    site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
+) -> None:
+    file = installed(site, write, world)
+    world.fake_vault.refuses = VaultError("Vault login: refused", "login-refused")
+    capsys.readouterr()
+    assert main(["clean-up", "--config", str(file)], world) == 1
+    assert world.fake_cluster.secrets == {}
+    assert world.store.writes == []
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == f"clean-up: summit: {LEFT}. Why it was left: Vault login: refused"
+    assert next(line for line in said if line.startswith("error")) == f"error: {LEFT}"
+    event = f"Job/embargo-butler-clean-up: LeftBehind: {LEFT}; Vault login: refused"
+    assert world.fake_cluster.events == [event]
+    world.fake_vault.refuses = None
+    assert main(["buckets", "withdraw", "--apply", "--config", str(file)], world) == 0
+    assert world.store.notifications[BUCKET] == [THEIRS]
+
+
+def test_a_gateway_that_fails_in_the_middle_keeps_no_secret(
+    site: dict[str, Any],
+    write: Write,
+    world: FakeWorld,
+    capsys: Output,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = installed(site, write, world)
+
+    def fail(*_: Any) -> None:
+        raise GatewayError("topic rubin-summit: the gateway is away")
+
+    monkeypatch.setattr(FakeGateway, "delete_topic", fail)
+    assert main(["clean-up", "--config", str(file)], world) == 0
+    assert world.fake_cluster.secrets == {}
+    assert world.store.notifications[BUCKET] == [THEIRS]
+    told = "of topics, some may be left, which announce nothing: topic rubin-summit: the gateway"
+    assert told in capsys.readouterr().out
+
+
+def test_where_nothing_of_ours_is_in_the_store_vault_is_not_asked(
+    site: dict[str, Any], write: Write, world: FakeWorld
+) -> None:
+    file = installed(site, write, world)
+    world.fake_cluster.config_maps.clear()
+    world.fake_vault.refuses = VaultError("Vault login: refused", "login-refused")
+    assert main(["clean-up", "--config", str(file)], world) == 0
+    assert world.fake_cluster.secrets == {}
 
 
 def test_keep_keeps(site: dict[str, Any], write: Write, world: FakeWorld) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from embargo_hooks.cli import main
-from embargo_hooks.errors import GatewayError
+from embargo_hooks.errors import GatewayError, KubernetesError
 from embargo_hooks.resources import Notification
 from tests.unit.hooks.conftest import Write
-from tests.unit.hooks.fakes import FakeGateway, FakeWorld
+from tests.unit.hooks.fakes import FakeCluster, FakeGateway, FakeWorld
 
 BUCKET = "rubin-summit"
 THEIRS = Notification("theirs", "their-topic", frozenset({"s3:ObjectCreated:*"}))
@@ -76,12 +76,6 @@ def test_a_later_generation_is_withdrawn_as_well(world: FakeWorld, run: Run) -> 
     assert ids(world) == ["theirs"]
 
 
-def test_the_cluster_may_be_away(world: FakeWorld, run: Run) -> None:
-    world.fake_cluster = None  # type: ignore[assignment]
-    assert run("withdraw", "--apply")["code"] == 0
-    assert ids(world) == ["theirs"]
-
-
 def test_without_persistence_nothing_waits(
     site: dict[str, Any], write: Write, world: FakeWorld, run: Run
 ) -> None:
@@ -135,3 +129,49 @@ def test_a_gateway_that_fails_is_told_and_nothing_is_written(
     done = run("withdraw", "--apply")
     assert (done["code"], world.store.writes) == (1, [])
     assert "cannot be reached" in done["summary"]
+
+
+def test_what_is_declared_no_longer_is_known_by_the_inventory(
+    site: dict[str, Any], write: Write, world: FakeWorld, file: Path, run: Run
+) -> None:
+    declared = site["bucketConfig"]
+    declared["topics"], declared["buckets"] = {}, {}
+    write(site)
+    assert run("withdraw", "--apply")["code"] == 0
+    assert ids(world) == ["theirs"]
+
+
+def test_the_cluster_may_be_away(
+    world: FakeWorld, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise KubernetesError("ConfigMap embargo-butler-inventory: no answer of the API")
+
+    monkeypatch.setattr(FakeCluster, "config_map", away)
+    done = run("withdraw", "--apply")
+    assert (done["code"], ids(world)) == (0, ["theirs"])
+    assert "only what is declared is looked for: ConfigMap" in done["warnings"][0]
+
+
+def test_what_was_made_for_others_too_stays(
+    site: dict[str, Any], write: Write, world: FakeWorld, run: Run
+) -> None:
+    site["bucketConfig"]["topics"][BUCKET]["shared"] = ["prompt-processing"]
+    write(site)
+    assert run("apply")["code"] == 0
+    site["bucketConfig"]["topics"], site["bucketConfig"]["buckets"] = {}, {}
+    write(site)
+    done = run("withdraw", "--apply")
+    assert ids(world) == ["theirs", "to-http"]
+    assert "is consumed by prompt-processing too" in done["warnings"][0]
+
+
+def test_nobody_s_keys_are_asked_for_whose_buckets_announce_nothing(
+    site: dict[str, Any], write: Write, world: FakeWorld, run: Run
+) -> None:
+    owner = {"path": "owners/missing", "accessKey": "access_key", "secretKey": "secret_key"}
+    site["bucketConfig"]["owners"]["others"] = owner
+    site["bucketConfig"]["buckets"]["others"] = {"owner": "others", "grants": {"read": ["a"]}}
+    write(site)
+    assert run("withdraw", "--apply")["code"] == 0
+    assert ids(world) == ["theirs"]
