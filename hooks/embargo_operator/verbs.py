@@ -119,6 +119,8 @@ class Verbs:
             config = running.told(self._programs, config)
             if config and "predecessor" in config:
                 areas = [each for each in areas if each != "settle"]
+                take_over = self._typed("take-over")
+                _note(f"what runs here was made without Helm: `{take_over}` puts the chart over it")
             elif "buckets" in areas:
                 # Topics are made of Secrets and of enqueue's address, neither of which is there.
                 areas.remove("buckets")

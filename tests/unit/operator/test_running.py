@@ -10,8 +10,9 @@ import yaml
 from embargo_hooks import config as hooks_config
 from embargo_hooks._pipeline_config import SecretKey
 from embargo_hooks._reader import Node
-from embargo_operator import running
+from embargo_operator import diff, jobs_plan, running
 from embargo_operator.chart import Chart
+from embargo_operator.cli import main
 from embargo_operator.environments import Environment
 from embargo_operator.pipeline_verbs import config
 from tests.rig.site import PROJECT
@@ -157,3 +158,38 @@ def test_what_the_verbs_are_told_can_be_read_again() -> None:
     )
     again = hooks_config.parse(Node(yaml.safe_load(yaml.safe_dump(told)), "FILE"))
     assert again.predecessor == told["predecessor"]
+
+
+def test_a_plan_over_it_has_the_buckets_and_names_the_take_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rendered = helm.unchanged("summit")
+    fake = Fake()
+    fake.says("helm history", "", "Error: release: not found")
+    fake.says("helm template", rendered)
+    fake.says("kubectl get statefulsets,deployments -l app", of_summit())
+    monkeypatch.setattr(diff, "differences", lambda *_: [])
+    planned: dict[str, Any] = {}
+
+    def run(config: dict[str, Any], area: str, *_: object) -> tuple[int, str]:
+        planned[area] = config["predecessor"]
+        return 0, ""
+
+    monkeypatch.setattr(jobs_plan, "plan", run)
+    assert main(["plan", "summit", "--project", str(PROJECT)], fake.programs) == 0
+    names = {each: each + SUFFIX for each in ("redis", "notification", "s3")}
+    assert planned == {"secrets": names, "buckets": names}
+    told = "what runs here was made without Helm: `make take-over ENV=summit` puts the chart over"
+    assert told in capsys.readouterr().err
+
+
+def test_one_user_of_two_stores_has_a_profile_for_each() -> None:
+    found = {}
+    for environment, live in (("summit", of_summit()), ("summit-new", of_summit_new())):
+        buckets = looked(environment, live).buckets
+        assert buckets
+        found[buckets.endpoint] = buckets.owners["rubin-summit"].profile
+    assert found == {
+        "https://s3dfrgw.slac.stanford.edu": "wsummit",
+        "https://sdfembs3.sdf.slac.stanford.edu": "embargo-rw",
+    }
