@@ -9,15 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tests.rig import binaries
 from tests.rig.errors import RigError
 from tests.rig.progress import Say
-from tests.rig.release import helm
 from tests.rig.site import PROJECT
 from tests.tools import schemas
-from tests.unit.chart.helm import CHART, files, inputs, load, template
+from tests.unit.chart.helm import CHART, HelmError, lint, load, template
 
 README = CHART / "README.md"
 _DOCS = ("--chart-search-root", str(CHART.parent), "--sort-values-order", "file")
@@ -83,12 +80,13 @@ def _lint() -> bool:
 def _lint_environment(name: str) -> bool:
     # An environment's chart renders for its own namespace only.
     namespace = str(load(PROJECT / "values" / f"{name}.yaml")["namespace"])
-    command = [helm(), "lint", "--strict", "--quiet", str(CHART), "-n", namespace, *files(name)]
-    required = yaml.safe_dump(dict(inputs(name)))
-    done = subprocess.run([*command, "-f", "-"], input=required, text=True, check=False)
-    fine = not done.returncode
-    print(f"helm lint {name}: {'ok' if fine else 'failed'}", flush=True)
-    return fine
+    said = "ok"
+    try:
+        lint(name, namespace)
+    except HelmError as error:
+        said = f"failed:\n{error}"
+    print(f"helm lint {name}: {said}", flush=True)
+    return said == "ok"
 
 
 def _unittest() -> bool:

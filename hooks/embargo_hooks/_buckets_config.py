@@ -15,18 +15,18 @@ class OwnerSpec:
 
     Attributes:
         name: The user; one of a tenant is `tenant$user`.
-        path: The Vault path; None where nobody has said it yet.
+        path: The Vault path; None where neither it nor `vault.ownersPath` is said.
         access_key: The field of the access key.
         secret_key: The field of the secret key.
-        key: Where in the configuration the path belongs, for messages.
+        own_path: Whether the path is said for this owner alone.
         profile: The AWS profile that has the keys on a login node, for as long as Vault has not.
     """
 
     name: str
     path: str | None
-    access_key: str
-    secret_key: str
-    key: str
+    access_key: str = "access_key"
+    secret_key: str = "secret_key"
+    own_path: bool = True
     profile: str = ""
 
 

@@ -52,8 +52,16 @@ def parse(
     environment: str,
     has_enqueue: bool,
     secrets: Mapping[str, Mapping[str, Any] | None],
+    owners_path: str = "",
 ) -> BucketConfig:
     """Turn the parsed part into a declaration, checked against the rest of the configuration.
+
+    Args:
+        node: The part.
+        environment: Who declares it.
+        has_enqueue: Whether there is a Service to announce to.
+        secrets: The Secrets that topics may use.
+        owners_path: The folder in Vault that has the keys of owners without a path of their own.
 
     Raises:
         HooksError: Something in it is not as it should be; several are told as `Problems`.
@@ -85,7 +93,9 @@ def parse(
         for key, value in entries.items()
     }
     known = _Known(names.get("owners", ()), names.get("topics", ()), has_enqueue, secrets)
-    owners = _each(top["owners"], _names.USER, _owner, gathering)
+    owners = _each(
+        top["owners"], _names.USER, lambda name, at: _owner(name, at, owners_path), gathering
+    )
     topics = dict[str, TopicSpec]()
     if "topics" in top:
         topics = _each(
@@ -176,16 +186,17 @@ def _store(node: Node) -> str:
     )
 
 
-def _owner(name: str, node: Node) -> OwnerSpec:
-    keys = node.mapping(("accessKey", "secretKey"), ("path", "profile"))
-    path = node.child("path")
+def _owner(name: str, node: Node, owners_path: str) -> OwnerSpec:
+    keys = node.mapping((), ("path", "profile", "accessKey", "secretKey"))
+    said = {key: entry.text() for key, entry in keys.items()}
+    common = f"{owners_path}/{name.replace('$', '/')}" if owners_path else None
     return OwnerSpec(
         name=name,
-        path=None if path.value is None else path.text().strip("/"),
-        access_key=keys["accessKey"].text(),
-        secret_key=keys["secretKey"].text(),
-        key=path.path,
-        profile=keys["profile"].text() if "profile" in keys else "",
+        path=said["path"].strip("/") if "path" in said else common,
+        access_key=said.get("accessKey", OwnerSpec.access_key),
+        secret_key=said.get("secretKey", OwnerSpec.secret_key),
+        own_path="path" in said,
+        profile=said.get("profile", ""),
     )
 
 

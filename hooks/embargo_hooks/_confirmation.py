@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from embargo_hooks._buckets_config import BucketSpec, TopicSpec, Unconfirmed
+from embargo_hooks._buckets_config import BucketConfig, BucketSpec, TopicSpec, Unconfirmed
+from embargo_hooks.inventory import Inventory
 
 
 def confirmed(
@@ -61,3 +62,39 @@ def confirmed(
             {name: topics[name].shared for name in aside if name in topics},
         ),
     )
+
+
+def without_owners(
+    config: BucketConfig, inventory: Inventory, owners: Collection[str]
+) -> BucketConfig:
+    """Set aside whatever is some owners', declared or made before, and whatever hangs on it.
+
+    Args:
+        config: What is declared.
+        inventory: What we made.
+        owners: Whose keys are not there.
+    """
+    if not owners:
+        return config
+    why, before = "its owner's keys are not there", config.unconfirmed
+    topics, buckets, aside = confirmed(
+        {
+            name: replace(each, unconfirmed=why if each.owner in owners else "")
+            for name, each in config.topics.items()
+        },
+        {
+            name: replace(each, unconfirmed=why if each.owner in owners else "")
+            for name, each in config.buckets.items()
+        },
+    )
+    made = {name: why for name, each in inventory.topics.items() if each.owner in owners}
+    put = {key: why for key, each in inventory.notifications.items() if each.owner in owners}
+    ruled = {name: why for name, owner in inventory.policies.items() if owner in owners}
+    whole = Unconfirmed(
+        topics={**made, **aside.topics, **before.topics},
+        notifications={**put, **aside.notifications, **before.notifications},
+        policies={**ruled, **aside.policies, **before.policies},
+        buckets=before.buckets | aside.buckets,
+        shared={**aside.shared, **before.shared},
+    )
+    return replace(config, topics=topics, buckets=buckets, unconfirmed=whole)

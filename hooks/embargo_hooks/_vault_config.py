@@ -39,6 +39,7 @@ class VaultConfig:
         ca_bundle: PEM text or a file of it; empty for what the system trusts.
         timeout: For how many seconds an answer is waited for.
         retry: For how many seconds a busy Vault is asked again.
+        owners_path: The folder that has the keys of each bucket owner, empty for none.
     """
 
     address: str
@@ -53,6 +54,7 @@ class VaultConfig:
     ca_bundle: str = ""
     timeout: int = 10
     retry: int = 30
+    owners_path: str = ""
 
 
 def parse(node: Node) -> VaultConfig:
@@ -62,7 +64,8 @@ def parse(node: Node) -> VaultConfig:
         ConfigError: Something in it is not as it should be.
     """
     top = node.mapping(
-        ("address", "mount", "auth"), ("namespace", "caBundle", "timeoutSeconds", "retrySeconds")
+        ("address", "mount", "auth"),
+        ("namespace", "caBundle", "timeoutSeconds", "retrySeconds", "ownersPath"),
     )
     auth = top["auth"].mapping(("method",), ("mount", "role", "audience", "secret"))
     address, method = top["address"].text(), auth["method"].choice(*LOGINS)
@@ -83,6 +86,7 @@ def parse(node: Node) -> VaultConfig:
         ca_bundle=_text(top.get("caBundle")),
         timeout=_whole(top.get("timeoutSeconds"), 10, 1),
         retry=_whole(top.get("retrySeconds"), 30, 0),
+        owners_path=_text(top.get("ownersPath")).strip("/"),
     )
 
 

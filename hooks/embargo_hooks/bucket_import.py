@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from embargo_hooks import _urls, policy
-from embargo_hooks._buckets_config import BucketConfig, BucketSpec
+from embargo_hooks._buckets_config import BucketConfig, BucketSpec, OwnerSpec
 from embargo_hooks._topic_attributes import SCHEMES, as_declared
 from embargo_hooks.inventory import Inventory, Owned
 from embargo_hooks.resources import LIMITS, Notification, ObservedBucket, Topic
@@ -81,10 +81,10 @@ def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
     zone_group = {"zoneGroup": config.zone_group} if config.zone_group != config.region else {}
     owners = {
         name: {
-            "path": each.path,
+            **({"path": each.path} if each.own_path else {}),
             **({"profile": each.profile} if each.profile else {}),
-            "accessKey": each.access_key,
-            "secretKey": each.secret_key,
+            **({"accessKey": each.access_key} if each.access_key != OwnerSpec.access_key else {}),
+            **({"secretKey": each.secret_key} if each.secret_key != OwnerSpec.secret_key else {}),
         }
         for name, each in config.owners.items()
     }

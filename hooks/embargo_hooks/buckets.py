@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from embargo_hooks import _urls, policy
-from embargo_hooks._buckets_config import BucketConfig
+from embargo_hooks._buckets_config import BucketConfig, OwnerSpec
 from embargo_hooks.config import Config, EnqueueConfig, VaultPath
-from embargo_hooks.errors import ConfigError, GatewayError, Gathering, KubernetesError
+from embargo_hooks.errors import ConfigError, Gathering, KubernetesError, VaultError
 from embargo_hooks.inventory import Inventory, generations
+from embargo_hooks.misfortune import Misfortune
 from embargo_hooks.ports import Cluster, Gateway
 from embargo_hooks.report import Report
 from embargo_hooks.resources import KubernetesSecret, ObservedBucket, Topic
@@ -56,19 +57,13 @@ class Observed:
         return tuple(topic for name, topic in self.topics.items() if name in used)
 
 
-def owners(
-    config: BucketConfig, inventory: Inventory, gathering: Gathering, profiles: bool = False
-) -> tuple[dict[str, VaultPath], dict[str, str]]:
-    """Return where the keys of each owner are that is needed; what is missing is a problem.
+def owners(config: BucketConfig, inventory: Inventory, gathering: Gathering) -> list[OwnerSpec]:
+    """Return the owners whose keys are needed; one that is not declared is a problem.
 
     Args:
         config: What is declared.
         inventory: What we made.
         gathering: Takes the problems.
-        profiles: Whether a person runs this, who may have AWS profiles.
-
-    Returns:
-        Vault paths by owner, and for owners without one the names of AWS profiles.
     """
     ours = inventory.without(config.unconfirmed)
     owned = [*ours.topics.values(), *ours.notifications.values()]
@@ -78,44 +73,59 @@ def owners(
         + [entry.owner for entry in owned]
         + list(ours.policies.values())
     )
-    paths, local = dict[str, VaultPath](), dict[str, str]()
+    found = list[OwnerSpec]()
     for name in needed:
         with gathering.catching():
-            owner = config.owners.get(name)
-            if owner is None:
+            if name not in config.owners:
                 raise ConfigError(
                     f"bucketConfig.owners.{name}: is missing, but topics or notifications made as "
                     f"{name} have to be taken away; declare it until they are gone"
                 )
-            if owner.path is None and owner.profile and profiles:
-                local[name] = owner.profile
-                continue
-            if owner.path is None:
-                raise ConfigError(
-                    f"{owner.key}: is not set; give the Vault path that holds the keys of {name} "
-                    f"(fields {owner.access_key}, {owner.secret_key})"
-                    + (f"; its AWS profile {owner.profile} is a person's" if owner.profile else "")
-                )
-            paths[name] = VaultPath(owner.path)
-    return paths, local
+            found.append(config.owners[name])
+    return found
 
 
 def keys(
-    config: BucketConfig, paths: Mapping[str, VaultPath], documents: Documents, gathering: Gathering
-) -> dict[str, Keys]:
-    """Pick the owners' keys out of what was read."""
-    found = {}
-    for name, at in paths.items():
-        document, owner = documents[at], config.owners[name]
-        if document is None:
-            continue
-        with gathering.catching():
-            what = f"keys of {name}"
-            found[name] = Keys(
-                field_of(what, at, owner.access_key, document),
-                field_of(what, at, owner.secret_key, document),
-            )
-    return found
+    owner: OwnerSpec,
+    mount: str,
+    documents: Documents,
+    absent: Mapping[VaultPath, VaultError | None],
+) -> Keys | Misfortune | None:
+    """Pick an owner's keys out of what was read.
+
+    Args:
+        owner: The owner.
+        mount: Vault's mount that the path is in.
+        documents: What was read.
+        absent: Why a path is not there.
+
+    Returns:
+        The keys, or that Vault has none; None where something else was wrong, which was noted.
+    """
+    about = f"owner {owner.name}"
+    if owner.path is None:
+        return Misfortune(
+            about,
+            "no place in Vault is named that has its keys: set vault.ownersPath, the folder of all "
+            f"owners' keys, or bucketConfig.owners.{owner.name}.path",
+        )
+    at = VaultPath(owner.path)
+    document, why = documents[at], absent.get(at)
+    fields = (owner.access_key, owner.secret_key)
+    values = tuple(f"{name}={name.upper()}" for name in fields)
+    path = f"{mount}/{owner.path}"
+    if why:
+        # Where it may not be read it may be there all the same: that is not to be written over.
+        unread = ("-cas=0",) if why.kind == "forbidden" else ()
+        return Misfortune(about, str(why), ("vault", "kv", "put", *unread, path, *values))
+    if document is None:
+        return None
+    try:
+        access, secret = (field_of("its keys", at, name, document) for name in fields)
+    except VaultError as error:
+        # Whatever else stands there stays.
+        return Misfortune(about, str(error), ("vault", "kv", "patch", path, *values))
+    return Keys(access, secret)
 
 
 def attributes(
@@ -318,15 +328,15 @@ def _announced_to(store: Gateway, pool: ThreadPoolExecutor, but: Collection[str]
         yield from (each.topic for each in notifications)
 
 
-def missing_foreign(config: BucketConfig, observed: Observed) -> Iterator[GatewayError]:
+def missing_foreign(config: BucketConfig, observed: Observed) -> Iterator[Misfortune]:
     """Tell of each foreign notification that is not there."""
     for name, bucket in config.buckets.items():
         there = {live.name for live in observed.buckets[name].notifications} if bucket.asks else ()
         for missing in (foreign for foreign in bucket.foreign if foreign not in there):
-            yield GatewayError(
-                f"bucket {name}: the foreign notification {missing} is not there; it is "
-                "somebody else's: tell them, or take it out of "
-                f"bucketConfig.buckets.{name}.foreign"
+            yield Misfortune(
+                f"bucket {name}",
+                f"the foreign notification {missing} is not there; it is somebody else's: tell "
+                f"them, or take it out of bucketConfig.buckets.{name}.foreign",
             )
 
 

@@ -110,7 +110,7 @@ def _retirement(config: Config, declared: BucketConfig, world: World, report: Re
     ledger = ledger_of(config, cluster, report)
     inventory = ledger.of(declared.endpoint)
     left = without_ours(declared, inventory)
-    gateways = gateways_of(left, inventory, world, report, gathering)
+    gateways = gateways_of(config, left, inventory, world, report, gathering)
     observed = buckets.observe(left, inventory, gateways, report, gathering)
     gathering.check()
     now, name = datetime.now(UTC), config.inventory_name

@@ -208,6 +208,7 @@ def parse(root: Node) -> Config:
     buckets = root.child("bucketConfig")
     has_enqueue = root.child("enqueue").value is not None
     environment = top["environment"].text()
+    vault = _vault_config.parse(top["vault"])
     known = {**secrets, **dict.fromkeys(existing)}
     return Config(
         file=root.file,
@@ -215,7 +216,7 @@ def parse(root: Node) -> Config:
         cluster=top["cluster"].text(),
         namespace=top["namespace"].text(),
         fullname=top["fullname"].text(),
-        vault=_vault_config.parse(top["vault"]),
+        vault=vault,
         secrets=secrets,
         enqueue=_enqueue(top["enqueue"]) if has_enqueue else None,
         deadline=deadline,
@@ -225,7 +226,7 @@ def parse(root: Node) -> Config:
         cron_jobs=hooks.child("cronJobs").texts(),
         buckets=None
         if buckets.value is None
-        else _buckets_parser.parse(buckets, environment, has_enqueue, known),
+        else _buckets_parser.parse(buckets, environment, has_enqueue, known, vault.owners_path),
         pipeline=_pipeline_config.parse(top["pipeline"]) if "pipeline" in top else None,
         restart=_restart(entries["restart"]) if "restart" in entries else RestartConfig(False, ()),
         keeps=outage.value is not None and outage.choice("fail", "keep") == "keep",

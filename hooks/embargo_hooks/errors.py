@@ -44,6 +44,14 @@ VaultKind = Literal[
 ]
 """What can be wrong with Vault and what is read from it; `vault` is anything else."""
 
+ABSENT: frozenset[str] = frozenset(
+    {
+        *("path-absent", "version-deleted", "version-destroyed"),
+        *("forbidden", "field-missing", "value-empty"),
+    }
+)
+"""Vault answers, and what was asked for is not there or may not be read."""
+
 _AWAY: frozenset[str] = frozenset({"unreachable", "sealed", "rate-limited", "server-error"})
 """What ends by itself, or by the hands of those who run Vault."""
 

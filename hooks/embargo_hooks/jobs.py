@@ -21,14 +21,16 @@ from embargo_hooks import (
     settling,
 )
 from embargo_hooks._buckets_config import BucketConfig
+from embargo_hooks._confirmation import without_owners
 from embargo_hooks._pipeline_config import PipelineConfig
 from embargo_hooks._safety import refuse_most
 from embargo_hooks.bucket_import import Live
 from embargo_hooks.buckets import Keys
 from embargo_hooks.comparison import KeyState, compare
-from embargo_hooks.config import Config, VaultPath
+from embargo_hooks.config import Config, VaultPath, with_secret
 from embargo_hooks.errors import (
     ConfigError,
+    GatewayError,
     Gathering,
     HooksError,
     Outage,
@@ -36,6 +38,7 @@ from embargo_hooks.errors import (
     VaultError,
 )
 from embargo_hooks.inventory import KEY, Inventory, Ledger, by_declaration
+from embargo_hooks.misfortune import Misfortune
 from embargo_hooks.plan import AdmitPassword, ApplySecret, Plan, plan_secrets
 from embargo_hooks.ports import (
     Announcer,
@@ -292,16 +295,23 @@ def object_store(
     ledger = ledger_of(config, cluster, report)
     inventory = ledger.of(declared.endpoint)
     live, renewing = _live_notification(config, cluster, gathering), None
-    paths, profiles = buckets.owners(declared, inventory, gathering, world.by_hand)
-    documents = _read(
-        list(dict.fromkeys([*paths.values(), *notification_secret.paths(config)])),
-        world,
-        report,
-        gathering,
+    store = _store(
+        config, declared, inventory, notification_secret.paths(config), world, report, gathering
     )
-    gateways = _gateways(declared, paths, documents, profiles, world, gathering)
-    if documents:
-        renewing = notification_secret.renewal(config, documents, live, gathering)
+    gateways, whole = store.gateways, config
+    misfortunes = [_undone(lack, name, declared) for name, lack in store.lacking.items()]
+    declared = without_owners(declared, inventory, store.lacking)
+    config = replace(config, buckets=declared)
+    for name in renew:
+        with gathering.catching():
+            if name in bucket_config(whole).topics and name not in declared.topics:
+                told = "; ".join(map(str, misfortunes))
+                raise VaultError(f"topic {name} cannot be renewed: {told}", "path-absent")
+    if store.documents:
+        renewing = notification_secret.renewal(whole, store.documents, live, gathering)
+    if renewing and (stuck := _stuck(whole, config, renewing)):
+        misfortunes.append(stuck)
+        renewing = None
     address, beside = "", list[HooksError]()
     if config.enqueue and buckets.needs_address(declared):
         report.step(f"waiting for the address of Service {config.enqueue.service}")
@@ -324,7 +334,7 @@ def object_store(
     )
     observed = buckets.observe(declared, inventory, gateways, report, gathering, renew)
     _check(gathering, beside)
-    beside.extend(buckets.missing_foreign(declared, observed))
+    misfortunes += buckets.missing_foreign(declared, observed)
     plan, now = Plan(), now or datetime.now(UTC)
     busiest = night() if any(map(full_queue.endless, observed.topics.values())) else None
     with gathering.catching():
@@ -335,6 +345,11 @@ def object_store(
         refuse_most(declared, by_declaration(inventory, declared))
     _check(gathering, beside)
     looked = notification_secret.dropped(config, attributes, observed, inventory, live, now)
+    plan = replace(
+        plan,
+        unconfirmed=tuple(bucket_config(whole).unconfirmed.lines()),
+        misfortunes=tuple(misfortunes),
+    )
     if put_off:
         plan = replace(plan, warnings=(*plan.warnings, put_off.put_off))
     if renewing or looked:
@@ -364,6 +379,7 @@ def ledger_of(config: Config, cluster: Cluster, report: Report) -> Ledger:
 
 
 def gateways_of(
+    config: Config,
     declared: BucketConfig,
     inventory: Inventory,
     world: World,
@@ -371,28 +387,98 @@ def gateways_of(
     gathering: Gathering,
 ) -> dict[str, Gateway]:
     """Return the object store by owner; where keys are not found, that is noted."""
-    paths, profiles = buckets.owners(declared, inventory, gathering, world.by_hand)
-    documents = _read(list(paths.values()), world, report, gathering)
-    return _gateways(declared, paths, documents, profiles, world, gathering)
+    store = _store(config, declared, inventory, (), world, report, gathering)
+    gathering.found.extend(VaultError(str(lack), "path-absent") for lack in store.lacking.values())
+    return store.gateways
 
 
-def _gateways(
+@dataclass(frozen=True)
+class _Store:
+    """The object store, as far as it can be entered.
+
+    Attributes:
+        gateways: By owner.
+        lacking: Whose keys are not there, by owner.
+        documents: What was read from Vault; None where there was no login.
+    """
+
+    gateways: dict[str, Gateway]
+    lacking: Mapping[str, Misfortune]
+    documents: secret_sync.Documents | None
+
+
+def _store(
+    config: Config,
     declared: BucketConfig,
-    paths: Mapping[str, VaultPath],
-    documents: secret_sync.Documents | None,
-    profiles: Mapping[str, str],
+    inventory: Inventory,
+    more: Collection[VaultPath],
     world: World,
+    report: Report,
     gathering: Gathering,
-) -> dict[str, Gateway]:
-    keys = buckets.keys(declared, paths, documents, gathering) if documents else {}
-    for owner, profile in profiles.items():
+) -> _Store:
+    """Enter the object store with the keys of each owner that is needed.
+
+    Args:
+        config: The configuration.
+        declared: The part about buckets.
+        inventory: What we made.
+        more: What else to read from Vault.
+        world: Makes the connections.
+        report: Is told what is done.
+        gathering: Takes the problems.
+    """
+    needed = buckets.owners(declared, inventory, gathering)
+    wanted = dict.fromkeys([VaultPath(owner.path) for owner in needed if owner.path])
+    absent: dict[VaultPath, VaultError | None] = {at: None for at in wanted if at not in more}
+    documents = _read(list(dict.fromkeys([*wanted, *more])), world, report, gathering, absent)
+    gateways, lacking = dict[str, Gateway](), dict[str, Misfortune]()
+    for owner in needed:
+        # Without a login nothing is known of any path.
+        known = documents if documents is not None else dict.fromkeys(wanted)
+        found = buckets.keys(owner, config.vault.mount, known, absent)
+        if isinstance(found, Misfortune) and owner.profile and world.by_hand:
+            found = _profile(owner.profile, world, found)
         with gathering.catching():
-            keys[owner] = world.profile(profile)
-    gateways = {}
-    for owner, pair in keys.items():
-        with gathering.catching():
-            gateways[owner] = world.gateway(declared, owner, pair)
-    return gateways
+            if isinstance(found, Misfortune):
+                lacking[owner.name] = found
+            elif found:
+                gateways[owner.name] = world.gateway(declared, owner.name, found)
+    return _Store(gateways, lacking, documents)
+
+
+def _profile(name: str, world: World, lack: Misfortune) -> Keys | Misfortune:
+    """Return a person's own keys, where Vault lacks them."""
+    try:
+        return world.profile(name)
+    except GatewayError as error:
+        return replace(lack, text=f"{lack.text}; {error}")
+
+
+def _undone(lack: Misfortune, owner: str, declared: BucketConfig) -> Misfortune:
+    """Tell of an owner's missing keys with what stays as it is for the lack of them."""
+    buckets = [each for each in declared.buckets.values() if each.owner == owner]
+    topics = {name for name, each in declared.topics.items() if each.owner == owner}
+    # A topic and its notifications wait for each other.
+    topics |= {spec.topic for each in buckets for spec in each.notifications.values()}
+    left = [*(f"bucket {each.name}" for each in buckets), *(f"topic {name}" for name in topics)]
+    stays = f"{', '.join(sorted(left)) or 'what was made with them'} stays as it is"
+    return replace(lack, text=f"its keys are not there, so {stays}: {lack.text}")
+
+
+def _stuck(
+    whole: Config, reduced: Config, renewing: notification_secret.Renewal
+) -> Misfortune | None:
+    """Tell that a secret cannot change while topics that carry it cannot."""
+    at = renewing.at
+    topics = set(with_secret(bucket_config(whole), at))
+    topics -= set(with_secret(bucket_config(reduced), at))
+    if not topics:
+        return None
+    return Misfortune(
+        f"Secret {at.secret}",
+        f"Vault has another value of its key {at.key}, which stays as it is: enqueue would drop "
+        f"what topic {', '.join(sorted(topics))} announces, as that cannot be changed with it",
+    )
 
 
 def _live_notification(
@@ -415,7 +501,7 @@ def live_buckets(config: Config, world: World, report: Report) -> Live:
     # Of each bucket, be nothing of it confirmed yet.
     asked = {name: replace(each, manages_policy=True) for name, each in declared.buckets.items()}
     whole = replace(declared, topics={}, buckets=asked)
-    gateways = gateways_of(whole, Inventory(), world, report, gathering)
+    gateways = gateways_of(config, whole, Inventory(), world, report, gathering)
     found, topics = {}, {}
     for name, bucket in declared.buckets.items():
         report.step(f"reading bucket {name}")
@@ -445,12 +531,16 @@ def live_buckets(config: Config, world: World, report: Report) -> Live:
 
 
 def _read(
-    wanted: list[VaultPath], world: World, report: Report, gathering: Gathering
+    wanted: list[VaultPath],
+    world: World,
+    report: Report,
+    gathering: Gathering,
+    absent: dict[VaultPath, VaultError | None] | None = None,
 ) -> secret_sync.Documents | None:
     """Read from Vault and end the login; None where there was no login."""
     documents: secret_sync.Documents | None = None if wanted else {}
     if wanted:
         report.step("logging in to Vault")
         with gathering.catching(), world.vault() as vault:
-            documents = secret_sync.read(vault, wanted, report, gathering)
+            documents = secret_sync.read(vault, wanted, report, gathering, absent)
     return documents

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from embargo_hooks.errors import Gathering, OwnershipError
+from embargo_hooks.misfortune import Misfortune
 from embargo_hooks.ports import Right
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
 from embargo_hooks.secret import Secret
@@ -274,12 +275,14 @@ class Plan:
         warnings: What a person should know beside.
         unconfirmed: What is declared and left alone, a line each.
         lookups: What backfill has to look through.
+        misfortunes: What of the world stands in the way, and is left out.
     """
 
     changes: tuple[Change, ...] = ()
     warnings: tuple[str, ...] = field(default=())
     unconfirmed: tuple[str, ...] = field(default=())
     lookups: tuple[Lookup, ...] = field(default=())
+    misfortunes: tuple[Misfortune, ...] = field(default=())
 
     def __add__(self, other: Plan) -> Plan:
         """Return one plan: this one's changes, then the other's."""
@@ -288,6 +291,7 @@ class Plan:
             self.warnings + other.warnings,
             self.unconfirmed + other.unconfirmed,
             self.lookups + other.lookups,
+            self.misfortunes + other.misfortunes,
         )
 
 

@@ -10,6 +10,8 @@ The JSON document's keys and words stay as they are while its `version` does; se
 - `backfill`: objects with `bucket`, `since`, `until` (UTC; `since` may be empty) and `reason`: what
   was PUT between them was perhaps not announced
 - `warnings`: sentences
+- `misfortunes`: objects with `about`, `text` and `remedy` (the words of a command, or none): what
+  stands in the way, so that a part was left out
 - `problems`: objects with `kind`, a word of `errors.py`, and `message`
 - `keys`, of `secrets plan` and `secrets apply`: objects with `secret`, `key`, `state`, and the
   short hashes `live` and `declared`, which tell two values of one run apart (`comparison.py`)
@@ -61,6 +63,7 @@ class Report:
             "unconfirmed": [],
             "backfill": [],
             "warnings": [],
+            "misfortunes": [],
             "problems": [],
         }
 
@@ -94,6 +97,9 @@ class Report:
             self._say(f"backfill: {lookup}")
         for warning in plan.warnings:
             self.warn(warning)
+        for misfortune in plan.misfortunes:
+            self._document["misfortunes"].append(asdict(misfortune))
+            self._say(f"warning: {misfortune}")
 
     def keys(self, states: Sequence[KeyState], said: bool) -> None:
         """Show the state of each key of the Secrets, in the text only if it is to be said."""

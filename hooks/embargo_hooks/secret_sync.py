@@ -15,7 +15,7 @@ from embargo_hooks.config import (
     TemplateSource,
     VaultPath,
 )
-from embargo_hooks.errors import Gathering, KubernetesError, VaultError
+from embargo_hooks.errors import ABSENT, Gathering, KubernetesError, VaultError
 from embargo_hooks.ports import Cluster, Vault
 from embargo_hooks.report import Report
 from embargo_hooks.resources import KubernetesSecret
@@ -37,8 +37,22 @@ def paths(config: Config) -> list[VaultPath]:
     return list(needed)
 
 
-def read(vault: Vault, wanted: list[VaultPath], report: Report, gathering: Gathering) -> Documents:
-    """Read paths; a path that could not be read is noted as a problem, once, and None here."""
+def read(
+    vault: Vault,
+    wanted: list[VaultPath],
+    report: Report,
+    gathering: Gathering,
+    absent: dict[VaultPath, VaultError | None] | None = None,
+) -> Documents:
+    """Read paths; a path that could not be read is noted as a problem, once, and None here.
+
+    Args:
+        vault: The open login.
+        wanted: The paths.
+        report: Is told what is done.
+        gathering: Takes the problems.
+        absent: The paths that may be absent are its keys; it takes why one is, which is no problem.
+    """
     report.step(f"reading Vault {', '.join(map(str, wanted))}")
     documents: dict[VaultPath, Mapping[str, Secret] | None] = dict.fromkeys(wanted)
     pool = ThreadPoolExecutor(min(_READERS, len(wanted) or 1))
@@ -50,6 +64,9 @@ def read(vault: Vault, wanted: list[VaultPath], report: Report, gathering: Gathe
                 try:
                     documents[at] = future.result()
                 except VaultError as error:
+                    if absent is not None and at in absent and error.kind in ABSENT:
+                        absent[at] = error
+                        continue
                     # A token that has expired is one problem, however many paths are asked for.
                     if str(error) in told:
                         continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
@@ -307,11 +307,15 @@ def _buckets(config: Config, job: jobs.Job, typed: Typed) -> Section:
 
 def _planned(name: str, job: jobs.Job, lines: list[str], problems: list[str]) -> Section:
     lines += [f"warning: {each}" for each in job.plan.warnings]
-    problems += map(str, job.problems)
+    problems += map(str, [*job.plan.misfortunes, *job.problems])
     changes = [str(change) for change in job.plan.changes]
     if not problems and not lines:
         lines.append("as declared")
-    document = {"changes": changes, "warnings": list(job.plan.warnings)}
+    document = {
+        "changes": changes,
+        "warnings": list(job.plan.warnings),
+        "misfortunes": [asdict(each) for each in job.plan.misfortunes],
+    }
     return Section(name, tuple(lines), document, tuple(problems))
 
 

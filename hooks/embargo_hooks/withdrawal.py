@@ -36,7 +36,7 @@ def withdrawal(config: Config, world: jobs.World, report: Report) -> jobs.Job:
     owners |= {name: each.owner for name, each in announcing.items()}
     # Whose buckets announce nothing, their keys may be missing.
     asked = replace(declared, topics={}, buckets=announcing)
-    gateways = jobs.gateways_of(asked, made, world, report, gathering)
+    gateways = jobs.gateways_of(config, asked, made, world, report, gathering)
     plan = Plan()
     for bucket, owner in owners.items():
         if gateway := gateways.get(owner):

@@ -75,6 +75,13 @@ class Release:
         text = text.replace(_SHARED_AT_USDF, f"{_SHARED_AT_USDF}-{self.name}")
         return text.replace(_SUMMIT, self.name)
 
+    def values(self, *path: str) -> str:
+        """Return what a key of the environment's values file says."""
+        found = yaml.safe_load((PROJECT / self._files()[0]).read_text())
+        for key in path:
+            found = found[key]
+        return str(found)
+
     @property
     def command(self) -> tuple[str, ...]:
         """What the README says."""

@@ -20,7 +20,7 @@ from tests.rig.command import run, wait_for
 from tests.rig.errors import RigError
 from tests.rig.files import write_private
 from tests.rig.progress import Say
-from tests.rig.release import Release
+from tests.rig.release import SUMMIT, Release
 from tests.rig.site import API_URL, NODE, PROJECT, STATE, VAULT_PORT, VAULT_URL
 
 MOUNT = "secret"
@@ -30,8 +30,10 @@ OWN = "rubin/usdf-embargo-dmz/summit"
 CLIENT_CONFIG = "rubin/usdf-butler/client-config"
 POSTGRES = "rubin/usdf-butler/postgres"
 USERS_KEYS = "rubin/embargo/read/rubin-summit-users"
-OWNER_KEYS = "rubin/usdf-embargo-dmz/owners/rubin-summit"
-PATHS = (OWN, CLIENT_CONFIG, POSTGRES, USERS_KEYS, OWNER_KEYS)
+_OWNERS = SUMMIT.values("vault", "ownersPath")
+OWNER_KEYS = f"{_OWNERS}/{SUMMIT.bucket}"
+USERS_OWNER_KEYS = f"{_OWNERS}/{SUMMIT.users_bucket}"
+PATHS = (OWN, CLIENT_CONFIG, POSTGRES, USERS_KEYS, OWNER_KEYS, USERS_OWNER_KEYS)
 """All that summit reads, and may read; another release reads the same under its own name."""
 
 _FOLDER = STATE / "vault"
@@ -177,6 +179,7 @@ def secrets(release: Release) -> dict[str, dict[str, str]]:
         CLIENT_CONFIG: {"db-auth.yaml": yaml.safe_dump([login], sort_keys=False)},
         POSTGRES: {"username": login["username"], "password": login["password"]},
         USERS_KEYS: {"access_key": users.access_key, "secret_key": users.secret_key},
+        USERS_OWNER_KEYS: {"access_key": users.access_key, "secret_key": users.secret_key},
         OWNER_KEYS: {"access_key": owner.access_key, "secret_key": owner.secret_key},
     }
     return {release.renamed(path): fields for path, fields in found.items()}

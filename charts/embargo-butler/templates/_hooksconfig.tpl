@@ -10,6 +10,9 @@ fullname: {{ $fullname }}
 vault:
   address: {{ .Values.vault.address }}
   mount: {{ .Values.vault.mount | quote }}
+  {{- with .Values.vault.ownersPath }}
+  ownersPath: {{ . | quote }}
+  {{- end }}
   {{- with .Values.vault.namespace }}
   namespace: {{ toJson . }}
   {{- end }}

@@ -15,6 +15,7 @@ from embargo_hooks.config import Config
 from embargo_hooks.errors import HooksError, Problems
 from embargo_hooks.jobs import Job, World
 from embargo_hooks.lease import Lease
+from embargo_hooks.misfortune import Misfortune
 from embargo_hooks.plan import Plan
 from embargo_hooks.report import Report
 
@@ -163,15 +164,16 @@ def show(run: Run, plan: Plan, problems: Sequence[HooksError] = ()) -> int:
     run.report.plan(plan)
     if problems:
         raise Problems(problems)
-    if not plan.changes:
+    if not plan.changes and not plan.misfortunes:
         return _unchanged(run)
-    run.report.end("changes", f"{run.name}: {len(plan.changes)} changes to be made")
+    count = f"{len(plan.changes)} changes to be made"
+    run.report.end("changes", f"{run.name}: {count}{_findings(plan.misfortunes)}")
     return DONE if run.arguments.exit_zero else CHANGES
 
 
 def carry_out(run: Run, *plans: Callable[[], Job]) -> int:
     """Plan, show the plan, and do what it says, one plan after the other; nobody else writes."""
-    count = 0
+    count, misfortunes = 0, list[Misfortune]()
     with run.lease() as lease:
         for number, plan in enumerate(plans):
             try:
@@ -184,7 +186,8 @@ def carry_out(run: Run, *plans: Callable[[], Job]) -> int:
                 continue
             make(run, lease, job)
             count += len(job.plan.changes)
-    return ended(run, count)
+            misfortunes += job.plan.misfortunes
+    return ended(run, count, misfortunes)
 
 
 def make(run: Run, lease: Lease, job: Job) -> None:
@@ -196,6 +199,7 @@ def make(run: Run, lease: Lease, job: Job) -> None:
     run.report.plan(job.plan)
     if job.problems:
         raise Problems(job.problems)
+    leave_events(run, job.plan)
     apply(
         job.plan,
         job.cluster,
@@ -207,12 +211,33 @@ def make(run: Run, lease: Lease, job: Job) -> None:
     )
 
 
-def ended(run: Run, count: int) -> int:
+def ended(run: Run, count: int, misfortunes: Sequence[Misfortune] = ()) -> int:
     """Close the account of a run that made some changes, or none."""
-    if not count:
+    if not count and not misfortunes:
         return _unchanged(run)
-    run.report.end("changed", f"{run.name}: {count} changes made")
+    said = f"{run.name}: {count} changes made{_findings(misfortunes)}"
+    run.report.end("changed" if count else "unchanged", said)
     return DONE
+
+
+def leave_events(run: Run, plan: Plan) -> None:
+    """Leave an Event for each misfortune, where a release's job tells of it and nobody looks on."""
+    if run.world.by_hand:
+        return
+    for misfortune in plan.misfortunes:
+        job = f"Job/{run.config.fullname}-{run.arguments.what}"
+        try:
+            run.world.cluster().warn(job, "Misfortune", str(misfortune))
+        except HooksError as error:
+            run.report.warn(f"no Event could be left: {error}")
+
+
+def _findings(misfortunes: Sequence[Misfortune]) -> str:
+    """Return the end of a sentence that tells of misfortunes, if there are any."""
+    if not misfortunes:
+        return ""
+    count = f"{len(misfortunes)} finding{'s' if len(misfortunes) > 1 else ''}"
+    return f", {count}: {misfortunes[0]}"
 
 
 def _unchanged(run: Run) -> int:

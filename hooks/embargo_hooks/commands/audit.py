@@ -75,7 +75,8 @@ def _audit(run: Run) -> int:
     found.problems += gathering.found
     for sentence in beside:
         run.report.warn(sentence)
-    drift = [*beside, *found.drifted]
+    misfortunes = list(map(str, found.plan.misfortunes))
+    drift = [*misfortunes, *beside, *found.drifted]
     told = [*map(str, found.problems), *drift]
     if told and run.arguments.event:
         _leave_event(run, "Drifted" if drift else "AuditFailed", "; ".join(told))
@@ -84,7 +85,8 @@ def _audit(run: Run) -> int:
     if not told:
         run.report.end("unchanged", f"{run.name}: all is as declared")
         return DONE
-    what = f"{len(found.drifted)} changes to be made, {len(beside)} findings beside them"
+    count = len(misfortunes) + len(beside)
+    what = f"{len(found.drifted)} changes to be made, {count} findings beside them"
     run.report.end("changes", f"{run.name}: drifted: {what}")
     return CHANGES
 

@@ -10,7 +10,15 @@ import yaml
 from embargo_hooks import jobs, lookups
 from embargo_hooks.apply import apply
 from embargo_hooks.bucket_import import imported
-from embargo_hooks.commands._running import DONE, Areas, Run, add, carry_out, show
+from embargo_hooks.commands._running import (
+    DONE,
+    Areas,
+    Run,
+    add,
+    carry_out,
+    leave_events,
+    show,
+)
 from embargo_hooks.commands.settle import after
 from embargo_hooks.full_queue import Night, busiest
 from embargo_hooks.withdrawal import withdrawal
@@ -50,6 +58,8 @@ def _plan(run: Run) -> int:
     plan = job.plan
     if run.config.restart.workloads and not run.arguments.exit_zero:
         plan += jobs.settle(run.config, run.world, run.report, until, patient=False).plan
+    if run.arguments.exit_zero:
+        leave_events(run, plan)
     return show(run, plan, job.problems)
 
 

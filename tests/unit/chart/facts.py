@@ -33,6 +33,7 @@ class Facts:
     """One environment.
 
     Attributes:
+        store: The object store, as the folder of its owners' keys is called.
         tags: Image tags of redis, enqueue, ingest, idle, presence.
         redis_service: None for a ClusterIP.
         enqueue_env: Beside Redis' address and password.
@@ -68,6 +69,7 @@ class Facts:
         default_factory=lambda: {"db-auth.yaml": ("db-auth", "db-auth.yaml")}
     )
     cluster: str = "usdf-embargo-dmz"
+    store: str = "s3dfrgw"
     claims: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     rucio: Mapping[str, str] | None = None
     sqlite: tuple[str, Mapping[str, str]] | None = None
@@ -108,6 +110,7 @@ FACTS = {
         secrets=_vault("summit", _USERS),
     ),
     "summit-new": Facts(
+        store="sdfembs3",
         namespace="summit-new",
         tags=("7.4.4", "1.6.1", "1.6.1", "1.3.3", "1.3.3"),
         pull_policy="Always",
@@ -241,6 +244,7 @@ FACTS = {
         },
     ),
     "test": Facts(
+        store="sdfembs3",
         namespace="test",
         cluster="usdf-embargo-dmz-dev",
         tags=("7.4.4", "DM-54533", "DM-54386", "1.3.3", "1.3.3"),

@@ -301,6 +301,7 @@ def test_config_of_the_jobs(environment: str) -> None:
     assert found["vault"] == {
         "address": "https://vault.slac.stanford.edu",
         "mount": "secret",
+        "ownersPath": f"rubin/embargo/owners/{facts.store}",
         "auth": {
             "method": "kubernetes",
             "mount": "kubernetes",

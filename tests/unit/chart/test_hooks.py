@@ -339,7 +339,7 @@ def config_of(values: dict[str, Any]) -> Config:
 def test_what_is_not_said_of_vault_is_left_to_the_jobs(summit: dict[str, Manifest]) -> None:
     text = summit["ConfigMap/embargo-butler-hooks"]["data"]["config.yaml"]
     config = yaml.safe_load(text)
-    assert set(config["vault"]) == {"address", "mount", "auth"}
+    assert set(config["vault"]) == {"address", "mount", "auth", "ownersPath"}
     assert set(config["vault"]["auth"]) == {"method", "mount", "role", "audience"}
     assert set(config["hooks"]) == {"deadlineSeconds", "restart", "secrets"}
 

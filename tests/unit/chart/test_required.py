@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.rig import helms
-from tests.unit.chart.helm import CHART, HelmError, files, helm, inputs, load, merged
+from tests.unit.chart.helm import CHART, HelmError, files, helm, load, merged
 
 HELMS = (helms.OLDEST, *helms.NEWEST)
 INTERNAL = re.compile(r"nil pointer|wrong type|interface \{\}|error calling|can't evaluate")
@@ -73,7 +73,6 @@ def test_a_required_key_is_named(
     values: dict[str, Any] = {}
     for file in files(environment)[1::2]:
         values = merged(values, load(Path(file)))
-    values = merged(values, inputs(environment))
     namespace = values["namespace"]
     *above, last = key.split(".")
     place = values

@@ -39,7 +39,7 @@ class FakeVault:
         self.calls.append(f"read {path}" + (f"@{version}" if version else ""))
         found = self.documents.get(path)
         if found is None:
-            raise VaultError(f"{path}: there is nothing")
+            raise VaultError(f"{path}: there is nothing", "path-absent")
         if isinstance(found, HooksError):
             raise found
         return {key: Secret(value) for key, value in found.items()}

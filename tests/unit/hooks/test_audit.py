@@ -12,7 +12,7 @@ import pytest
 
 from embargo_hooks.cli import main
 from embargo_hooks.endpoints import silent
-from embargo_hooks.errors import KubernetesError
+from embargo_hooks.errors import KubernetesError, VaultError
 from embargo_hooks.ports import LeaseState, ServiceState
 from embargo_hooks.resources import Topic
 from embargo_hooks.secret import Secret
@@ -164,14 +164,27 @@ def test_a_problem_hides_no_drift(config: Path, world: FakeWorld, capsys: Output
     assert "put notification to-http" in world.fake_cluster.events[0]
 
 
-def test_a_problem_is_not_said_to_be_drift(
+def test_a_problem_is_not_said_to_be_drift(config: Path, world: FakeWorld, capsys: Output) -> None:
+    world.fake_vault.documents["site/summit"] = VaultError("the path is broken")
+    assert audit(config, world, "--event", "embargo-butler-audit") == 1
+    assert "the path is broken" in capsys.readouterr().out
+    [event] = world.fake_cluster.events
+    assert event.startswith("CronJob/embargo-butler-audit: AuditFailed: the path is broken")
+
+
+def test_a_misfortune_is_drift(
     config: Path, site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
 ) -> None:
     site["bucketConfig"]["buckets"][BUCKET]["foreign"] = ["theirs"]
-    assert audit(write(site), world, "--event", "embargo-butler-audit") == 1
-    assert "the foreign notification theirs is not there" in capsys.readouterr().out
-    [event] = world.fake_cluster.events
-    assert event.startswith("CronJob/embargo-butler-audit: AuditFailed: bucket rubin-summit: the")
+    assert audit(write(site), world, "--event", "embargo-butler-audit") == 2
+    out = capsys.readouterr().out
+    assert out.count("the foreign notification theirs is not there") == 1
+    assert "drifted: 0 changes to be made, 1 findings beside them" in out
+    del world.fake_vault.documents["owners/rubin-summit"]
+    assert audit(config, world, "--event", "embargo-butler-audit") == 2
+    [theirs, keys] = world.fake_cluster.events
+    assert theirs.startswith("CronJob/embargo-butler-audit: Drifted: bucket rubin-summit: the fore")
+    assert keys.startswith("CronJob/embargo-butler-audit: Drifted: owner rubin-summit: its keys")
 
 
 def test_an_event_that_is_refused_hides_no_drift(

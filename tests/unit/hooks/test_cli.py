@@ -82,6 +82,7 @@ def test_json_is_one_document(
         "planned": document["planned"],
         "done": document["planned"],
         "warnings": [],
+        "misfortunes": [],
         "problems": [],
         "summary": "secrets apply: summit: 2 changes made",
     }
@@ -164,7 +165,6 @@ def test_a_release_whose_enqueue_does_not_get_ready_fails_without_vault_too(
     [
         (ServiceState(None, False), "without a load-balancer address"),
         (ServiceState("198.19.200.1", False), "without a ready endpoint"),
-        (ServiceState("198.19.200.1", True), "foreign notification theirs is not there"),
     ],
 )
 def test_a_rollback_goes_on_with_the_buckets_as_they_are(
@@ -178,13 +178,53 @@ def test_a_rollback_goes_on_with_the_buckets_as_they_are(
     assert main(["secrets", "apply", "--config", str(write(site))], world) == 0
     world.fake_cluster.writes.clear()
     world.fake_cluster.states = [state]
-    if state.ready:
-        site["bucketConfig"]["buckets"]["rubin-summit"]["foreign"] = ["theirs"]
     assert main(["buckets", "apply", "--rollback", "--config", str(write(site))], world) == 0
     assert (world.store.writes, world.fake_cluster.writes) == ([], [])
     [event] = world.fake_cluster.events
     assert event.startswith("Job/embargo-butler-buckets: PassedOver: ")
     assert told in event
+
+
+@pytest.mark.parametrize("more", [(), ("--rollback",)])
+def test_a_misfortune_fails_no_release_and_is_told(
+    site: dict[str, Any], write: Write, world: FakeWorld, more: tuple[str, ...], capsys: Output
+) -> None:
+    site["bucketConfig"]["buckets"]["rubin-summit"]["foreign"] = ["theirs"]
+    site["bucketConfig"]["owners"]["second"] = {"path": "owners/second"}
+    site["bucketConfig"]["buckets"]["others"] = {"owner": "second", "grants": {"read": ["people"]}}
+    file = str(write(site))
+    assert main(["secrets", "apply", "--config", file], world) == 0
+    world.by_hand = False
+    capsys.readouterr()
+    assert main(["buckets", "apply", "--config", file, *more], world) == 0
+    assert "put notification rubin-summit/to-http" in world.store.writes
+    out = capsys.readouterr().out
+    keys = (
+        "owner second: its keys are not there, so bucket others stays as it is: "
+        "owners/second: there is nothing: `vault kv put secret/owners/second "
+        "access_key=ACCESS_KEY secret_key=SECRET_KEY`"
+    )
+    theirs = "bucket rubin-summit: the foreign notification theirs is not there"
+    assert f"warning: {keys}\n" in out
+    assert f"warning: {theirs}" in out
+    assert out.splitlines()[-1] == f"buckets apply: summit: 5 changes made, 2 findings: {keys}"
+    about = "Job/embargo-butler-buckets: Misfortune: "
+    first, second = world.fake_cluster.events
+    assert first == f"{about}{keys}"
+    assert second.startswith(f"{about}{theirs}")
+    world.by_hand = True
+    assert main(["buckets", "apply", "--config", file, "--output", "json"], world) == 0
+    assert len(world.fake_cluster.events) == 2, "a person has read it"
+    document = json.loads(capsys.readouterr().out)
+    assert document["result"] == "unchanged"
+    assert [each["about"] for each in document["misfortunes"]] == [
+        "owner second",
+        "bucket rubin-summit",
+    ]
+    assert document["misfortunes"][0]["remedy"][:3] == ["vault", "kv", "put"]
+    assert main(["buckets", "plan", "--config", file], world) == 2
+    said = "buckets plan: summit: 0 changes to be made, 2 findings: owner second: "
+    assert said in capsys.readouterr().out
 
 
 def test_a_rollback_fails_once_something_was_written(

@@ -28,7 +28,8 @@ def declared(environment: str) -> BucketConfig:
     given = values(environment)
     webhook = given["enqueue"].get("mode") != "kafka"
     node = Node(yaml.safe_load(file.read_text())["bucketConfig"], file.name, "bucketConfig")
-    return _buckets_parser.parse(node, environment, webhook, given["secrets"])
+    folder = given["vault"]["ownersPath"]
+    return _buckets_parser.parse(node, environment, webhook, given["secrets"], folder)
 
 
 def test_each_environment_has_a_file() -> None:
@@ -68,8 +69,12 @@ def test_what_no_source_settles_is_not_written(environment: str, unconfirmed: se
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_where_the_owners_keys_are_has_to_be_said(environment: str) -> None:
-    assert {owner.path for owner in declared(environment).owners.values()} == {None}
+def test_the_owners_keys_are_below_one_folder_for_each_store(environment: str) -> None:
+    config = declared(environment)
+    store = "sdfembs3" if "sdfembs3" in config.endpoint else "s3dfrgw"
+    assert {name: owner.path for name, owner in config.owners.items()} == {
+        name: f"rubin/embargo/owners/{store}/{name.replace('$', '/')}" for name in config.owners
+    }
 
 
 def test_policies_of_buckets_whose_owner_no_source_tells_are_not_written() -> None:

@@ -14,7 +14,7 @@ import pytest
 from embargo_hooks import jobs
 from embargo_hooks.apply import apply
 from embargo_hooks.config import load
-from embargo_hooks.errors import GatewayError, KubernetesError, Problems
+from embargo_hooks.errors import GatewayError, KubernetesError, Problems, VaultError
 from embargo_hooks.inventory import KEY
 from embargo_hooks.plan import Plan
 from embargo_hooks.ports import ServiceState
@@ -604,35 +604,137 @@ def test_policy_equality_is_semantic_and_removal_minds_others(made: Site) -> Non
 
 
 def test_every_problem_at_once(at: Site) -> None:
-    at.document["bucketConfig"]["owners"][BUCKET]["path"] = None
+    at.world.fake_vault.documents["owners/rubin-summit"] = VaultError("broken", "server-error")
     at.world.fake_cluster.secrets.clear()
     at.world.fake_cluster.states = [ServiceState(None, False)]
     with pytest.raises(Problems) as caught:
         at.run(until=time.monotonic() + 3600)
     first, second, third = map(str, caught.value.found)
-    assert first.startswith("bucketConfig.owners.rubin-summit.path: is not set")
+    assert first == "broken"
     assert "without a load-balancer address and without a ready endpoint" in second
     assert third.startswith("Secret notification of namespace summit: is not there")
 
 
-def test_where_vault_has_no_keys_a_persons_aws_profile_does(at: Site) -> None:
+@pytest.mark.parametrize("named", [True, False])
+def test_where_vault_has_no_keys_a_persons_aws_profile_does(at: Site, named: bool) -> None:
     owner = at.document["bucketConfig"]["owners"][BUCKET]
-    owner.update(path=None, profile="wsummit")
+    owner["profile"] = "wsummit"
+    del at.world.fake_vault.documents[owner["path"]]
+    if not named:
+        del owner["path"]
+    at.world.by_hand = False
+    assert at.run() == []
+    [told] = at.last.misfortunes
+    assert told.about == "owner rubin-summit"
+    at.world.by_hand = True
     at.run()
     assert at.world.profiles == ["wsummit"]
     assert BUCKET in at.store.topics
-    at.world.by_hand = False
-    with pytest.raises(Problems, match=r"is not set; .*; its AWS profile wsummit is a person's"):
-        at.run()
 
 
-def test_a_missing_foreign_notification_is_a_problem(made: Site) -> None:
+def test_keys_in_vault_go_before_a_persons_aws_profile(at: Site) -> None:
+    at.document["bucketConfig"]["owners"][BUCKET]["profile"] = "wsummit"
+    at.run()
+    assert at.world.profiles == []
+
+
+@pytest.mark.parametrize(
+    ("held", "told", "remedy"),
+    [
+        (None, "there is nothing", "vault kv put secret/owners/rubin-summit access_key=ACCESS_KEY"),
+        (
+            VaultError("may not be read", "forbidden"),
+            "may not be read",
+            "vault kv put -cas=0 secret/owners/rubin-summit access_key=ACCESS_KEY",
+        ),
+        (
+            {"access_key": "rubin-summit-access"},
+            "has no field 'secret_key'",
+            "vault kv patch secret/owners/rubin-summit access_key=ACCESS_KEY",
+        ),
+        (
+            {"access_key": "rubin-summit-access", "secret_key": ""},
+            "'secret_key' of Vault path owners/rubin-summit is empty",
+            "vault kv patch secret/owners/rubin-summit access_key=ACCESS_KEY",
+        ),
+    ],
+)
+def test_without_an_owners_keys_all_that_is_the_owners_stays_as_it_is(
+    made: Site, held: Any, told: str, remedy: str
+) -> None:
+    config, documents = made.document["bucketConfig"], made.world.fake_vault.documents
+    config["owners"]["second"] = {"path": "owners/second"}
+    documents["owners/second"] = {"access_key": "second-access", "secret_key": "s"}
+    config["buckets"]["others"] = {"owner": "second", "grants": {"read": ["people"]}}
+    documents["owners/rubin-summit"] = held
+    if held is None:
+        del documents["owners/rubin-summit"]
+    made.store.notifications[BUCKET] = []
+    made.moves("198.19.200.2")
+    inventory = made.inventory
+    assert made.run()[1] == "put policy of bucket others", "the other owner's bucket goes on"
+    [misfortune] = made.last.misfortunes
+    assert str(misfortune).startswith("owner rubin-summit: its keys are not there, so bucket rubin")
+    assert "topic rubin-summit stays as it is" in str(misfortune)
+    assert told in str(misfortune)
+    assert remedy in str(misfortune)
+    assert made.last.unconfirmed == ()
+    assert not [call for call in made.store.writes if BUCKET in call]
+    assert json.loads(inventory)["stores"].items() != json.loads(made.inventory)["stores"].items()
+    for part in ("topics", "notifications"):
+        [before], [after] = (
+            [each[part] for each in json.loads(text)["stores"].values()]
+            for text in (inventory, made.inventory)
+        )
+        assert after == before, "what was made stays known"
+    documents["owners/rubin-summit"] = {"access_key": "rubin-summit-access", "secret_key": "s"}
+    assert "put notification to-http of bucket rubin-summit" in made.run()
+
+
+def test_keys_that_are_said_to_be_nowhere_are_told_with_where_to_say_it(made: Site) -> None:
+    del made.document["bucketConfig"]["owners"][BUCKET]["path"]
+    assert made.run() == []
+    [misfortune] = made.last.misfortunes
+    assert "set vault.ownersPath" in str(misfortune)
+    made.document["vault"]["ownersPath"] = "owners"
+    assert made.run() == []
+    assert made.last.misfortunes == ()
+
+
+def test_a_tenants_user_has_a_folder(at: Site) -> None:
+    at.document["vault"]["ownersPath"] = "owners"
+    at.document["bucketConfig"]["owners"]["rubin$lfa"] = {}
+    config = load(at.write(at.document)).buckets
+    assert config
+    assert config.owners["rubin$lfa"].path == "owners/rubin/lfa"
+
+
+def test_the_notification_secret_waits_for_keys_that_its_topic_needs(made: Site) -> None:
+    made.document["hooks"] = {"restart": {"mode": "apply", "workloads": []}}
+    made.document["enqueue"]["secret"] = {"secret": "notification", "key": "secret"}
+    documents = made.world.fake_vault.documents
+    documents["site/summit"] = {"redis": "redis-value", "notification": "another"}
+    del documents["owners/rubin-summit"]
+    assert made.run() == []
+    told = [each.about for each in made.last.misfortunes]
+    assert told == ["owner rubin-summit", "Secret notification"]
+
+
+def test_a_topic_cannot_be_renewed_without_its_owners_keys(made: Site) -> None:
+    del made.world.fake_vault.documents["owners/rubin-summit"]
+    with pytest.raises(Problems, match="topic rubin-summit cannot be renewed: owner rubin-summit"):
+        made.run(renew=(BUCKET,))
+
+
+def test_ours_is_put_back_though_a_foreign_notification_is_missing(made: Site) -> None:
     made.bucket["foreign"] = ["theirs"]
     made.store.notifications[BUCKET] = []
-    job = made.job()
-    [problem] = job.problems
-    assert "foreign notification theirs is not there" in str(problem)
-    assert any("to-http" in str(change) for change in job.plan.changes), "the rest is told too"
+    assert "put notification to-http of bucket rubin-summit" in made.run()
+    [misfortune] = made.last.misfortunes
+    assert misfortune.about == "bucket rubin-summit"
+    assert "foreign notification theirs is not there" in misfortune.text
+    assert made.run() == [], "which is told again"
+    assert made.last.misfortunes == (misfortune,)
 
 
 def test_the_address_is_waited_for(at: Site) -> None:
@@ -672,7 +774,6 @@ def test_what_stands_beside_the_plan_is_told_where_there_is_none(made: Site) -> 
     told = "; ".join(map(str, caught.value.found))
     assert "without any notification" in told
     assert "without a ready endpoint" in told
-    assert "foreign notification theirs is not there" in told
 
 
 def test_another_address_than_declared_is_an_error(at: Site) -> None:

@@ -68,15 +68,6 @@
 {{- define "embargo-butler.checkBuckets" -}}
 {{- with .Values.bucketConfig }}
 {{- $config := . }}
-{{- range $name, $owner := .owners }}
-{{- $person := and $owner.profile (eq $.Values.hooks.buckets "byHand") }}
-{{- if not (or $owner.path $person (eq $.Values.hooks.buckets "off")) }}
-{{- fail (printf (print
-      "`bucketConfig.owners.%s.path` is not set: name the path in Vault that holds the keys of %s; "
-      "where a person has them in an AWS `profile`, set `hooks.buckets: byHand`")
-    $name $name) }}
-{{- end }}
-{{- end }}
 {{- range $kind := list "topics" "buckets" }}
 {{- range $name, $thing := get $config $kind }}
 {{- if not (hasKey $config.owners $thing.owner) }}

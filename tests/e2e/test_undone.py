@@ -1,0 +1,104 @@
+"""A misfortune stops what depends on it, fails no release, and is told until it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.rig import environment, vault
+from tests.rig.release import Release
+from tests.support.foreign import FOREIGN
+from tests.support.gateway import Gateway
+from tests.support.operated import Operated, Said
+
+RELEASE = Release(f"undone-{secrets.token_hex(3)}")
+
+
+class Place(Operated):
+    """A release, its gateway, and an operator with a login to Vault."""
+
+    def type(self, verb: str, *words: str, **change: Any) -> Said:
+        return self.run(verb, *words, token=str(vault.admin().token), **change)
+
+    def ids(self) -> list[str]:
+        """Return the Ids of the raw bucket's notifications."""
+        gateway = Gateway(self.release.bucket)
+        return sorted(each.id for each in gateway.notifications(self.release.bucket))
+
+    def events(self) -> list[str]:
+        """Return what the release's jobs have told of misfortunes."""
+        found = self.get("events", "--field-selector=reason=Misfortune")["items"]
+        return [each["message"] for each in found]
+
+    def forget_events(self) -> None:
+        self.kubectl("delete", "events", "--field-selector=reason=Misfortune")
+
+
+@pytest.fixture(scope="module")
+def place(site: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Everything is there but the owners' keys."""
+    environment.make(RELEASE)
+    kv = vault.admin().secrets.kv.v2
+    for path in (vault.OWNER_KEYS, vault.USERS_OWNER_KEYS):
+        kv.delete_metadata_and_all_versions(RELEASE.renamed(path), mount_point=vault.MOUNT)
+    yield Place(RELEASE, tmp_path_factory.mktemp("operator"), {})
+    environment.remove(RELEASE)
+
+
+def test_missing_keys_fail_no_release_and_are_taken_once_they_are_there(place: Place) -> None:
+    said = place.type("apply", "--yes")
+    print(said.all)
+    assert said.status == 0, said.all
+    assert place.ids() == [FOREIGN], "nothing is written without keys"
+    told = place.events()
+    assert len(told) == 2
+    status = place.type("status")
+    assert status.status == 1
+    audit = place.type("audit")
+    assert audit.status == 2, audit.all
+    owners = {vault.OWNER_KEYS: RELEASE.bucket, vault.USERS_OWNER_KEYS: RELEASE.users_bucket}
+    for path, owner in owners.items():
+        [event] = (each for each in told if f"owner {owner}:" in each)
+        [command] = re.findall("`(vault kv put .*)`", event)
+        vault_, kv, put, where, *fields = shlex.split(command)
+        assert (vault_, kv, put) == ("vault", "kv", "put")
+        assert where == f"{vault.MOUNT}/{RELEASE.renamed(path)}"
+        for each in (status, audit):
+            assert command in each.out
+        keys = vault.secrets(RELEASE)[RELEASE.renamed(path)]
+        assert [each.partition("=")[0] for each in fields] == list(keys)
+        vault.admin().secrets.kv.v2.create_or_update_secret(
+            RELEASE.renamed(path), keys, mount_point=vault.MOUNT
+        )
+    place.forget_events()
+    done = place.type("apply", "--yes")
+    assert done.status == 0, done.all
+    assert len(place.ids()) == 2
+    assert place.events() == []
+    assert place.type("audit").status == 0
+
+
+def test_ours_is_put_back_though_another_teams_is_missing(place: Place) -> None:
+    gateway = Gateway(RELEASE.bucket)
+    [ours] = [each for each in place.ids() if each != FOREIGN]
+    for notification in gateway.notifications(RELEASE.bucket):
+        gateway.unsubscribe(RELEASE.bucket, notification)
+    said = place.type("apply", "--yes")
+    assert said.status == 0, said.all
+    assert place.ids() == [ours]
+    [event] = place.events()
+    assert f"the foreign notification {FOREIGN} is not there" in event
+    audit = place.type("audit", "--output", "json")
+    assert audit.status == 2, audit.all
+    [misfortune] = json.loads(audit.out)["misfortunes"]
+    assert misfortune["about"] == f"bucket {RELEASE.bucket}"
+    rolled = place.type("rollback", "--yes")
+    assert rolled.status == 0, rolled.all
+    assert "all is well" not in rolled.out
+    assert f"the foreign notification {FOREIGN} is not there" in rolled.out
