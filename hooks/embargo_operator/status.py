@@ -105,6 +105,7 @@ class Status:
         revision: Its newest revision, None where there is no release.
         workloads: Its Deployments and StatefulSets.
         pods: Its pods.
+        undone: What its jobs have just left undone, though the release went on.
     """
 
     release: str
@@ -112,6 +113,7 @@ class Status:
     revision: Revision | None
     workloads: tuple[Workload, ...]
     pods: tuple[Pod, ...]
+    undone: tuple[str, ...] = ()
 
     def problems(self) -> Iterator[str]:
         """Tell all that is not well."""
@@ -149,13 +151,14 @@ class Status:
         for pod in self.pods:
             restarts = f", {pod.restarts} restarts" if pod.restarts else ""
             lines.append(f"  pod {pod.name}: {pod.state}{restarts}, {' '.join(pod.images)}")
-        problems = list(self.problems())
-        return [*lines, *(f"! {each}" for each in problems), *([] if problems else ["all is well"])]
+        wrong = [*self.problems(), *(f"told by the release's jobs: {each}" for each in self.undone)]
+        return [*lines, *(f"! {each}" for each in wrong), *([] if wrong else ["all is well"])]
 
     def document(self) -> dict[str, Any]:
         """Return it for programs."""
         problems = list(self.problems())
-        return {"version": 1, **asdict(self), "healthy": not problems, "problems": problems}
+        healthy = not problems and not self.undone
+        return {"version": 1, **asdict(self), "healthy": healthy, "problems": problems}
 
 
 def status(programs: Programs) -> Status:

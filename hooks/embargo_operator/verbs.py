@@ -35,6 +35,7 @@ from embargo_operator.difference import Difference
 from embargo_operator.programs import Programs, if_permitted
 from embargo_operator.release import Revision, last_deployed, revisions, target
 from embargo_operator.status import status
+from embargo_operator.undone import Undone
 from embargo_operator.workloads import WORKLOADS
 
 DONE, FAILED, CHANGES = 0, 1, 2
@@ -161,8 +162,9 @@ class Verbs:
             self._options.take_over,
             self._programs.helm_major(),
         )
+        undone = Undone(self._programs)
         self._work(["upgrade", "--install", self._environment.name, *words], config)
-        return self._settled()
+        return self._settled(undone)
 
     def take_over(self) -> int:
         """Show the diff, ask, put the chart over the manifests that run here without Helm."""
@@ -184,6 +186,7 @@ class Verbs:
             self._chart.values(), str(self._options.project), self._programs.helm_major()
         )
         command = ["upgrade", "--install", self._environment.name, *words]
+        undone = Undone(self._programs)
         take_over.take_over(
             self._programs,
             found,
@@ -193,7 +196,7 @@ class Verbs:
         )
         undo = self._typed("take-over", "--back")
         _note(f"taken over; until the next upgrade `{undo}` puts back what was there")
-        return self._settled()
+        return self._settled(undone)
 
     def rollback(self) -> int:
         """Show the diff, ask, go back to an earlier revision."""
@@ -209,11 +212,11 @@ class Verbs:
         major = self._programs.helm_major()
         words = upgrade.rollback_words(aim.number, self._options.take_over, major)
         config = jobs_config_of(self._programs, aim.number)
-        before = pausing.find(self._programs, wanted)
+        before, undone = pausing.find(self._programs, wanted), Undone(self._programs)
         with pausing.held(self._programs, before):
             self._work(["rollback", self._environment.name, *words], config, back=True)
         self._scale_as(before)
-        return self._settled()
+        return self._settled(undone)
 
     def status(self) -> int:
         """Tell how the environment is."""
@@ -309,11 +312,12 @@ class Verbs:
         _say(f"removed: {lock.next_steps()}")
         return DONE
 
-    def _settled(self) -> int:
+    def _settled(self, undone: Undone) -> int:
         """Tell how the release is; what the last hook has restarted gets the time to come back."""
         until = time.monotonic() + _SETTLING_SECONDS
         while any((found := status(self._programs)).problems()) and time.monotonic() < until:
             time.sleep(2)
+        found = replace(found, undone=undone.told())
         if self._options.json:
             _print_json(found.document())
         else:

@@ -173,6 +173,41 @@ def test_a_values_file_says_which_cluster_it_is_for(
     assert "summit in cluster rig: 0 of 1 objects would change" in capsys.readouterr().out
 
 
+def event(number: int, reason: str, message: str) -> dict[str, Any]:
+    return {
+        "kind": "Event",
+        "metadata": {"uid": str(number)},
+        "reason": reason,
+        "message": message,
+    }
+
+
+@pytest.mark.parametrize("verb", ["apply", "rollback"])
+def test_what_the_jobs_left_undone_is_not_well(
+    fake: Fake, verb: str, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = event(1, "Misfortune", "of long ago")
+    fake.says("kubectl get events", [before])
+
+    def released(*_: object) -> None:
+        more = [event(2, "PassedOver", "Vault is away"), event(3, "BackOff", "a pod")]
+        fake.says("kubectl get events", [before, *more])
+
+    monkeypatch.setattr("embargo_operator.upgrade.run", released)
+    fake.says("helm version", "v3.17.3")
+    assert run(fake, verb, "summit", "--yes") == 0
+    out = capsys.readouterr().out
+    assert "! told by the release's jobs: Vault is away\n" in out
+    assert "of long ago" not in out
+    assert "a pod" not in out
+    assert "all is well" not in out
+    assert run(fake, verb, "summit", "--yes", "--output", "json") == 0
+    assert json.loads(capsys.readouterr().out)["undone"] == []
+    fake.says("kubectl get events", "", "Error: events is forbidden")
+    assert run(fake, verb, "summit", "--yes") == 0
+    assert "all is well" not in capsys.readouterr().out
+
+
 def test_nothing_to_change(fake: Fake, capsys: Output) -> None:
     assert run(fake, "diff", "summit") == 0
     assert "0 of 1 objects would change" in capsys.readouterr().out
