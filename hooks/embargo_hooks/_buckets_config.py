@@ -195,6 +195,11 @@ class BucketConfig:
     unconfirmed: Unconfirmed = field(default_factory=Unconfirmed)
     keep: bool = False
 
+    @property
+    def ids(self) -> frozenset[tuple[str, str]]:
+        """Every notification that is to be kept as declared, by bucket and declared Id."""
+        return frozenset((b.name, name) for b in self.buckets.values() for name in b.notifications)
+
 
 def tenant_of(user: str) -> str:
     """Return the tenant of a user, and so of its buckets and topics; empty for none."""

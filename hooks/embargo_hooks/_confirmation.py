@@ -64,6 +64,56 @@ def confirmed(
     )
 
 
+def without_buckets(
+    config: BucketConfig, inventory: Inventory, gone: Mapping[str, str]
+) -> BucketConfig:
+    """Set aside what is declared of buckets that are not there, and topics that only they use.
+
+    Args:
+        config: What is declared.
+        inventory: What we made.
+        gone: Whose they were, by bucket.
+    """
+    if not gone:
+        return config
+    left = inventory.without_buckets(gone)
+    kept = {bucket for bucket, _ in left.notifications} | left.policies.keys()
+    buckets = {
+        name: replace(
+            each,
+            manages_policy=False,
+            grants=(),
+            deny=(),
+            notifications={},
+            foreign=(),
+            retired_notifications=(),
+        )
+        if name in gone
+        else each
+        for name, each in config.buckets.items()
+    }
+    used, before = (
+        {spec.topic for each in of.values() for spec in each.notifications.values()}
+        for of in (buckets, config.buckets)
+    )
+    aside = config.unconfirmed
+    idle = dict.fromkeys(before - used, "no bucket that uses it is there")
+    return replace(
+        config,
+        topics={name: each for name, each in config.topics.items() if name not in idle},
+        buckets=buckets,
+        unconfirmed=replace(
+            aside,
+            topics={**idle, **aside.topics},
+            buckets=aside.buckets | (gone.keys() & kept),
+            shared={
+                **{name: config.topics[name].shared for name in idle},
+                **aside.shared,
+            },
+        ),
+    )
+
+
 def without_owners(
     config: BucketConfig, inventory: Inventory, owners: Collection[str]
 ) -> BucketConfig:

@@ -77,7 +77,7 @@ def plan_buckets(
         Problems: Something is not ours to change, or the plan is unsafe.
     """
     before = ledger.of(config.endpoint)
-    ours = by_declaration(before, config)
+    ours = by_declaration(before, config).without_buckets(observed.gone)
     planning = _Planning(config, attributes, observed, ours, now, renew, night)
     planning.run()
     intended, final = planning.intended(), planning.final()
@@ -175,7 +175,7 @@ class _Planning:
     def final(self) -> Inventory:
         """The inventory once everything is done: what is there of ours, and nothing else."""
         aside = self.config.unconfirmed
-        declared = {(b.name, n) for b in self.config.buckets.values() for n in b.notifications}
+        declared = self.config.ids
         topics, kept = dict[str, Owned](), self.retirement.kept
         for name, owned in self.topics.items():
             if name in aside.topics or (owned.shared and name not in self.real):

@@ -6,14 +6,21 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from embargo_hooks import _urls, policy
 from embargo_hooks._buckets_config import BucketConfig, OwnerSpec
 from embargo_hooks.config import Config, EnqueueConfig, VaultPath
-from embargo_hooks.errors import ConfigError, Gathering, KubernetesError, VaultError
+from embargo_hooks.errors import (
+    ConfigError,
+    Gathering,
+    KubernetesError,
+    NoBucketError,
+    VaultError,
+)
 from embargo_hooks.inventory import Inventory, generations
 from embargo_hooks.misfortune import Misfortune
+from embargo_hooks.plan import Plan
 from embargo_hooks.ports import Cluster, Gateway
 from embargo_hooks.report import Report
 from embargo_hooks.resources import KubernetesSecret, ObservedBucket, Topic
@@ -45,11 +52,13 @@ class Observed:
         topics: By real name: declared, in the inventory, or a generation of one that is declared.
         uses: Every topic that is listed, with the notifications that are known to use it.
         buckets: By name: declared, or in the inventory.
+        gone: Those of them that are not there, as their owners are told, with the owners.
     """
 
     topics: Mapping[str, Topic]
     uses: Mapping[str, int]
     buckets: Mapping[str, ObservedBucket]
+    gone: Mapping[str, str] = field(default_factory=dict)
 
     def in_use(self) -> tuple[Topic, ...]:
         """Return the topics that one of the buckets announces to."""
@@ -266,9 +275,10 @@ def observe(
     pool = ThreadPoolExecutor(READERS, thread_name_prefix="observe")
     try:
         listings = {owner: pool.submit(store.topics) for owner, store in gateways.items()}
+        whose = _buckets(config, ours)
         reading = {
             bucket: (pool.submit(store.notifications, bucket), pool.submit(store.policy, bucket))
-            for bucket, owner in _buckets(config, ours).items()
+            for bucket, owner in whose.items()
             if (store := gateways.get(owner))
         }
         uses: dict[str, int] = {}
@@ -294,11 +304,15 @@ def observe(
             with gathering.catching():
                 if topic := answer.result():
                     topics[name] = topic
-        found = {}
+        found, gone = {}, {}
         for bucket, (notifications, statements) in reading.items():
             report.step(f"reading bucket {bucket}")
             with gathering.catching():
-                found[bucket] = ObservedBucket(notifications.result(), tuple(statements.result()))
+                try:
+                    there = ObservedBucket(notifications.result(), tuple(statements.result()))
+                    found[bucket] = there
+                except NoBucketError:
+                    gone[bucket] = whose[bucket]
         following = {name for name, topic in topics.items() if topic.follows}
         retired = {name for each in config.buckets.values() for name in each.retired_topics}
         # What is current of a topic that is renewed goes too.
@@ -315,7 +329,7 @@ def observe(
     finally:
         # A run that is cut short does not wait for the rest.
         pool.shutdown(wait=False, cancel_futures=True)
-    return Observed(topics, uses, found)
+    return Observed(topics, uses, found, gone)
 
 
 def _announced_to(store: Gateway, pool: ThreadPoolExecutor, but: Collection[str]) -> Iterator[str]:
@@ -328,11 +342,28 @@ def _announced_to(store: Gateway, pool: ThreadPoolExecutor, but: Collection[str]
         yield from (each.topic for each in notifications)
 
 
+def missing_buckets(config: BucketConfig, inventory: Inventory, observed: Observed) -> Plan:
+    """Tell of each bucket that is not there: a misfortune only where it is declared."""
+    warnings, misfortunes = [], []
+    made = {bucket for bucket, _ in inventory.notifications} | inventory.policies.keys()
+    for name, owner in observed.gone.items():
+        dropped = "what was made in it is dropped from the inventory"
+        gone = f"there is no such bucket, as its owner {owner} is told at {config.endpoint}"
+        if name in config.buckets:
+            more = f", and {dropped}" if name in made else ""
+            mend = f"make it, or take it out of bucketConfig.buckets.{name}"
+            misfortunes.append(Misfortune(f"bucket {name}", f"{gone}{more}: {mend}"))
+        else:
+            warnings.append(f"bucket {name}: {gone}; {dropped}")
+    return Plan(warnings=tuple(warnings), misfortunes=tuple(misfortunes))
+
+
 def missing_foreign(config: BucketConfig, observed: Observed) -> Iterator[Misfortune]:
     """Tell of each foreign notification that is not there."""
     for name, bucket in config.buckets.items():
-        there = {live.name for live in observed.buckets[name].notifications} if bucket.asks else ()
-        for missing in (foreign for foreign in bucket.foreign if foreign not in there):
+        for missing in bucket.foreign:
+            if any(live.name == missing for live in observed.buckets[name].notifications):
+                continue
             yield Misfortune(
                 f"bucket {name}",
                 f"the foreign notification {missing} is not there; it is somebody else's: tell "

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from embargo_hooks import bucket_plan, buckets
 from embargo_hooks._buckets_config import BucketConfig, BucketSpec
+from embargo_hooks._confirmation import without_buckets
 from embargo_hooks.config import Config
 from embargo_hooks.errors import DangerError, Gathering, UnsafePlanError
 from embargo_hooks.inventory import Inventory
@@ -113,9 +114,11 @@ def _retirement(config: Config, declared: BucketConfig, world: World, report: Re
     gateways = gateways_of(config, left, inventory, world, report, gathering)
     observed = buckets.observe(left, inventory, gateways, report, gathering)
     gathering.check()
+    told = buckets.missing_buckets(replace(left, buckets={}), inventory, observed)
+    left = without_buckets(left, inventory, observed.gone)
     now, name = datetime.now(UTC), config.inventory_name
     plan = bucket_plan.plan_buckets(left, {}, observed, ledger, name, now)
-    return Job(plan + Plan((), tuple(_never_ours(declared, inventory))), cluster, gateways)
+    return Job(told + plan + Plan((), tuple(_never_ours(declared, inventory))), cluster, gateways)
 
 
 def _never_ours(declared: BucketConfig, inventory: Inventory) -> Iterator[str]:

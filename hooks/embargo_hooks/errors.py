@@ -5,6 +5,7 @@ HooksError                 a sentence for a person; never a traceback
 ├── VaultError             login or read: names the role or the path
 ├── KubernetesError        the cluster's API: names the object
 ├── GatewayError           the object store: names the bucket or topic
+│   └── NoBucketError      its owner is told that there is no such bucket
 ├── RedisError             the queues and records: names what was asked
 ├── OwnershipError         something of that name is there already, and not ours
 ├── UnsafePlanError        a plan that would take away too much
@@ -91,6 +92,10 @@ class GatewayError(HooksError):
     """The object store could not be reached, refused, or lacks something."""
 
     kind = "gateway"
+
+
+class NoBucketError(GatewayError):
+    """There is no such bucket, by the gateway's own word to its owner."""
 
 
 class RedisError(HooksError):

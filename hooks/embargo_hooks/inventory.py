@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from embargo_hooks._buckets_config import BucketConfig, Unconfirmed
+from embargo_hooks._buckets_config import BucketConfig, Unconfirmed, tenant_of
 from embargo_hooks.errors import KubernetesError
 
 KEY = "inventory.json"
@@ -83,6 +83,26 @@ class Inventory:
         """Return what a declared topic is called; just so, as long as nothing is known of it."""
         return self.topics[topic].current if topic in self.topics else topic
 
+    def without_buckets(self, gone: Mapping[str, str]) -> Inventory:
+        """Return it without buckets that are gone.
+
+        Args:
+            gone: Who was told so, by bucket. A bucket of another tenant is another bucket.
+        """
+
+        def went(bucket: str, owner: str) -> bool:
+            return bucket in gone and tenant_of(gone[bucket]) == tenant_of(owner)
+
+        return replace(
+            self,
+            notifications={
+                key: each
+                for key, each in self.notifications.items()
+                if not went(key[0], each.owner)
+            },
+            policies={name: by for name, by in self.policies.items() if not went(name, by)},
+        )
+
     def without(self, aside: Unconfirmed) -> Inventory:
         """Return it without what is set aside."""
         return Inventory(
@@ -109,7 +129,6 @@ def by_declaration(inventory: Inventory, config: BucketConfig) -> Inventory:
     name that it had before is declared no longer.
     """
     aside = config.unconfirmed
-    declared = {(b.name, name) for b in config.buckets.values() for name in b.notifications}
     topics = _split(
         {("", name): each for name, each in inventory.topics.items()},
         {("", name) for name in {*config.topics, *aside.topics}},
@@ -117,7 +136,7 @@ def by_declaration(inventory: Inventory, config: BucketConfig) -> Inventory:
     return replace(
         inventory,
         topics={name: each for (_, name), each in topics.items()},
-        notifications=_split(inventory.notifications, declared | aside.notifications.keys()),
+        notifications=_split(inventory.notifications, config.ids | aside.notifications.keys()),
     )
 
 

@@ -21,7 +21,7 @@ from embargo_hooks import (
     settling,
 )
 from embargo_hooks._buckets_config import BucketConfig
-from embargo_hooks._confirmation import without_owners
+from embargo_hooks._confirmation import without_buckets, without_owners
 from embargo_hooks._pipeline_config import PipelineConfig
 from embargo_hooks._safety import refuse_most
 from embargo_hooks.bucket_import import Live
@@ -107,6 +107,7 @@ class Job:
         keys: The state of every key of the Secrets.
         problems: What stands against carrying it out, though it could be planned.
         undeclared: What is there, was not declared and is not ours to change.
+        left: Notifications that are declared and left as they are, by bucket and declared Id.
         topics: Ours that are announced to.
     """
 
@@ -117,6 +118,7 @@ class Job:
     problems: tuple[HooksError, ...] = ()
     undeclared: tuple[str, ...] = ()
     topics: tuple[Topic, ...] = ()
+    left: frozenset[tuple[str, str]] = frozenset()
 
 
 def secrets(config: Config, world: World, report: Report, rehearse: bool = False) -> Job:
@@ -334,7 +336,11 @@ def object_store(
     )
     observed = buckets.observe(declared, inventory, gateways, report, gathering, renew)
     _check(gathering, beside)
-    misfortunes += buckets.missing_foreign(declared, observed)
+    missing = buckets.missing_buckets(declared, inventory, observed)
+    declared = without_buckets(declared, inventory, observed.gone)
+    config = replace(config, buckets=declared)
+    inventory = inventory.without_buckets(observed.gone)
+    misfortunes += [*missing.misfortunes, *buckets.missing_foreign(declared, observed)]
     plan, now = Plan(), now or datetime.now(UTC)
     busiest = night() if any(map(full_queue.endless, observed.topics.values())) else None
     with gathering.catching():
@@ -347,6 +353,7 @@ def object_store(
     looked = notification_secret.dropped(config, attributes, observed, inventory, live, now)
     plan = replace(
         plan,
+        warnings=(*missing.warnings, *plan.warnings),
         unconfirmed=tuple(bucket_config(whole).unconfirmed.lines()),
         misfortunes=tuple(misfortunes),
     )
@@ -362,6 +369,7 @@ def object_store(
         problems=tuple(beside),
         undeclared=tuple(buckets.undeclared_statements(declared, observed)),
         topics=observed.in_use(),
+        left=bucket_config(whole).ids - declared.ids,
     )
 
 

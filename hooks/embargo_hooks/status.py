@@ -298,7 +298,9 @@ def _buckets(config: Config, job: jobs.Job, typed: Typed) -> Section:
         for each in bucket.notifications.values():
             about = (f"topic {each.topic}", f"notification {each.name}")
             touched = any(target.startswith(about) for target in wrong)
-            rows.append((name, each.name, each.topic, "to be changed" if touched else "in order"))
+            state = "to be changed" if touched else "in order"
+            state = "left as it is" if (name, each.name) in job.left else state
+            rows.append((name, each.name, each.topic, state))
     lines = table(rows, "") if len(rows) > 1 else []
     if job.plan.unconfirmed:
         lines.append(f"left alone, as unconfirmed: {len(job.plan.unconfirmed)} declarations")

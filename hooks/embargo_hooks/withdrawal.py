@@ -13,7 +13,7 @@ from dataclasses import replace
 from embargo_hooks import jobs
 from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks.config import Config
-from embargo_hooks.errors import Gathering, KubernetesError
+from embargo_hooks.errors import Gathering, KubernetesError, NoBucketError
 from embargo_hooks.inventory import Inventory, generations
 from embargo_hooks.plan import Change, DeleteNotification, Plan
 from embargo_hooks.ports import Gateway
@@ -42,7 +42,10 @@ def withdrawal(config: Config, world: jobs.World, report: Report) -> jobs.Job:
         if gateway := gateways.get(owner):
             report.step(f"reading bucket {bucket}")
             with gathering.catching():
-                plan += _of(bucket, owner, declared, made, gateway)
+                try:
+                    plan += _of(bucket, owner, declared, made, gateway)
+                except NoBucketError as error:
+                    plan += Plan(warnings=(str(error),))
     gathering.check()
     return jobs.Job(plan, world.cluster(), gateways)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.rig import environment, vault
+from tests.rig import ceph, environment, vault
 from tests.rig.release import Release
 from tests.support.foreign import FOREIGN
 from tests.support.gateway import Gateway
@@ -102,3 +102,30 @@ def test_ours_is_put_back_though_another_teams_is_missing(place: Place) -> None:
     assert rolled.status == 0, rolled.all
     assert "all is well" not in rolled.out
     assert f"the foreign notification {FOREIGN} is not there" in rolled.out
+
+
+def test_a_bucket_that_its_owner_deleted_stops_nothing_not_even_an_uninstall(place: Place) -> None:
+    s3, more = ceph.client("s3", RELEASE.bucket), f"{RELEASE.bucket}-more"
+    events = {"topic": RELEASE.bucket, "events": ["s3:ObjectCreated:*"]}
+    bucket = {"owner": RELEASE.bucket, "notifications": {"more": events}}
+    declared: dict[str, Any] = {"bucketConfig": {"buckets": {more: bucket}}}
+    s3.create_bucket(Bucket=more)
+    made = place.type("apply", "--yes", **declared)
+    assert made.status == 0, made.all
+    assert len(Gateway(RELEASE.bucket).notifications(more)) == 1
+    s3.delete_bucket(Bucket=more)
+    place.forget_events()
+    said = place.type("apply", "--yes", **declared)
+    assert said.status == 0, said.all
+    assert f"bucket {more}: there is no such bucket" in " ".join(place.events())
+    assert place.type("audit", **declared).status == 2
+
+    s3.create_bucket(Bucket=more)
+    assert place.type("apply", "--yes", **declared).status == 0
+    s3.delete_bucket(Bucket=more)
+    plan = place.type("buckets", "plan")
+    assert plan.all.count(f"bucket {more}: there is no such bucket") == 1, plan.all
+    RELEASE.run_helm("uninstall", RELEASE.name, "-n", RELEASE.namespace, "--wait")
+    ours = "--field-selector=type=Opaque"
+    assert place.get("secrets", ours)["items"] == []
+    assert [each for each in place.ids() if each != FOREIGN] == []

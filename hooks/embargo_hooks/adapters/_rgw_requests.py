@@ -24,7 +24,7 @@ from embargo_hooks.adapters import _answer_xml, _topic_xml
 from embargo_hooks.adapters._rgw_hints import AWAY, hint
 from embargo_hooks.adapters._why import why
 from embargo_hooks.buckets import READERS
-from embargo_hooks.errors import GatewayError
+from embargo_hooks.errors import GatewayError, NoBucketError
 from embargo_hooks.secret import Secret
 
 _ATTEMPTS = 5
@@ -42,6 +42,10 @@ class Absent(GatewayError):
         """Take the gateway's code."""
         super().__init__(message)
         self.code = code
+
+
+class _AbsentBucket(Absent, NoBucketError):
+    """The bucket itself is not there."""
 
 
 class Requests:
@@ -180,7 +184,9 @@ class Requests:
         problem = f"{whom}: {code or 'no code'} ({status}){hint(code, status, what, location)}"
         if status >= 500 or status in AWAY:
             raise _Passing(problem, away=status in AWAY)
-        raise Absent(problem, code) if status == 404 and code else GatewayError(problem)
+        if status != 404 or not code:
+            raise GatewayError(problem)
+        raise (_AbsentBucket if code == "NoSuchBucket" else Absent)(problem, code)
 
 
 def _key(kind: str, owner: str, key: Secret) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks.adapters.redis import RedisRecords
 from embargo_hooks.buckets import Keys
-from embargo_hooks.errors import HooksError, KubernetesError, RedisError, VaultError
+from embargo_hooks.errors import HooksError, KubernetesError, NoBucketError, RedisError, VaultError
 from embargo_hooks.ports import LeaseState, Pod, Right, Rollout, ServiceState, Stored
 from embargo_hooks.redis_password import digest
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
@@ -136,6 +136,7 @@ class Store:
         copies: What each notification sends its events with, by bucket and Id: its topic's
             attributes when it was put, as 16 and 18 keep them.
         owners: Whose a bucket is, where there are several owners.
+        gone: Buckets that are not there.
     """
 
     def __init__(self) -> None:
@@ -143,6 +144,7 @@ class Store:
         self.topics: dict[str, Topic] = {}
         self.notifications: dict[str, list[Notification]] = {}
         self.owners: dict[str, str] = {}
+        self.gone: set[str] = set()
         self.policies: dict[str, list[Mapping[str, Any]]] = {}
         self.calls: list[str] = []
         self.follows = False
@@ -184,6 +186,7 @@ class FakeGateway:
 
     def notifications(self, bucket: str) -> tuple[Notification, ...]:
         self.store.calls.append(f"get notifications {bucket}")
+        self._must_be(bucket)
         return tuple(self.store.notifications.get(bucket, ()))
 
     def put_notification(self, bucket: str, notification: Notification) -> None:
@@ -205,7 +208,12 @@ class FakeGateway:
 
     def policy(self, bucket: str) -> Sequence[Mapping[str, Any]]:
         self.store.calls.append(f"get policy {bucket}")
+        self._must_be(bucket)
         return copy.deepcopy(self.store.policies.get(bucket, []))
+
+    def _must_be(self, bucket: str) -> None:
+        if bucket in self.store.gone:
+            raise NoBucketError(f"bucket {bucket}: NoSuchBucket")
 
     def put_policy(self, bucket: str, statements: Sequence[Mapping[str, Any]]) -> None:
         self.store.calls.append(f"put policy {bucket}")

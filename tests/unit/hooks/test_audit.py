@@ -187,6 +187,22 @@ def test_a_misfortune_is_drift(
     assert keys.startswith("CronJob/embargo-butler-audit: Drifted: owner rubin-summit: its keys")
 
 
+def test_a_bucket_that_is_gone_is_drift_where_it_is_declared(
+    config: Path, site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
+) -> None:
+    others = {"owner": BUCKET, "grants": {"read": ["people"]}}
+    whole = {**site["bucketConfig"]["buckets"], "others": others}
+    file = str(write({**site, "bucketConfig": {**site["bucketConfig"], "buckets": whole}}))
+    assert main(["buckets", "apply", "--config", file], world) == 0
+    world.store.gone.add("others")
+    assert audit(Path(file), world) == 2
+    assert "bucket others: there is no such bucket" in capsys.readouterr().out
+    assert audit(write(site), world) == 0
+    out = capsys.readouterr().out
+    assert "warning: bucket others: there is no such bucket" in out
+    assert out.splitlines()[-1] == "audit: summit: all is as declared"
+
+
 def test_an_event_that_is_refused_hides_no_drift(
     config: Path, world: FakeWorld, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,19 @@ def test_an_interrupted_one_is_finished_by_the_next(
     assert list(world.store.topics) == ["their-topic"]
 
 
+def test_a_bucket_that_is_gone_stops_nothing(
+    site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
+) -> None:
+    file = installed(site, write, world)
+    world.store.gone.add(BUCKET)
+    world.store.notifications.clear()
+    assert main(["clean-up", "--config", str(file)], world) == 0
+    assert world.store.writes == ["delete topic rubin-summit"]
+    assert world.fake_cluster.secrets == {}
+    said = capsys.readouterr().out
+    assert said.count("bucket rubin-summit: there is no such bucket") == 1
+
+
 @pytest.mark.parametrize("what", ["topic", "notification", "bucket"])
 def test_what_is_unconfirmed_by_now_stays(
     site: dict[str, Any], write: Write, world: FakeWorld, what: str

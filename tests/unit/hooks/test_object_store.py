@@ -737,6 +737,79 @@ def test_ours_is_put_back_though_a_foreign_notification_is_missing(made: Site) -
     assert made.last.misfortunes == (misfortune,)
 
 
+def test_a_declared_bucket_that_is_not_there_stops_no_other(made: Site) -> None:
+    config = made.document["bucketConfig"]
+    config["buckets"]["others"] = {"owner": BUCKET, "grants": {"read": ["people"]}}
+    made.store.gone.add(BUCKET)
+    made.store.notifications[BUCKET] = []
+    topic = made.store.topics[BUCKET]
+    assert made.run() == [
+        "write ConfigMap embargo-butler-inventory",
+        "put policy of bucket others",
+    ]
+    [misfortune] = made.last.misfortunes
+    assert str(misfortune) == (
+        "bucket rubin-summit: there is no such bucket, as its owner rubin-summit is told at "
+        "http://198.20.0.1:7480, and what was made in it is dropped from the inventory: make it, "
+        "or take it out of bucketConfig.buckets.rubin-summit"
+    )
+    assert made.last.warnings == ()
+    assert made.store.topics == {BUCKET: topic}, "its topic waits with it"
+    assert made.run() == []
+    assert "dropped" not in str(made.last.misfortunes[0])
+    made.store.gone.clear()
+    made.store.policies[BUCKET] = []
+    assert made.run() == [
+        "write ConfigMap embargo-butler-inventory",
+        "put notification to-http of bucket rubin-summit",
+        "put policy of bucket rubin-summit",
+    ]
+
+
+def test_a_topic_of_another_bucket_does_not_wait_for_one_that_is_not_there(made: Site) -> None:
+    config = made.document["bucketConfig"]
+    config["buckets"]["others"] = {
+        "owner": BUCKET,
+        "notifications": {"other": {"topic": BUCKET, "events": ["s3:ObjectCreated:*"]}},
+    }
+    made.store.gone.add("others")
+    made.attributes["OpaqueData"] = "other"
+    assert "put notification to-http of bucket rubin-summit" in made.run()
+    assert [each.about for each in made.last.misfortunes] == ["bucket others"]
+
+
+def test_a_bucket_that_was_ours_and_is_gone_is_one_line(made: Site) -> None:
+    config = made.document["bucketConfig"]
+    config["buckets"]["others"] = {
+        "owner": BUCKET,
+        "grants": {"read": ["people"]},
+        "notifications": {"other": {"topic": BUCKET, "events": ["s3:ObjectCreated:*"]}},
+    }
+    made.run()
+    del config["buckets"]["others"]
+    made.store.gone.add("others")
+    made.store.notifications.pop("others")
+    assert made.run() == ["write ConfigMap embargo-butler-inventory"]
+    assert made.last.misfortunes == ()
+    [line] = made.last.warnings
+    assert line.startswith("bucket others: there is no such bucket, as its owner rubin-summit is")
+    assert "others" not in made.inventory
+    assert made.run() == []
+    assert made.last.warnings == ()
+
+
+def test_a_bucket_of_that_name_in_another_tenant_is_another_one(made: Site) -> None:
+    config, documents = made.document["bucketConfig"], made.world.fake_vault.documents
+    config["owners"]["t$new"] = {"path": "owners/new"}
+    documents["owners/new"] = {"access_key": "t$new-access", "secret_key": "s"}
+    made.bucket["owner"] = "t$new"
+    config["topics"][BUCKET]["owner"] = "t$new"
+    made.store.gone.add(BUCKET)
+    before = made.inventory
+    made.run()
+    assert json.loads(made.inventory)["stores"] == json.loads(before)["stores"]
+
+
 def test_the_address_is_waited_for(at: Site) -> None:
     cluster = at.world.fake_cluster
     cluster.states = [

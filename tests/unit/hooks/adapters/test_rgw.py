@@ -20,7 +20,7 @@ from botocore.exceptions import EndpointConnectionError
 from embargo_hooks.adapters._rgw_hints import hint
 from embargo_hooks.adapters._topic_xml import parse
 from embargo_hooks.adapters.rgw import RgwGateway
-from embargo_hooks.errors import GatewayError
+from embargo_hooks.errors import GatewayError, NoBucketError
 from embargo_hooks.resources import Notification, Topic
 from embargo_hooks.secret import Secret
 from tests.rig import pki
@@ -180,6 +180,19 @@ def test_a_key_with_whitespace_is_not_taken_for_a_gateway_that_is_away(
     told = f"^the {which} key of own begins or ends with whitespace; correct it in Vault$"
     with pytest.raises(GatewayError, match=told):
         RgwGateway("http://127.0.0.1:1", "default", "own", Secret(access), Secret(secret))
+
+
+@pytest.mark.parametrize("code", ["NoSuchBucket", "NoSuchKey"])
+def test_a_bucket_that_is_not_there_is_told_apart(
+    gateway: RgwGateway, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = 404, f"<Error><Code>{code}</Code></Error>".encode()
+    monkeypatch.setattr(gateway._requests, "_session", Answers(absent, absent, absent))
+    for read in (gateway.notifications, gateway.policy):
+        with pytest.raises(GatewayError, match=code) as caught:
+            read("b")
+        assert isinstance(caught.value, NoBucketError) == (code == "NoSuchBucket")
+    gateway.delete_notification("b", "n")
 
 
 DOWN = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
