@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 import yaml
 
 from tests.rig import images, packages
-from tests.rig.command import run, wait_for
+from tests.rig.command import run
 from tests.rig.release import SUMMIT
 from tests.rig.site import PROJECT
 from tests.support.ports import free_port
+from tests.support.registry import copy, serving
 
 pytestmark = pytest.mark.soak
 
@@ -28,27 +28,11 @@ OTHERS = ("redis", "ingest", "idle", "presence")
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A registry with one image, `host:port`."""
-    packages.install(("docker-registry", "skopeo"), print)
-    folder = tmp_path_factory.mktemp("registry")
     host = f"127.0.0.1:{free_port()}"
-    config = folder / "config.yml"
-    storage = {"filesystem": {"rootdirectory": str(folder / "storage")}}
-    config.write_text(yaml.safe_dump({"version": 0.1, "storage": storage, "http": {"addr": host}}))
-    log = folder / "registry.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [packages.program("docker-registry"), "serve", str(config)],
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        wait_for("the registry answers", lambda: _answers(host), timeout=30, log=log)
+    with serving(tmp_path_factory.mktemp("registry"), host):
         (image,) = (each for each in SUMMIT.images() if each.name.endswith(f"enqueue:{TAG}"))
         copy(f"oci-archive:{images.archive(image, print)}", f"{host}/{REPOSITORY}:{TAG}")
         yield host
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 @pytest.fixture
@@ -111,18 +95,6 @@ def pin(checkout: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def copy(source: str, to: str) -> None:
-    plain = ("--insecure-policy", "copy", "--all", "--src-tls-verify=false")
-    run(packages.program("skopeo"), *plain, "--dest-tls-verify=false", source, f"docker://{to}")
-
-
 def digest(image: str) -> str:
     words = ("inspect", "--tls-verify=false", f"docker://{image}")
     return str(json.loads(run(packages.program("skopeo"), *words))["Digest"])
-
-
-def _answers(host: str) -> bool:
-    try:
-        return requests.get(f"http://{host}/v2/", timeout=5).ok
-    except requests.RequestException:
-        return False

@@ -58,10 +58,15 @@ def make(release: Release) -> None:
     if postgres.has(release.database):
         postgres.make(release.database)
         return
-    postgres.make(release.database, template=postgres.EMPTY)
+    root = make_empty(release.database)
+    s3.put_object(Bucket=release.users_bucket, Key=_ROOT_FILE, Body=root)
+
+
+def make_empty(database: str) -> bytes:
+    """Make a registry with the camera and no images, and return the repository's root file."""
+    postgres.make(database, template=postgres.EMPTY)
     text = (_EMPTY / _ROOT_FILE).read_text()
-    text = text.replace(postgres.url(postgres.EMPTY), postgres.url(release.database))
-    s3.put_object(Bucket=release.users_bucket, Key=_ROOT_FILE, Body=text.encode())
+    return text.replace(postgres.url(postgres.EMPTY), postgres.url(database)).encode()
 
 
 def login(database: str) -> dict[str, str]:

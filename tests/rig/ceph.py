@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.rig.progress import Say
 from tests.rig.release import Release
-from tests.rig.site import LISTENER_URL, RGW_PORT
+from tests.rig.site import EMBARGO_PORT, LISTENER_URL, RGW_PORT
 from tests.rig.store import REGION, Store
 
 CONTRACT_USERS = {
@@ -24,6 +24,8 @@ FOREIGN_ENDPOINT = f"{LISTENER_URL}/prompt-processing"
 _FOREIGN_TOPIC = f"arn:aws:sns:{REGION}::{FOREIGN_NAME}"
 
 STORE = Store("ceph", 16, 13300, RGW_PORT, USERS)
+EMBARGO = Store("embargo", 16, 13307, EMBARGO_PORT, (), zone_group="sdfembargo")
+"""The second store of the same software, where summit-new's bucket is."""
 client = STORE.client
 
 

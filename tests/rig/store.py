@@ -47,6 +47,7 @@ class Store:
         port: Where its gateway listens.
         users: The gateway's users.
         root: The root folder that its programs are in; by default they are this machine's.
+        zone_group: Its zone group, where that has another name than it has by itself.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Store:
     port: int
     users: tuple[str, ...]
     root: Root | None = None
+    zone_group: str = ""
 
     @property
     def url(self) -> str:
@@ -93,10 +95,12 @@ class Store:
             timeout=60,
             log=disk.log,
         )
+        if self.zone_group:
+            self._name_zone_group()
         gateway = self._daemon("rgw", "radosgw", "-n", "client.rgw.a")
         supervisor.ensure(gateway)
         say("waiting for the gateway")
-        first = self.users[0]
+        first = (*self.users, "nobody")[0]
         answers = "the gateway answers"
         wait_for(answers, lambda: self._lets_in(first) is not None, 120, log=gateway.log)
         for user in self.users:
@@ -174,6 +178,16 @@ class Store:
         # -f: in the foreground, messages on standard error.
         command = (*self._program(name), "-c", self.config, "-f", *arguments)
         return supervisor.Program(f"{self.name}-{kind}", command)
+
+    def _name_zone_group(self) -> None:
+        """Rename what the first command of all makes by itself, before the gateway knows of it."""
+        line = f"rgw zonegroup = {self.zone_group}\n"
+        if line in self.config.read_text():
+            return
+        self.admin("user", "list")
+        names = ("--rgw-zonegroup", "default", "--zonegroup-new-name", self.zone_group)
+        self.admin("zonegroup", "rename", *names)
+        self.config.write_text(self.config.read_text().replace("[mon]\n", f"{line}[mon]\n"))
 
     def _make(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -124,7 +124,7 @@ def make(release: Release) -> None:
     }
     if wanted | found != found:
         client.secrets.kv.v2.create_or_update_secret(own, wanted | found, mount_point=MOUNT)
-    printed = _printed_policy(release)
+    printed = printed_policy(release)
     client.sys.create_or_update_policy(printed["policy"]["name"], printed["policy"]["rules"])
     client.write_data(printed["role"]["path"], data=printed["role"]["data"])
 
@@ -136,7 +136,7 @@ def remove(release: Release) -> None:
         client.secrets.kv.v2.delete_metadata_and_all_versions(
             release.renamed(path), mount_point=MOUNT
         )
-    printed = _printed_policy(release)
+    printed = printed_policy(release)
     client.sys.delete_policy(printed["policy"]["name"])
     client.delete(printed["role"]["path"])
 
@@ -241,7 +241,8 @@ def _keys() -> dict[str, Any]:
     return keys
 
 
-def _printed_policy(release: Release) -> dict[str, Any]:
+def printed_policy(release: Release) -> dict[str, Any]:
+    """Return the policy and the role that the hooks print for a release."""
     config = STATE / "releases" / f"{release.name}-hooks.yaml"
     config.parent.mkdir(exist_ok=True)
     config.write_text(release.hooks_config())
