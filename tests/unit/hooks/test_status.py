@@ -114,6 +114,23 @@ def test_what_is_as_declared_is_said_to_be(pipeline: Site) -> None:
     assert any("to be changed" in line for line in section(document, "buckets")["lines"])
 
 
+def test_what_is_left_undone_is_not_well(pipeline: Site) -> None:
+    for area in ("secrets", "buckets"):
+        assert main([area, "apply", "--config", pipeline.file], pipeline.world) == 0
+    pipeline.capsys.readouterr()
+    del pipeline.world.fake_vault.documents["owners/rubin-summit"]
+    code, document = pipeline.run("status")
+    found = section(document, "buckets")
+    (problem,) = found["problems"]
+    assert code == 1
+    assert problem.startswith("owner rubin-summit: its keys are not there, so bucket rubin-summit")
+    assert problem.endswith(
+        "`vault kv put secret/owners/rubin-summit access_key=ACCESS_KEY secret_key=SECRET_KEY`"
+    )
+    assert any("left as it is" in line for line in found["lines"])
+    assert [each["about"] for each in found["document"]["misfortunes"]] == ["owner rubin-summit"]
+
+
 def test_an_exposure_that_was_not_announced_is_a_problem(pipeline: Site) -> None:
     paths = pipeline.expose(258, age=1200)
     pipeline.arrive(paths[3:])

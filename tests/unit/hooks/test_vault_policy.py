@@ -46,6 +46,16 @@ path "auth/token/revoke-self" {
     assert policy.role["token_ttl"] == "300s"
 
 
+def test_owners_without_a_path_of_their_own_are_below_the_common_one(
+    site: dict[str, Any], write: Write
+) -> None:
+    site["vault"]["ownersPath"] = "owners/here"
+    site["bucketConfig"]["owners"] = {"rubin-summit": {}, "t$user": {}}
+    rules = made(site, write).rules
+    assert 'path "secret/data/owners/here/rubin-summit" {' in rules
+    assert 'path "secret/data/owners/here/t/user" {' in rules
+
+
 def test_jobs_between_releases_log_in_too(site: dict[str, Any], write: Write) -> None:
     site["hooks"]["cronJobs"] = ["audit"]
     assert made(site, write).role["bound_service_account_names"][-1] == "embargo-butler-audit"
