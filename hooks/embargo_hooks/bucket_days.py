@@ -104,6 +104,11 @@ def of_day(bucket: str, objects: Objects, day: str) -> Iterator[Sequence[Stored]
         yield from objects.listing(folder)
 
 
+def day_folder(bucket: str, home: str, day: str) -> str:
+    """Return the folder of an observation day, below what an instrument's days are in."""
+    return f"{home}{day[:4]}/{day[4:6]}/{day[6:]}/" if is_annex(f"{bucket}/") else f"{home}{day}/"
+
+
 def _homes(bucket: str, objects: Objects) -> Callable[[str], list[str]]:
     """Return what finds the folders that hold days: of the annex, a CSC's or its generators'."""
 
@@ -118,10 +123,4 @@ def _homes(bucket: str, objects: Objects) -> Callable[[str], list[str]]:
 
 
 def _day_folders(bucket: str, homes: list[str], days: list[str]) -> Iterator[str]:
-    for home in homes:
-        for day in days:
-            yield (
-                f"{home}{day[:4]}/{day[4:6]}/{day[6:]}/"
-                if is_annex(f"{bucket}/")
-                else f"{home}{day}/"
-            )
+    return (day_folder(bucket, home, day) for home in homes for day in days)

@@ -91,11 +91,13 @@ class Rollout:
         settled: Whether all of its pods are of its present template, and ready.
         restarted: When we last had them replaced (UTC).
         leaving: Whether it is being deleted.
+        ready: How many of its pods are ready, old ones among them.
     """
 
     settled: bool
     restarted: datetime | None = None
     leaving: bool = False
+    ready: int = 0
 
 
 @dataclass(frozen=True)
@@ -224,6 +226,9 @@ class Records(Protocol):
 
     def workers(self, bucket: str) -> list[Worker]:
         """Return the ingest pods' lists."""
+
+    def failed(self, folder: str) -> list[str]:
+        """Return the paths below a folder on which ingest has failed and not succeeded since."""
 
     def counters(self, kind: str, bucket: str) -> Mapping[str, Mapping[str, int]]:
         """Return counts by instrument and observation day: `RECINSTR`, `INGEST` or `FAIL`."""

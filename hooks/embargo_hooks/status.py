@@ -13,8 +13,9 @@ from typing import Any
 from embargo_hooks import jobs, lookups, predecessor
 from embargo_hooks._pipeline_config import PipelineConfig
 from embargo_hooks.config import Config
-from embargo_hooks.errors import HooksError, RedisError
+from embargo_hooks.errors import HooksError, KubernetesError, RedisError
 from embargo_hooks.exposures import named
+from embargo_hooks.given_up import given_up
 from embargo_hooks.inventory import TIME
 from embargo_hooks.plan import TIDYING, Change
 from embargo_hooks.ports import Objects, Records
@@ -27,6 +28,9 @@ _ANNOUNCED_LATE = 600.0
 _STANDS_STILL = 60
 _RECONCILE_LATE = timedelta(minutes=20)
 _OF_KEYS = {"changed": "older than Vault", "new": "missing", "removed": "no longer declared"}
+
+COMPARED = ("secrets", "buckets")
+"""The sections that compare with what is declared, which takes a login to Vault."""
 
 Typed = Callable[[Sequence[str]], str]
 """Spells a command as a person types it."""
@@ -65,7 +69,7 @@ def status(
     """
     pipeline = jobs.pipeline(config)
     yield shown("queues", lambda: _answered(pipeline, world))
-    yield shown("images", lambda: _images(pipeline, world.records()))
+    yield shown("images", lambda: _images(pipeline, world.objects, world.records(), typed))
     yield shown("newest", lambda: _newest(pipeline, world.objects(), world.records(), typed))
     yield shown("reconcile", lambda: _reconcile(config, world, typed))
     if declared and config.predecessor is not None:
@@ -91,12 +95,25 @@ def shown(name: str, look: Callable[[], Section]) -> Section:
 def _answered(config: PipelineConfig, world: jobs.World) -> Section:
     """Show the queues; a Redis that does not answer is no lack of a right, but not well."""
     try:
-        return _queues(config, world.records())
+        return _queues(config, world.records(), _takers(config, world))
     except RedisError as error:
         return Section("queues", problems=(str(error),))
 
 
-def _queues(config: PipelineConfig, records: Records) -> Section:
+def _takers(config: PipelineConfig, world: jobs.World) -> str:
+    """Tell that nobody takes from the queue; empty where somebody does, or it is not to be seen."""
+    what = f"Deployment {config.ingest.deployment}"
+    try:
+        found = world.cluster().rollout(what)
+    except KubernetesError as error:
+        # The jobs have no right to look, and need none.
+        return f"whether ingest takes them cannot be seen: {error}" if world.by_hand else ""
+    if found and found.ready:
+        return ""
+    return f"nobody takes them: {what} {'has no ready pod' if found else 'is not there'}"
+
+
+def _queues(config: PipelineConfig, records: Records, nobody: str) -> Section:
     now = time.time()
     length, following = records.queue_length(config.bucket), records.next(config.bucket)
     workers = records.workers(config.bucket)
@@ -124,7 +141,9 @@ def _queues(config: PipelineConfig, records: Records) -> Section:
     rows = [("LIST", "FILES", "OLDEST", "LAST TOUCHED")]
     rows.append((f"QUEUE:{config.bucket}", str(length), _span(waits), ""))
     problems = []
-    if waits and waits > _WAITS_TOO_LONG:
+    if nobody and length:
+        problems.append(f"{length} file{'s wait' if length > 1 else ' waits'}, and {nobody}")
+    elif waits and waits > _WAITS_TOO_LONG:
         problems.append(f"the next file waits since {lasting(waits)}: is ingest at work?")
     for worker in document["workers"]:
         idle = worker["idleSeconds"]
@@ -139,7 +158,9 @@ def _span(seconds: float | None) -> str:
     return "" if seconds is None else lasting(seconds)
 
 
-def _images(config: PipelineConfig, records: Records) -> Section:
+def _images(
+    config: PipelineConfig, objects: Callable[[], Objects], records: Records, typed: Typed
+) -> Section:
     """Count what was received, ingested and failed today, and on the last day before it."""
     kinds = {"received": "RECINSTR", "ingested": "INGEST", "failed": "FAIL"}
     counts = {word: records.counters(kind, config.bucket) for word, kind in kinds.items()}
@@ -169,7 +190,19 @@ def _images(config: PipelineConfig, records: Records) -> Section:
             for row in rows
         ]
         lines += table([head, *cells], "")
-    return Section("images", tuple(lines), rows)
+    problems = []
+    for row in (row for row in rows if row["failed"]):
+        name, day = str(row["instrument"]), str(row["day"])
+        if found := given_up(config, objects, records, name, day):
+            path, why = found[0]
+            files = f"{len(found)} file{'s' if len(found) > 1 else ''} of {name} {day}"
+            # An observation day begins at noon (UTC).
+            begin = f"{day[:4]}-{day[4:6]}-{day[6:]}T12:00:00Z"
+            problems.append(
+                f"{files} given up by ingest, the first {path}: {why}: "
+                f"`{typed(('backfill', '--since', begin))}`"
+            )
+    return Section("images", tuple(lines), rows, tuple(problems))
 
 
 def _newest(config: PipelineConfig, objects: Objects, records: Records, typed: Typed) -> Section:

@@ -12,7 +12,7 @@ from embargo_hooks._buckets_config import BucketConfig
 from embargo_hooks._pipeline_config import SecretKey
 from embargo_hooks.buckets import Keys
 from embargo_hooks.config import Config
-from embargo_hooks.errors import ConfigError, KubernetesError
+from embargo_hooks.errors import ConfigError, KubernetesError, RedisError
 from embargo_hooks.ports import (
     Announcer,
     Butler,
@@ -104,10 +104,27 @@ class RealWorld:
     def _connected(self) -> Records:
         from embargo_hooks.adapters.redis import RedisRecords
 
-        password = self._secret(jobs.pipeline(self._config).redis.password)
+        config = jobs.pipeline(self._config).redis
+        if self.by_hand:
+            self._look_for_pods(config.service)
+        password = self._secret(config.password)
         found = RedisRecords(*self._redis_address(), password, self._redis_name)
         self._open.callback(found.close)
         return found
+
+    def _look_for_pods(self, redis: str) -> None:
+        """Say at once that nobody is there who could answer: kubectl would wait for one to come.
+
+        Raises:
+            RedisError: There is no ready pod.
+        """
+        try:
+            ready = self.cluster().service(redis).ready
+        except KubernetesError:
+            return  # whoever may not look may still be let in
+        if not ready:
+            where = f"Service {redis} of namespace {self._config.namespace}"
+            raise RedisError(f"Redis does not run: {where} has no ready pod")
 
     def passwords(self) -> Passwords:
         """Return whom Redis lets in; nothing is connected to yet."""

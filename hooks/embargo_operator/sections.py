@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from embargo_hooks import terminal
 from embargo_hooks.status import Section, shown
 from embargo_hooks.tables import lasting, table
 from embargo_operator import pausing, running, targets
@@ -58,13 +59,16 @@ def _release(found: Status) -> Section:
 def _pods(programs: Programs, chart: Chart) -> Section:
     live = running.workloads(programs)
     pods = [each for each in running.pods(programs) if not is_of_a_job(each)]
-    released: dict[str, dict[str, Any]] = {}
+    ingest, manifest = pausing.find(programs), ""
     with suppress(ProgramError):  # whoever may not see the release may see its pods
         if deployed := last_deployed(revisions(programs)):
             number = str(deployed.number)
-            words = ("get", "manifest", programs.release, "--revision", number)
-            released = _declared(programs.helm(*words))
-    checkout = _declared(chart.manifests(programs))
+            manifest = programs.helm("get", "manifest", programs.release, "--revision", number)
+    released, checkout = _declared(manifest), _declared(chart.manifests(programs))
+    # KEDA takes all pods away while nothing waits; what waits then is told with the queue.
+    may_rest = _autoscaled(manifest)
+    if ingest and ingest.paused:
+        may_rest.add(ingest.name)
     rows, document, problems, notes = [("", "READY", "RESTARTS", "IMAGE")], [], [], list[str]()
     for workload in sorted(live, key=lambda each: str(each["metadata"]["name"])):
         each, component = Workload.of(workload), _component(workload)
@@ -78,6 +82,8 @@ def _pods(programs: Programs, chart: Chart) -> Section:
             states = sorted({pod.state for pod in members if not pod.ready})
             why = f": {', '.join(states)}" if states else ""
             problems.append(f"{each.name}: {each.ready} of {each.wanted} pods are ready{why}")
+        elif not each.wanted and each.name not in may_rest:
+            problems.append(_resting(each, released.get(each.name), programs))
         differs = _differences(each, images, released.get(each.name), "the release has")
         diff = targets.make(programs.release, "diff")
         problems += [f"{text}: `{diff}`" for text in differs.images]
@@ -91,7 +97,11 @@ def _pods(programs: Programs, chart: Chart) -> Section:
                 **{"wanted": each.wanted, "ready": each.ready, "restarts": restarts},
             }
         )
-    ingest = pausing.find(programs)
+    there = {each["name"] for each in document}
+    for name, declared in sorted(released.items()):
+        if name not in there and running.component(declared["metadata"].get("labels") or {}):
+            apply = targets.make(programs.release, "apply")
+            problems.append(f"{name}: the release has it, and it is not there: `{apply}`")
     if ingest and (paused := ingest.paused):
         problems.append(
             f"ingest is paused by {paused['by']}, {_ago(paused['since'])}, what arrives waits in "
@@ -118,6 +128,26 @@ def _differences(
         [f"{each.name}: {whose} {image}" for image in other],
         [f"{each.name}: {each.wanted} pods, {whose} {count}"] if differs else [],
     )
+
+
+def _resting(each: Workload, released: Mapping[str, Any] | None, programs: Programs) -> str:
+    """Tell of a workload that is to have no pods, and what gives it some."""
+    count = 1 if released is None else released["spec"].get("replicas", 1)
+    if count == 0:
+        apply = targets.make(programs.release, "apply")
+        return f"{each.name}: its values give it no pods (`replicas`, `suspend`): then `{apply}`"
+    scale = ("scale", "-n", programs.namespace, f"{each.kind.lower()}/{each.name}")
+    command = terminal.command(("kubectl", *scale, f"--replicas={count}"))
+    return f"{each.name}: is scaled to no pods: `{command}`"
+
+
+def _autoscaled(manifest: str) -> set[str]:
+    """Return the workloads whose pods KEDA counts, but those that it is told to hold at none."""
+    return {
+        str(each["spec"]["scaleTargetRef"]["name"])
+        for each in yaml.load_all(manifest, yaml.CSafeLoader)
+        if each and each["kind"] == "ScaledObject" and not each["metadata"].get("annotations")
+    }
 
 
 def _declared(manifest: str) -> dict[str, dict[str, Any]]:

@@ -53,7 +53,7 @@ def rollout(live: Any) -> Rollout:
     when = noted.get(RESTARTED)
     restarted = datetime.fromisoformat(when) if when else None
     leaving = metadata.deletionTimestamp is not None
-    return Rollout(seen and numbers == {wanted}, restarted, leaving)
+    return Rollout(seen and numbers == {wanted}, restarted, leaving, status.readyReplicas or 0)
 
 
 def restarted(now: datetime) -> dict[str, Any]:

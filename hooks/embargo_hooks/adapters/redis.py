@@ -38,6 +38,17 @@ for at, name in ipairs(KEYS) do
 end
 return found
 """
+_FAILED = """
+local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
+local found = {}
+for _, name in ipairs(page[2]) do
+  local failed = redis.call('HMGET', name, 'ing_fail_exc', 'ing_fail_count', 'md_fail_exc')
+  if (failed[1] or failed[2] or failed[3]) and redis.call('HEXISTS', name, 'ingest_time') == 0 then
+    table.insert(found, name)
+  end
+end
+return {page[1], found}
+"""
 # What ingest noted of its failures goes too: a file that turns out to be in the Butler never gets
 # an ingest_time, and would be found failed again for ever.
 _REQUEUE = """
@@ -132,6 +143,18 @@ class RedisRecords:
                 paths = tuple(self._list(name))
                 found.append(Worker(name.removeprefix(start), int(seconds), paths))
         return found
+
+    def failed(self, folder: str) -> list[str]:
+        """Return the paths below a folder on which ingest has failed and not succeeded since."""
+        found, cursor = [], "0"
+        with self._telling(f"look for failures below {folder}"):
+            while True:
+                asked = (cursor, f"{_literal(f'FILE:{folder}')}*", _LIST_BATCH)
+                cursor, names = self._redis.eval(_FAILED, 0, *asked)
+                found += [name.removeprefix("FILE:") for name in names]
+                if cursor == "0":
+                    # A scan may come by a name twice.
+                    return sorted(set(found))
 
     def counters(self, kind: str, bucket: str) -> Mapping[str, Mapping[str, int]]:
         """Return counts by instrument and observation day."""

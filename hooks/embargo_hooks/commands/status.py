@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from embargo_hooks.commands._running import DONE, FAILED, Areas, Run, add
 from embargo_hooks.report import Report
-from embargo_hooks.status import Section, status
+from embargo_hooks.status import COMPARED, Section, status
 
 # Reading a worker's list sets back the clock by which idle finds dead pods, on Redis before 7.2.
 _LEAST_SECONDS = 30
@@ -69,7 +69,7 @@ def _once(run: Run, before: str) -> int:
     problems = [f"{each.name}: {problem}" for each in sections for problem in each.problems]
     hidden = [each.name for each in sections if each.hidden]
     run.report.show("sections", [asdict(each) for each in sections])
-    run.report.show("healthy", not problems)
+    run.report.show("healthy", not problems and not hidden)
     run.report.show("unwell", problems)
     if run.arguments.output == "text":
         config = run.config
@@ -79,15 +79,21 @@ def _once(run: Run, before: str) -> int:
         for each in sections:
             print("\n".join(_text(each)))
         print()
-    unseen = f"; not to be seen: {', '.join(hidden)}" if hidden else ""
-    if len(hidden) == len(sections):
-        run.report.end("unseen", f"{run.name}: nothing of it can be seen: {sections[0].hidden}")
-        return FAILED
+    unseen = f"not to be seen: {', '.join(hidden)}"
     if problems:
         count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
-        run.report.end("unhealthy", f"{run.name}: {count}{unseen}: {problems[0]}")
+        also = f"; {unseen}" if hidden else ""
+        run.report.end("unhealthy", f"{run.name}: {count}{also}: {problems[0]}")
         return FAILED
-    run.report.end("healthy", f"{run.name}: well{unseen}")
+    if hidden:
+        why = next(each.hidden for each in sections if each.hidden)
+        if len(hidden) == len(sections):
+            unseen = "nothing of it can be seen"
+        elif set(hidden) <= set(COMPARED):
+            why += f"; `{run.typed(('status', '--pipeline-only'))}` leaves it out"
+        run.report.end("unseen", f"{run.name}: {unseen}: {why}")
+        return FAILED
+    run.report.end("healthy", f"{run.name}: well")
     return DONE
 
 

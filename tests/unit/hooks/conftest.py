@@ -11,6 +11,7 @@ import yaml
 
 from embargo_hooks import apply
 from embargo_hooks.adapters.redis import RedisRecords
+from embargo_hooks.ports import Rollout
 from embargo_hooks.secret import Secret
 from tests.unit.hooks.fakes import FakeWorld
 from tests.unit.hooks.pipeline_site import Output, Site
@@ -138,5 +139,6 @@ def pipeline(
     capsys: Output,
 ) -> Site:
     world.redis = records
+    world.fake_cluster.rollouts["Deployment embargo-butler-ingest"] = Rollout(True, ready=1)
     file = write({**site, "pipeline": PIPELINE})
     return Site(str(file), world, store, capsys, time.time())

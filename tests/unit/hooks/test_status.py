@@ -14,6 +14,7 @@ from embargo_hooks.cli import main
 from embargo_hooks.config import load
 from embargo_hooks.errors import KubernetesError, RedisError, VaultError
 from embargo_hooks.inventory import TIME
+from embargo_hooks.ports import Rollout, ServiceState
 from embargo_hooks.resources import KubernetesSecret
 from embargo_hooks.secret import Secret
 from embargo_hooks.world import RealWorld
@@ -144,10 +145,96 @@ def test_an_exposure_that_was_not_announced_is_a_problem(pipeline: Site) -> None
 def test_what_cannot_be_seen_is_said_and_the_rest_is_shown(pipeline: Site) -> None:
     pipeline.world.fake_vault.refuses = VaultError("Vault login: refused")
     code, document = pipeline.run("status")
-    assert code == 0
+    assert (code, document["result"], document["healthy"]) == (1, "unseen", False)
     assert "Vault login: refused" in section(document, "secrets")["hidden"]
     assert section(document, "queues")["hidden"] == ""
-    assert document["summary"] == "status: summit: well; not to be seen: secrets, buckets"
+    command = f"embargo-hooks status --config {pipeline.file} --pipeline-only"
+    assert document["summary"] == (
+        "status: summit: not to be seen: secrets, buckets: Vault login: refused; "
+        f"`{command}` leaves it out"
+    )
+    assert main(command.split()[1:], pipeline.world) == 0
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [(Rollout(True, ready=0), "has no ready pod"), (None, "is not there")],
+)
+def test_files_that_wait_for_nobody_are_a_problem(
+    found: Rollout | None, said: str, pipeline: Site
+) -> None:
+    what = "Deployment embargo-butler-ingest"
+    rollouts = pipeline.world.fake_cluster.rollouts
+    del rollouts[what]
+    rollouts |= {what: found} if found else {}
+    assert pipeline.run("status", "--pipeline-only")[0] == 0, "nothing waits"
+    pipeline.store.lpush(QUEUE, pipeline.put(1, age=9), pipeline.put(2, age=9))
+    code, document = pipeline.run("status", "--pipeline-only")
+    assert code == 1
+    assert document["unwell"] == [f"queues: 2 files wait, and nobody takes them: {what} {said}"]
+
+
+def test_who_may_not_see_ingest_is_not_told_that_it_takes(
+    pipeline: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: str) -> None:
+        raise KubernetesError("Deployment embargo-butler-ingest: permission denied")
+
+    monkeypatch.setattr(pipeline.world.fake_cluster, "rollout", refused)
+    pipeline.store.lpush(QUEUE, pipeline.put(1, age=9))
+    code, document = pipeline.run("status", "--pipeline-only")
+    (problem,) = section(document, "queues")["problems"]
+    assert code == 1
+    assert problem.startswith("1 file waits, and whether ingest takes them cannot be seen: ")
+    pipeline.world.by_hand = False
+    assert pipeline.run("status", "--pipeline-only")[0] == 0, "a job needs no right to look"
+
+
+def test_files_that_were_given_up_are_a_problem_until_they_are_in_or_gone(pipeline: Site) -> None:
+    paths = pipeline.expose(258)
+    pipeline.arrive(paths)
+    day = paths[0].split("/")[2]
+    pipeline.store.hset(f"FAIL:{BUCKET}:LSSTCam", day, 24)
+    lost = paths[3:6]
+    for path in lost:
+        pipeline.store.hdel(f"FILE:{path}", "ingest_time")
+        pipeline.store.hset(f"FILE:{path}", "md_fail_exc", "no GROUPID")
+    # One that came in after a failure, and one that is tried again.
+    pipeline.store.hset(f"FILE:{paths[7]}", "ing_fail_exc", "once")
+    pipeline.store.hset(f"FILE:{paths[8]}", "ing_fail_exc", "once")
+    pipeline.store.hdel(f"FILE:{paths[8]}", "ingest_time")
+    pipeline.store.lpush(f"WORKER:{BUCKET}:pod", paths[8])
+    code, document = pipeline.run("status", "--pipeline-only")
+    begin = f"{day[:4]}-{day[4:6]}-{day[6:]}T12:00:00Z"
+    command = f"embargo-hooks backfill --config {pipeline.file} --since {begin}"
+    (problem,) = document["unwell"]
+    assert code == 1
+    assert problem == (
+        f"images: 3 files of LSSTCam {day} given up by ingest, the first {lost[0]}: its "
+        f"metadata cannot be read: no GROUPID: `{command}`"
+    )
+    del pipeline.world.fake_objects.put[lost[0].removeprefix(f"{BUCKET}/")]
+    pipeline.arrive(lost[1:])
+    code, document = pipeline.run("status", "--pipeline-only")
+    assert (code, document["unwell"]) == (0, [])
+
+
+def test_a_redis_without_a_ready_pod_is_told_at_once(
+    pipeline: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(*_: object) -> None:
+        raise AssertionError("kubectl would wait for a pod")
+
+    monkeypatch.setattr(kubectl, "forwarded", nobody)
+    monkeypatch.setattr(RealWorld, "cluster", lambda _: pipeline.world.fake_cluster)
+    pipeline.world.fake_cluster.states = [ServiceState(None, ready=False)]
+    with closing(RealWorld(load(Path(pipeline.file)), "status")) as world:
+        monkeypatch.setattr(pipeline.world, "records", world.records)
+        code, document = pipeline.run("status", "--pipeline-only")
+    why = "Redis does not run: Service redis of namespace summit has no ready pod"
+    assert (code, document["unwell"]) == (1, [f"queues: {why}"])
+    hidden = {each["name"]: each["hidden"] for each in document["sections"] if each["hidden"]}
+    assert hidden == {"images": why, "newest": why}
 
 
 def test_a_redis_that_does_not_answer_is_a_problem(
@@ -193,6 +280,7 @@ def test_after_a_close_redis_is_reached_by_another_port(
 
     monkeypatch.setattr(kubectl, "forwarded", forwarded)
     monkeypatch.setattr(RealWorld, "_secret", lambda *_: Secret("s"))
+    monkeypatch.setattr(RealWorld, "cluster", lambda _: pipeline.world.fake_cluster)
     with closing(RealWorld(load(Path(pipeline.file)), "status")) as world:
         first = world.records()
         assert world.records() is first

@@ -111,6 +111,41 @@ def test_a_paused_ingest_is_told_with_the_way_back(fake: Fake) -> None:
     assert not any("0 pods" in line for line in pods.lines)
 
 
+SCALED = {
+    "kind": "ScaledObject",
+    "metadata": {"name": NAME},
+    "spec": {"scaleTargetRef": {"name": NAME}},
+}
+PAUSED = {"name": NAME, "annotations": {"autoscaling.keda.sh/paused-replicas": "0"}}
+HELD = {**SCALED, "metadata": PAUSED}
+SCALE = f"kubectl scale -n summit deployment/{NAME} --replicas="
+BY_VALUES = "its values give it no pods (`replicas`, `suspend`): then `make apply ENV=summit`"
+
+
+@pytest.mark.parametrize(
+    ("manifest", "problem"),
+    [
+        (declared(), f"is scaled to no pods: `{SCALE}2`"),
+        ("", f"is scaled to no pods: `{SCALE}1`"),
+        (declared(replicas=0), BY_VALUES),
+        (f"{declared()}---\n{yaml.safe_dump(SCALED)}", ""),
+        (f"{declared()}---\n{yaml.safe_dump(HELD)}", f"is scaled to no pods: `{SCALE}2`"),
+    ],
+)
+def test_what_is_scaled_to_no_pods_is_a_problem_but_where_keda_does_it(
+    fake: Fake, manifest: str, problem: str
+) -> None:
+    fake.says("helm get manifest", manifest)
+    fake.says("kubectl get statefulsets,deployments", [workload(ready=0, replicas=0)])
+    assert look(fake)["pods"].problems == ((f"{NAME}: {problem}",) if problem else ())
+
+
+def test_what_the_release_has_and_is_not_there_is_a_problem(fake: Fake) -> None:
+    fake.says("kubectl get statefulsets,deployments", "")
+    (problem,) = look(fake)["pods"].problems
+    assert problem == f"{NAME}: the release has it, and it is not there: `make apply ENV=summit`"
+
+
 def test_jobs(fake: Fake) -> None:
     audit = {
         "kind": "CronJob",
