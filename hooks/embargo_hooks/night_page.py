@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import jinja2
 
+from embargo_hooks import terminal
 from embargo_hooks.night_report import BIN_SECONDS, Arrival, Night
 
 SHOWN = 100
@@ -27,6 +28,7 @@ def page(night: Night, typed: Callable[[Sequence[str]], str]) -> str:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=lambda shown: terminal.visible(shown) if type(shown) is str else shown,
     )
     environment.filters["clock"] = lambda seconds: (
         f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}"

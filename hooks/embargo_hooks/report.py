@@ -25,13 +25,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
+from embargo_hooks import terminal
 from embargo_hooks.comparison import KeyState
 from embargo_hooks.errors import HooksError, Problems
 from embargo_hooks.plan import Change, Plan
 
 
 class Report:
-    """One run's account; the only place that prints.
+    """One run's account.
 
     Attributes:
         environment: Whose environment it is about.
@@ -153,10 +154,10 @@ class Report:
             whole = {**self._document, "environment": self.environment, "summary": sentence}
             print(json.dumps(whole, indent=2), file=self._out, flush=True)
         else:
-            print(sentence, file=self._out, flush=True)
+            terminal.show(sentence, file=self._out)
 
     def _say(self, line: str) -> None:
-        print(line, file=self._progress, flush=True)
+        terminal.show(line, file=self._progress)
 
 
 def _entry(change: Change) -> dict[str, str]:

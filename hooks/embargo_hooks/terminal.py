@@ -6,14 +6,22 @@ Keys, notes of Redis, headers, and the words of servers may hold anything.
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterable
+from typing import TextIO
+
+
+def show(*lines: str, file: TextIO | None = None) -> None:
+    """Print lines, by default to the standard output; nobody prints texts in another way.
+
+    A line break within one of them is somebody else's, and becomes visible.
+    """
+    for line in lines:
+        print(visible(line), file=file or sys.stdout, flush=True)
 
 
 def visible(text: str) -> str:
-    r"""Return a line with all that is not to be seen, or moves what is seen, spelled out (`\x1b`).
-
-    Line breaks are among it: whoever prints several lines gives each by itself.
-    """
+    r"""Return a line in which all that is not to be seen, or moves what is, is spelled: `\x1b`."""
     if text.isprintable():
         return text
     return "".join(

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from embargo_hooks import terminal
 from embargo_hooks.commands._running import Parser
 from embargo_hooks.errors import HooksError
 from embargo_operator import environments, pipeline_verbs, promotion, registry, targets
@@ -43,7 +44,7 @@ def main(
     try:
         typed, names = targets.read(target, os.environ)
     except HooksError as error:
-        print(f"{target}: {error}", file=sys.stderr)
+        terminal.show(f"{target}: {error}", file=sys.stderr)
         return FAILED
     code = _run(typed, names, make, ask)
     return DONE if code == CHANGES and targets.TARGETS[target].shows else code
@@ -79,10 +80,11 @@ def _run(
         run: Callable[[], int] = getattr(verbs, verb.replace("-", "_"))
         return run()
     except HooksError as error:
-        print(f"{verb}: {error}", file=sys.stderr)
+        # What helm and kubectl say has several lines.
+        terminal.show(*f"{verb}: {error}".split("\n"), file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print(f"{verb}: interrupted", file=sys.stderr)
+        terminal.show(f"{verb}: interrupted", file=sys.stderr)
         return FAILED
 
 
@@ -92,7 +94,7 @@ def _environments(options: Options) -> int:
         document = {"version": 1, "environments": [each.document() for each in found]}
         print(json.dumps(document, indent=2))
     else:
-        print(*environments.table(found), sep="\n")
+        terminal.show(*environments.table(found))
     return DONE
 
 
@@ -112,7 +114,7 @@ def _change_images(arguments: argparse.Namespace, options: Options) -> int:
         print(json.dumps(document, indent=2))
     else:
         done = f"{tags.path}: {len(changes)} images changed, nothing deployed"
-        print(*map(str, changes), done, sep="\n")
+        terminal.show(*map(str, changes), done)
     return DONE
 
 

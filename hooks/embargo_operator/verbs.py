@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from embargo_hooks import terminal
 from embargo_hooks.errors import HooksError, VaultError
 from embargo_hooks.status import Section
 from embargo_operator import (
@@ -132,7 +133,7 @@ class Verbs:
                 code, said = jobs_plan.plan(config or {}, area, output, self._programs.run)
                 plans[area] = code, said
                 if not self._options.json:
-                    _say(said.rstrip())
+                    _say(*said.rstrip().split("\n"))
         if self._options.json:
             # What could not even begin has told why in plain words.
             shown = {
@@ -467,13 +468,11 @@ def _count(found: list[Difference]) -> int:
 
 
 def _say(*lines: str) -> None:
-    for line in lines:
-        print(line, flush=True)
+    terminal.show(*lines)
 
 
 def _note(*lines: str) -> None:
-    for line in lines:
-        print(line, file=sys.stderr, flush=True)
+    terminal.show(*lines, file=sys.stderr)
 
 
 def _print_json(document: dict[str, Any]) -> None:

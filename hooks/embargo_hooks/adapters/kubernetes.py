@@ -27,6 +27,7 @@ from lightkube.resources.core_v1 import Secret as SecretResource
 from lightkube.resources.discovery_v1 import EndpointSlice
 from lightkube.resources.rbac_authorization_v1 import Role, RoleBinding
 
+from embargo_hooks import terminal
 from embargo_hooks.adapters import _workloads
 from embargo_hooks.adapters._why import why
 from embargo_hooks.errors import KubernetesError
@@ -218,7 +219,7 @@ class Namespace:
             source=EventSource(component=MANAGER),
             type="Warning",
             reason=reason,
-            message=message[:1000],
+            message=terminal.visible(message)[:1000],
             count=1,
             firstTimestamp=now,
             lastTimestamp=now,

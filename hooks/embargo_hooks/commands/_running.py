@@ -112,7 +112,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong; 2, as argparse has it, would say that a plan has changes."""
         self.print_usage(sys.stderr)
-        self.exit(FAILED, f"{self.prog}: {message}\n")
+        self.exit(FAILED, f"{terminal.visible(f'{self.prog}: {message}')}\n")
 
 
 Areas: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from embargo_hooks import jobs
+from embargo_hooks import jobs, terminal
 from embargo_hooks.commands._running import DONE, Areas, Run, add, carry_out, show
 from embargo_hooks.vault_policy import vault_policy
 
@@ -37,5 +37,8 @@ def _apply(run: Run) -> int:
 def _policy(run: Run) -> int:
     policy = vault_policy(run.config)
     as_json = run.arguments.output == "json"
-    print(json.dumps(policy.document(), indent=2) if as_json else policy.text())
+    if as_json:
+        print(json.dumps(policy.document(), indent=2))
+    else:
+        terminal.show(*policy.text().splitlines())
     return DONE

@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+from embargo_hooks import terminal
 from embargo_hooks.commands._running import DONE, FAILED, Areas, Run, add
 from embargo_hooks.report import Report
 from embargo_hooks.status import COMPARED, Section, status
@@ -75,10 +76,9 @@ def _once(run: Run, before: str) -> int:
         config = run.config
         now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
         where = f"cluster {config.cluster}, namespace {config.namespace}"
-        print(f"{before}{config.environment}: {where}, {now}")
-        for each in sections:
-            print("\n".join(_text(each)))
-        print()
+        print(before, end="")
+        lines = [line for each in sections for line in _text(each)]
+        terminal.show(f"{config.environment}: {where}, {now}", *lines, "")
     unseen = f"not to be seen: {', '.join(hidden)}"
     if problems:
         count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 
-from embargo_hooks import jobs
+from embargo_hooks import jobs, terminal
 from embargo_hooks.commands._running import DONE, FAILED, Areas, Run, add
 from embargo_hooks.errors import KubernetesError
 from embargo_hooks.exposures import find, named
@@ -56,7 +56,7 @@ def _trace(run: Run) -> int:
     run.report.show("rows", rows)
     run.report.show("hidden", found.problem)
     if run.arguments.output == "text":
-        print("\n".join(_text(found, run, now)))
+        terminal.show(*_text(found, run, now))
     gaps = sum(bool(row.why) for row in found.rows)
     visit = ", and no visit is defined" if found.visit is False else ""
     if gaps or visit:

@@ -110,6 +110,14 @@ def test_an_unknown_environment(fake: Fake, name: str, said: str, capsys: Output
     assert fake.asked == []
 
 
+def test_what_kubectl_says_moves_no_cursor(fake: Fake, capsys: Output) -> None:
+    fake.says("helm history", "", "Error: \x1b]0;owned\x07\nsecond line\u202e")
+    assert run(fake, "unlock", "summit") == 1
+    first, second = capsys.readouterr().err.removesuffix("\n").split("\n")
+    assert r"\x1b]0;owned\x07" in first
+    assert second == r"second line\u202e"
+
+
 @pytest.mark.parametrize(
     "verb", ["plan", "diff", "apply", "status", "trace", "pause", "resume", "rollback", "unlock"]
 )

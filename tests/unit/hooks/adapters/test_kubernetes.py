@@ -118,11 +118,12 @@ def test_a_config_map_comes_back(api: Api, namespace: Namespace) -> None:
 
 
 def test_an_event_is_left_at_the_job(api: Api, namespace: Namespace) -> None:
-    namespace.warn("Job/embargo-butler-secrets", "PassedOver", "m")
+    namespace.warn("Job/embargo-butler-secrets", "PassedOver", "\x1b[31mred\n")
     assert api.asked[-1].url.path == "/api/v1/namespaces/summit/events"
     body = json.loads(api.asked[-1].content)
     assert body["involvedObject"]["name"] == "embargo-butler-secrets"
     assert body["type"] == "Warning"
+    assert body["message"] == r"\x1b[31mred\n"
     assert body["firstTimestamp"].endswith("Z")
 
 
