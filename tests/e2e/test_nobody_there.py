@@ -25,10 +25,10 @@ REDIS = "statefulset/redis"
 class Place(Operated):
     """A release of its own, and an operator who looks at it."""
 
-    def look(self, token: str = "") -> Said:
-        """Return what `status` says; how long it took is printed for people."""
+    def look(self, token: str = "", verb: str = "status", *words: str) -> Said:
+        """Return what a verb says; how long it took is printed for people."""
         begun = time.monotonic()
-        said = self.run("status", token=token)
+        said = self.run(verb, *words, token=token)
         print(f"{said.all}that took {time.monotonic() - begun:.1f} s")
         return said
 
@@ -79,6 +79,9 @@ def test_nobody_who_is_missing_is_passed_over(place: Place) -> None:
     assert said.status == 1
     nobody = f"nobody takes them: Deployment {FULLNAME}-ingest has no ready pod"
     assert f"! 205 files wait, and {nobody}\n" in said.out
+    traced = place.look(token, "trace", exposure.name)
+    assert "! 205 waits in the queue" in traced.out
+    assert "not to be seen: the Butler cannot be asked: " in traced.out
     place.mend(said, INGEST)
 
     def ingested() -> int:

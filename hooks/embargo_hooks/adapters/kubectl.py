@@ -14,6 +14,8 @@ from embargo_hooks.errors import KubernetesError
 
 _READY_SECONDS = 20
 _END_SECONDS = 5
+# Where there is no pod, kubectl would wait a minute for one.
+_POD = "--pod-running-timeout=5s"
 
 
 @contextmanager
@@ -24,7 +26,7 @@ def forwarded(namespace: str, service: str, port: int) -> Iterator[int]:
         KubernetesError: It cannot be; with what kubectl says.
     """
     where = f"Service {service} of namespace {namespace}"
-    words = ["-n", namespace, "port-forward", f"service/{service}", f":{port}"]
+    words = ["-n", namespace, "port-forward", f"service/{service}", f":{port}", _POD]
     process = subprocess.Popen(
         _command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -70,7 +72,8 @@ def run_in(
     Raises:
         KubernetesError: There is no pod, no right, or the program failed.
     """
-    words = ["-n", namespace, "exec", "-i", f"deployment/{deployment}", "-c", container, "--"]
+    where = f"deployment/{deployment}"
+    words = ["-n", namespace, "exec", "-i", _POD, where, "-c", container, "--"]
     done = subprocess.run(
         _command(*words, *command), input=stdin, capture_output=True, text=True, check=False
     )
