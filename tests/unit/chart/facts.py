@@ -62,7 +62,7 @@ class Facts:
     enqueue_service: Balancer | None = Balancer()
     presence_service: Balancer | None = Balancer()
     presence_limits: Mapping[str, str] = field(
-        default_factory=lambda: {"cpu": "250m", "memory": "100Mi"}
+        default_factory=lambda: {"cpu": "250m", "memory": "500Mi"}
     )
     pull_policy: str = "IfNotPresent"
     files: Mapping[str, Key] = field(
@@ -105,6 +105,7 @@ FACTS = {
         tags=("7.0.15", "1.2.1", "1.2.1", "1.2.1", "1.2.1"),
         bucket="rubin-summit",
         butler_repo="s3://rubin-summit-users/butler.yaml",
+        presence_limits={"cpu": "250m", "memory": "100Mi"},
         enqueue_env=_WEBHOOK,
         ingest_env={**S3_KEYS, "WEBHOOK_URI": f"http://lsstcam-mcm.cp.lsst.org/{FITS_INFO}"},
         secrets=_vault("summit", _USERS),
@@ -172,6 +173,7 @@ FACTS = {
         ingest_replicas=20,
         bucket="rubin-sts",
         butler_repo="s3://rubin-sts/butler-ingest.yaml",
+        enqueue_service=Balancer(address="172.24.5.180"),
         presence_service=None,
         enqueue_env=_WEBHOOK,
         ingest_env={
@@ -221,7 +223,7 @@ FACTS = {
     ),
     "pp-dev": Facts(
         namespace="autoingest",
-        cluster="usdf-embargo-dmz-dev",
+        cluster="usdf-prompt-processing-dev",
         site="usdf",
         tags=("7.0.15", "1.3.3", "1.3.3", "1.3.3", "1.3.3"),
         pull_policy="Always",
@@ -229,7 +231,6 @@ FACTS = {
         bucket="prompt-processing-dev@rubin-pp-dev",
         butler_repo="s3://prompt-processing-dev@rubin-pp-dev-users/central_repo_2/butler.yaml",
         enqueue_service=Balancer(address="172.24.5.74"),
-        presence_limits={"cpu": "250m", "memory": "500Mi"},
         enqueue_env={
             **_WEBHOOK,
             "PROFILE": "prompt-processing-dev",
@@ -255,7 +256,7 @@ FACTS = {
         presence_limits={"cpu": "1", "memory": "1000Mi"},
         enqueue_env={
             "PROFILE": "embargo",
-            "DATASET_REGEXP": r"\.fits$",
+            "DATASET_REGEXP": r"^embargo@rubin-summit/.*\.fits$",
             "KAFKA_CLUSTER": "172.24.10.50:9094",
             "KAFKA_TOPIC": "prompt-processing-dev-20260114",
             "KAFKA_GROUP_ID": "embargo-butler-enqueue-dmz-dev",

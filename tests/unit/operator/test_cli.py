@@ -63,7 +63,7 @@ def test_environments(capsys: Output) -> None:
     assert main(["environments", "--output", "json", "--project", str(PROJECT)]) == 0
     found = {each["name"]: each for each in json.loads(capsys.readouterr().out)["environments"]}
     assert len(found) == 8
-    assert found["pp-dev"]["cluster"] == "usdf-embargo-dmz-dev"
+    assert found["pp-dev"]["cluster"] == "usdf-prompt-processing-dev"
     assert found["pp-dev"]["namespace"] == "autoingest"
     assert found["sts"]["replicas"] == 20
     assert found["summit-new"]["images"] == {
@@ -77,7 +77,7 @@ def test_environments(capsys: Output) -> None:
     assert main(["environments", "--project", str(PROJECT)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["ENVIRONMENT", "CLUSTER", "NAMESPACE"]
-    assert "tts          usdf-embargo-dmz      tts" in lines[-1]
+    assert lines[-1].split()[:3] == ["tts", "usdf-embargo-dmz", "tts"]
 
 
 @pytest.mark.parametrize(

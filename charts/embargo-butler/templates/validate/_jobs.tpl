@@ -69,7 +69,7 @@
 {{- with .Values.bucketConfig }}
 {{- $config := . }}
 {{- range $kind := list "topics" "buckets" }}
-{{- range $name, $thing := get $config $kind }}
+{{- range $name, $thing := get $config $kind | default dict }}
 {{- if not (hasKey $config.owners $thing.owner) }}
 {{- fail (printf
       "`bucketConfig.%s.%s.owner` is %s, which `bucketConfig.owners` does not have: it has %s"
