@@ -129,9 +129,34 @@ def make(release: Release) -> None:
     client.write_data(printed["role"]["path"], data=printed["role"]["data"])
 
 
+def as_on_day_one(release: Release) -> str:
+    """Have neither login nor policy for a release's jobs, and no owner's keys.
+
+    Returns:
+        A person's token: it may read what the services need, and has Vault's policy `default`.
+    """
+    client, printed = admin(), printed_policy(release)
+    client.sys.delete_policy(printed["policy"]["name"])
+    client.delete(printed["role"]["path"])
+    for path in (OWNER_KEYS, USERS_OWNER_KEYS):
+        client.secrets.kv.v2.delete_metadata_and_all_versions(
+            release.renamed(path), mount_point=MOUNT
+        )
+    client.sys.create_or_update_policy(
+        _people(release), f'path "{MOUNT}/data/rubin/*" {{ capabilities = ["read"] }}'
+    )
+    made = client.auth.token.create(policies=[_people(release)], ttl="2h")
+    return str(made["auth"]["client_token"])
+
+
+def _people(release: Release) -> str:
+    return f"people-of-{release.name}"
+
+
 def remove(release: Release) -> None:
-    """Remove a release's secrets, its policy and its role."""
+    """Remove a release's secrets, its policies and its role."""
     client = admin()
+    client.sys.delete_policy(_people(release))
     for path in PATHS:
         client.secrets.kv.v2.delete_metadata_and_all_versions(
             release.renamed(path), mount_point=MOUNT

@@ -7,6 +7,7 @@ Only the requests for CPU are smaller, so that it fits on the rig's node beside 
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import yaml
@@ -18,6 +19,7 @@ from tests.support.namespace import FULLNAME, Namespace
 
 SUFFIX = "-tm4t2mk286"
 _SMALL = {"cpu": "10m", "memory": "64Mi"}
+_READ = ("GetBucketLocation", "GetObject", "GetObjectVersion", "ListBucket", "ListBucketVersions")
 _IMAGES = "ghcr.io/lsst-dm/embargo-butler-"
 
 
@@ -96,9 +98,10 @@ def manifests(release: Release, rig: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def apply(release: Release, rig: dict[str, Any]) -> None:
-    """Apply it as `kubectl apply -k` does, and announce to it as the script does."""
+    """Apply it as `kubectl apply -k` does; permit and announce as the scripts do."""
     namespace = Namespace(release.namespace)
     made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": release.namespace}}
+    _permit(release)
     namespace.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(made))
     namespace.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(manifests(release, rig)))
     release.wait_for_rollout()
@@ -119,6 +122,18 @@ def apply(release: Release, rig: dict[str, Any]) -> None:
     s3.put_bucket_notification_configuration(
         Bucket=release.bucket, NotificationConfiguration=configuration
     )
+
+
+def _permit(release: Release) -> None:
+    arn = f"arn:aws:s3:::{release.bucket}"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": [f"arn:aws:iam:::user/{release.users_bucket}"]},
+        "Action": [f"s3:{each}" for each in _READ],
+        "Resource": [arn, f"{arn}/*"],
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    ceph.client("s3", release.bucket).put_bucket_policy(Bucket=release.bucket, Policy=policy)
 
 
 def _key(secret: str, key: str) -> dict[str, Any]:

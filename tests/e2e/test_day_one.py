@@ -1,0 +1,84 @@
+"""Day one: from a look at what runs to a release, by a person with a token and AWS profiles."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.rig import environment
+from tests.rig.command import wait_for
+from tests.rig.release import Release
+from tests.support import connect
+from tests.support.day_one import DayOne
+from tests.support.exposure import Exposure
+from tests.support.predecessor import SUFFIX
+
+
+@pytest.fixture(scope="module")
+def place(site: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DayOne]:
+    made = DayOne(Release(f"first-{secrets.token_hex(3)}"), tmp_path_factory.mktemp("first"))
+    try:
+        made.begin()
+        yield made
+    finally:
+        environment.remove(made.release)
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def exposure(place: DayOne) -> Exposure:
+    """One that the predecessor has ingested."""
+    camera, queues = connect.camera(place.release), connect.queues(place.release)
+    made = Exposure.now(camera.next_seq(Exposure.now(0).day))
+    camera.put_all(made.files())
+
+    def ingested() -> bool:
+        notes = queues.notes(list(made.keys)).values()
+        return sum(bool(each.ingested) for each in notes) == 205
+
+    wait_for("it is ingested", ingested, timeout=180)
+    return made
+
+
+def test_all_can_be_seen_and_nothing_is_written(place: DayOne, exposure: Exposure) -> None:
+    before, name = place.everything(), place.release.name
+
+    said = place.type("status")
+    print(said.all)
+    take_over = f"make take-over ENV={name}"
+    assert f"none: what runs here was made without Helm; `{take_over}`" in said.out
+    assert "docker.io/redis:7.0.15" in said.out
+    assert f"QUEUE:{place.release.bucket}" in said.out
+    assert exposure.name in said.out
+    assert f"as in Vault: notification{SUFFIX}, redis{SUFFIX}, s3{SUFFIX}" in said.out
+    assert "cannot be shown" not in said.out
+
+    traced = place.type("trace", exposure.name)
+    print(traced.all)
+    assert traced.status == 0, traced.all
+    assert "all 205 files have arrived" in traced.out
+
+    found = place.type("backfill", "--since", "1h")
+    print(found.all)
+    assert found.status == 0, found.all
+    assert "nothing to queue" in found.out
+
+    plan = place.type("plan")
+    print(plan.all)
+    assert plan.status == 2, plan.all
+    assert "StatefulSet redis: changed" in plan.out
+    assert "Secret redis: new" in plan.out
+    assert f"owner {place.release.users_bucket}: " in plan.out, "what has neither key nor profile"
+
+    assert place.everything() == before
+
+
+def test_what_a_take_over_would_refuse_is_told_by_a_plan(place: DayOne) -> None:
+    with place.another_value(notification="not-the-running-one"):
+        plan, said = place.type("plan"), place.type("status")
+    told = f"Secret notification{SUFFIX}, key secret: Vault has another value, and a take-over is"
+    assert told in plan.all
+    assert told in said.all
+    assert "not-the-running-one" not in plan.all + said.all
