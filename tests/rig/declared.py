@@ -51,11 +51,12 @@ class Declared(Release):
             if found[name].get("enabled", True)
         )
 
+    def rig_values(self) -> tuple[Path, ...]:
+        """Return the environment's own values file of the rig."""
+        return (Path("tests/rig/values") / f"{self.name}.yaml",)
+
     def _files(self) -> tuple[Path, ...]:
         return tuple(Path(folder) / f"{self.name}.yaml" for folder in ("values", "bucket-config"))
-
-    def _rig_files(self) -> tuple[Path, ...]:
-        return (Path("tests/rig/values") / f"{self.name}.yaml",)
 
 
 def make(environment: Declared, store: Store, say: Say) -> None:
