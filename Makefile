@@ -9,7 +9,7 @@ $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(eval
 # Each of these is a verb of the operators' command line; embargo_operator/targets.py knows which variables it reads.
 VERBS := environments status trace report trigger backfill visits pause resume plan diff apply rollback unlock take-over audit \
     buckets buckets-apply renew withdraw import config vault-policy pin promote
-.PHONY: $(VERBS) help demo expose demo-down check test soak bench lint types unit chart docs requirements
+.PHONY: $(VERBS) help demo expose demo-down check test soak bench lint types unit chart docs readme requirements
 
 export EMBARGO_BUTLER_CACHE ?= $(HOME)/.cache/embargo-butler
 
@@ -111,6 +111,10 @@ chart: $(READY)
 
 docs: $(READY) ## write the chart's README again from its values
 	@$(PYTHON) -m tests.chart docs
+
+readme: $(READY) ## write what README shows of plan and status again, from the real site
+	@$(PYTHON) -m tests.rig up
+	@EMBARGO_BUTLER_README=write $(PYTHON) -m pytest -q -k readme tests/e2e/test_demonstration.py
 
 requirements: $(READY) ## pin the newest versions of what pyproject.toml names
 	uv pip compile pyproject.toml --extra check --extra operator --extra rig --python-version 3.11 \

@@ -1,8 +1,12 @@
-"""What the demonstration leaves: its closing lines, each run as it is printed."""
+"""What the demonstration leaves: its closing lines, run as they are printed, and README's picture.
+
+`make readme` writes into README what two verbs print on the site now.
+"""
 
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 from rich.console import Console
 
 from tests.rig import cluster, demo
@@ -17,6 +22,33 @@ from tests.rig.progress import Display
 from tests.rig.release import SUMMIT
 from tests.rig.site import CACHE, PROJECT
 from tests.support.namespace import FULLNAME
+
+README = PROJECT / "README.md"
+SHOWN = re.compile(r"(<!-- by make readme -->\n```\n)(.*?)(```\n<!-- till here -->)", re.DOTALL)
+SECTIONS = ("release", "pods", "newest", "topics")
+"""Those of status that README shows, by the first word of their titles."""
+CHANGE = {
+    "ingest": {"replicas": 2},
+    "bucketConfig": {
+        "buckets": {
+            "rubin-summit": {
+                "grants": {
+                    "read": ["rubin-summit-users", "prompt-processing-dev", "rubin-rubintv-data-ro"]
+                }
+            }
+        }
+    },
+}
+"""What somebody wants to change where README shows a plan."""
+VARYING = (
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "NOW"),
+    (r"-\d{8}t\d{6}\b", ""),  # a topic's generation
+    (r"MC_O_\d{8}_\d{6}", "EXPOSURE"),
+    (r"\d+(?:\.\d+)? (?:d|h|min|s)\b(?: \d+ (?:h|min|s)\b)*", "A WHILE"),
+    (r"\b(?:Install|Upgrade) complete", "DONE"),
+    (r"(?<![\w.:/-])\d+(?![\w.:/-])", "N"),
+    (r" +", " "),
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +120,43 @@ def typed(lines: list[str], line: str, home: Path, answer: str = "") -> tuple[in
         check=False,
     )
     return done.returncode, done.stdout
+
+
+def test_readme_shows_what_plan_and_status_print(lines: list[str], tmp_path: Path) -> None:
+    change = tmp_path / "change.yaml"
+    change.write_text(yaml.safe_dump(CHANGE))
+    changed, plan = typed(lines, f'make plan ENV=summit VALUES="$VALUES {change}"', tmp_path)
+    _, status = typed(lines, "make status ENV=summit", tmp_path)
+    assert changed == 0, plan
+    told = ["$ make plan ENV=summit", *_of_the_plan(plan), "", "$ make status ENV=summit"]
+    shown = "\n".join([*told, *_of_the_status(status)]) + "\n"
+    print(shown)
+    found = SHOWN.search(README.read_text())
+    assert found, "README has lost its markers"
+    if os.environ.get("EMBARGO_BUTLER_README") == "write":
+        README.write_text(SHOWN.sub(lambda it: it[1] + shown + it[3], README.read_text()))
+    else:
+        assert _steady(shown) == _steady(found[2]), "`make readme` writes README's anew"
+
+
+def _of_the_plan(said: str) -> list[str]:
+    """Leave out what a plan reads, what it finds as it should be, and what surrounds a change."""
+    told = r"(\w+ \S+: (new|changed|removed)|  [+-]|.* objects would change|plan: |\w+ plan: )"
+    return [line for line in said.splitlines() if re.match(told, line)]
+
+
+def _of_the_status(said: str) -> list[str]:
+    """Leave out some of the sections, and the lines between them."""
+    head, *sections, last = said.strip().split("\n\n")
+    kept = [each for each in sections if each.startswith(SECTIONS)]
+    return [line for each in (head, *kept, last) for line in each.splitlines()]
+
+
+def _steady(text: str) -> str:
+    """Take out what differs from run to run: times, counts, generations, the exposure."""
+    for pattern, word in VARYING:
+        text = re.sub(pattern, word, text)
+    return text
 
 
 def test_each_closing_line_is_looked_at(lines: list[str]) -> None:
