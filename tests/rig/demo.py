@@ -52,7 +52,7 @@ def run(display: Display, timeout: float = 300) -> int:
     """
     _write_activation()
     exposure, asked = _expose(display, timeout)
-    display.console.print(escape(_next_steps(exposure, asked)), soft_wrap=True)
+    display.console.print(escape(closing(exposure, asked)), soft_wrap=True)
     return 0
 
 
@@ -60,11 +60,19 @@ def expose(display: Display, timeout: float = 300) -> int:
     """Take one exposure more on a site that is up; as `run`, without what to try next.
 
     Raises:
-        RigError: There is no site, or as for `run`.
+        RigError: There is no site, a part of it is away, or as for `run`.
     """
     if not site.KUBECONFIG.exists():
         raise RigError("the demonstration's site is not up", hint="bring it up: make demo")
-    _expose(display, timeout)
+    try:
+        _expose(display, timeout)
+    except RigError:
+        raise
+    except Exception as error:  # whichever part of the site is away, and whose client says so
+        first = (str(error).splitlines() or [""])[0]
+        raise RigError(
+            f"the site is not whole: {type(error).__name__}: {first}", hint="mend it: make demo"
+        ) from error
     return 0
 
 
@@ -181,8 +189,13 @@ def _write_activation() -> None:
     write_private(ACTIVATE, "\n".join(lines) + "\n")
 
 
-def _next_steps(exposure: Exposure, asked: str) -> str:
-    """Return the closing lines: what is indented is to be copied, and a test runs each line."""
+def closing(exposure: Exposure, asked: str) -> str:
+    """Return what to try next: what is indented is to be copied, and a test runs each line.
+
+    Args:
+        exposure: The one that was taken.
+        asked: Where presence answers for one of its files.
+    """
     name, namespace = SUMMIT.name, SUMMIT.namespace
     chart, bad = "charts/embargo-butler", "--set ingest.image.tag=9.9.9"
     return f"""
