@@ -79,8 +79,8 @@ $(VERBS): $(READY)
 check: $(READY) ## all that needs no site, in under two minutes
 	@$(MAKE) --no-print-directory -j4 lint types unit chart
 
-test: check ## check, each Butler that ingest has, and the tests on the real site
-	@$(PYTHON) -m pytest -q -n 2 tests/butlers
+test: check ## check, what runs in pods with each version of what they have, and the tests on the real site
+	@$(PYTHON) -m pytest -q -n 2 tests/versions
 	@$(PYTHON) -m tests.rig up
 	@RGW_GATEWAYS=$(SITE)/gateways.json $(PYTHON) -m pytest -m "not soak" tests/contract tests/e2e
 

@@ -35,7 +35,7 @@ class Image:
         name: What it is called in manifests, with its tag.
         context: The folder of its Containerfile.
         root: The root folder that its Containerfile adds, if it starts from nothing; others start
-            from the rig's stand-in for the official Python image.
+            from the rig's stand-in for the official Python image, and may ask for their own TAG.
     """
 
     name: str
@@ -96,7 +96,9 @@ def _build(image: Image, log: Path, say: Say) -> None:
     if image.root:
         _bud(image.name, _with_root(image.context, image.root.archive(say)), log)
         return
-    _bud(image.name, image.context, log, "--build-arg", f"BASE={base(say)}")
+    tag = image.name.rpartition(":")[2]
+    words = ("--build-arg", f"BASE={base(say)}", "--build-arg", f"TAG={tag}")
+    _bud(image.name, image.context, log, *words)
 
 
 def pause(say: Say) -> Path:

@@ -12,6 +12,7 @@ from tests.rig import images
 from tests.rig.site import PROJECT
 from tests.support import faults, mends
 from tests.support.changing import Changing
+from tests.support.namespace import is_ready
 
 ENQUEUE = "ghcr.io/lsst-dm/embargo-butler-enqueue"
 LIMIT = ("--timeout", "90s")
@@ -27,11 +28,13 @@ class Bad:
         change: Its values, in which NAME is the release's name.
         fails: Whether Helm sees it fail by itself.
         drops: Whether announcements are lost in it, so that the clock has to find them.
+        stay: The services that it breaks, and whose pods no broken one may replace.
     """
 
     change: dict[str, Any]
     fails: bool = True
     drops: bool = False
+    stay: tuple[str, ...] = ()
 
 
 MORE: dict[str, Any] = {
@@ -55,10 +58,20 @@ ONE_DETECTOR = r"LSSTCam/\d{8}/\w+/\w+_R22_S11\.fits$"
 ANNOUNCED = {"wrong-to-http": {"topic": "rubin-NAME", "events": ["s3:ObjectCreated:*"]}}
 MOVED: dict[str, Any] = {"topics": {"rubin-NAME": {"attributes": {"push-endpoint": f"{DEAD}/no"}}}}
 BAD = {
-    "image-that-is-not-there": Bad({"ingest": {"image": {"tag": "99.0.0"}}}),
-    "image-that-crashes": Bad({"enqueue": {"image": {"tag": "99.0.0-crashes"}}}),
-    "image-that-answers-500": Bad({"enqueue": {"image": {"tag": "99.0.0-fails"}}}),
+    "image-that-is-not-there": Bad({"ingest": {"image": {"tag": "99.0.0"}}}, stay=("ingest",)),
+    "image-that-crashes": Bad({"enqueue": {"image": {"tag": "99.0.0-crashes"}}}, stay=("enqueue",)),
+    "image-that-answers-500": Bad(
+        {"enqueue": {"image": {"tag": "99.0.0-fails"}}}, stay=("enqueue",)
+    ),
     "wrong-regexp": Bad({"enqueue": {"env": {"DATASET_REGEXP": ONE_DETECTOR}}}, False, True),
+    # A key of another Secret, whose content is no password of Redis.
+    "wrong-password-of-redis": Bad(
+        {
+            name: {"env": {"REDIS_PASSWORD": {"secret": "s3", "key": "s3_key"}}}
+            for name in ("ingest", "idle")
+        },
+        stay=("ingest", "idle"),
+    ),
     "wrong-bucket": Bad(
         {
             "ingest": {"env": {"BUCKET": "rubin-wrong"}},
@@ -95,10 +108,12 @@ def test_a_bad_release_is_rolled_back(changing: Changing, changing_night: Night,
     with changing_night(mends.dropped if bad.drops else mends.by_itself) as load:
         before, good = changing.declared(), changing.revision()
         if bad.fails:
+            working = _pods(changing, bad.stay)
             undone = changing.upgrade(values, changing.undoing, *LIMIT)
             assert undone.status != 0, undone.all
             assert changing.status() == "deployed"
             assert changing.declared() == before
+            assert _pods(changing, bad.stay) == working
             load.wait_for_more(20)
         done = changing.upgrade(values, *LIMIT)
         assert (done.status != 0) == bad.fails, done.all
@@ -121,6 +136,15 @@ def test_a_bucket_that_nobody_announces_is_not_even_rendered(changing: Changing)
     assert said.status != 0
     assert "ingest would wait for images that nobody announces" in said.all
     assert changing.revisions() == before
+
+
+def _pods(changing: Changing, services: tuple[str, ...]) -> set[tuple[str, int]]:
+    """Return the pods of some services that are ready, and how often each was started again."""
+    return {
+        (pod["metadata"]["name"], pod["status"]["containerStatuses"][0]["restartCount"])
+        for pod in (faults.pods(changing.release, *services) if services else ())
+        if is_ready(pod)
+    }
 
 
 def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pod:
     """Makes the Butler of a pod whose stack has a version, and a repository by that version."""
 
     def make(version: str) -> PodButler:
-        interpreter = python(HERE / f"requirements/{version}.txt")
+        interpreter = python(HERE / f"requirements/butler-{version}.txt")
         programs, repository = tmp_path / "programs", tmp_path / "repository"
         programs.mkdir()
         for name, text in (("kubectl", KUBECTL), ("butler", BUTLER)):
