@@ -8,12 +8,14 @@ inventory, which is kept over an uninstall, tells of notifications that are decl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from embargo_hooks import jobs
-from embargo_hooks._buckets_config import BucketConfig
+from embargo_hooks._buckets_config import BucketConfig, OwnerSpec
 from embargo_hooks.config import Config
-from embargo_hooks.errors import Gathering, KubernetesError, NoBucketError
+from embargo_hooks.errors import GatewayError, Gathering, KubernetesError, NoBucketError
 from embargo_hooks.inventory import Inventory, generations
 from embargo_hooks.plan import Change, DeleteNotification, Plan
 from embargo_hooks.ports import Gateway
@@ -35,7 +37,7 @@ def withdrawal(config: Config, world: jobs.World, report: Report) -> jobs.Job:
     owners = {bucket: each.owner for (bucket, _), each in made.notifications.items()}
     owners |= {name: each.owner for name, each in announcing.items()}
     # Whose buckets announce nothing, their keys may be missing.
-    asked = replace(declared, topics={}, buckets=announcing)
+    asked = replace(declared, topics={}, buckets=announcing, owners=_without_vault(declared, world))
     gateways = jobs.gateways_of(config, asked, made, world, report, gathering)
     plan = Plan()
     for bucket, owner in owners.items():
@@ -48,6 +50,20 @@ def withdrawal(config: Config, world: jobs.World, report: Report) -> jobs.Job:
                     plan += Plan(warnings=(str(error),))
     gathering.check()
     return jobs.Job(plan, world.cluster(), gateways)
+
+
+def _without_vault(declared: BucketConfig, world: jobs.World) -> Mapping[str, OwnerSpec]:
+    """Return the owners, without a path in Vault where a person has their keys as a profile.
+
+    Vault may be what is away.
+    """
+    owners = dict(declared.owners)
+    for name, owner in declared.owners.items():
+        if owner.profile and world.by_hand:
+            with suppress(GatewayError):
+                world.profile(owner.profile)
+                owners[name] = replace(owner, path=None)
+    return owners
 
 
 def _made(config: Config, declared: BucketConfig, world: jobs.World, report: Report) -> Inventory:

@@ -144,9 +144,8 @@ def test_an_uninstall_without_vault_tells_of_the_danger_and_it_can_be_mended(
         f"aws_secret_access_key = {keys.secret_key}\n"
     )
     place.give(".aws/credentials", profile)
-    owner = {RELEASE.bucket: {"path": None, "profile": RELEASE.bucket}}
-    by_profile: dict[str, Any] = {"bucketConfig": {"owners": owner}, "hooks": {"buckets": "byHand"}}
-    shown = place.run("buckets", "withdraw", **by_profile)
+    owners = {RELEASE.bucket: {"profile": RELEASE.bucket}}
+    shown = place.run("buckets", "withdraw", bucketConfig={"owners": owners})
     assert f"plan: delete notification {notification.id}" in shown.all
     assert (shown.status, ours()) == (2, [notification])
     done = place.run("buckets", "withdraw", "--apply", token=str(vault.admin().token))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from embargo_hooks.cli import main
-from embargo_hooks.errors import GatewayError, KubernetesError
+from embargo_hooks.errors import GatewayError, KubernetesError, VaultError
 from embargo_hooks.resources import Notification
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeCluster, FakeGateway, FakeWorld
@@ -173,5 +173,28 @@ def test_nobody_s_keys_are_asked_for_whose_buckets_announce_nothing(
     site["bucketConfig"]["owners"]["others"] = owner
     site["bucketConfig"]["buckets"]["others"] = {"owner": "others", "grants": {"read": ["a"]}}
     write(site)
+    assert run("withdraw", "--apply")["code"] == 0
+    assert ids(world) == ["theirs"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_vault_is_not_asked_where_a_person_has_the_keys(
+    site: dict[str, Any],
+    write: Write,
+    world: FakeWorld,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    there: bool,
+) -> None:
+    site["bucketConfig"]["owners"][BUCKET]["profile"] = "wsummit"
+    write(site)
+    if there:
+        world.fake_vault.refuses = VaultError("Vault login: refused", "login-refused")
+    else:
+
+        def lacking(self: FakeWorld, name: str) -> Any:
+            raise GatewayError(f"AWS profile {name}: is not there")
+
+        monkeypatch.setattr(FakeWorld, "profile", lacking)
     assert run("withdraw", "--apply")["code"] == 0
     assert ids(world) == ["theirs"]
