@@ -109,7 +109,7 @@ unit: $(READY)
 chart: $(READY)
 	@$(PYTHON) -m tests.chart
 
-docs: $(READY) ## write the chart's README again from its values
+docs: $(READY) ## write what follows from the chart's values again: its README, and what its schema requires
 	@$(PYTHON) -m tests.chart docs
 
 readme: $(READY) ## write what README shows of plan and status again, from the real site

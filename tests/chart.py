@@ -13,10 +13,11 @@ from tests.rig import binaries
 from tests.rig.errors import RigError
 from tests.rig.progress import Say
 from tests.rig.site import PROJECT
-from tests.tools import schemas
+from tests.tools import defaults, schemas
 from tests.unit.chart.helm import CHART, HelmError, lint, load, template
 
 README = CHART / "README.md"
+SCHEMA = CHART / "values.schema.json"
 _DOCS = ("--chart-search-root", str(CHART.parent), "--sort-values-order", "file")
 # What no environment has, for kubeconform to see.
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
@@ -49,10 +50,11 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
 
 
 def main(arguments: list[str]) -> int:
-    """Run the checks, or with `docs` write the chart's README; return 1 if anything is wrong."""
+    """Run the checks, or with `docs` write what its values make; return 1 if anything is wrong."""
     try:
         if arguments == ["docs"]:
-            README.write_text(_readme(), encoding="utf-8")
+            for path, made in _MADE.items():
+                path.write_text(made(), encoding="utf-8")
             return 0
         results = [check() for check in (_lint, _unittest, _docs, _conform)]
         return int(not all(results))
@@ -102,13 +104,25 @@ def _readme() -> str:
     return done.stdout.strip() + "\n"
 
 
+def _schema() -> str:
+    return defaults.schema(SCHEMA.read_text(encoding="utf-8"), load(CHART / "values.yaml"))
+
+
+_MADE = {README: _readme, SCHEMA: _schema}
+
+
 def _docs() -> bool:
-    wanted, found = _readme(), README.read_text(encoding="utf-8")
-    name = str(README.relative_to(PROJECT))
+    results = [_is_as_made(path, made()) for path, made in _MADE.items()]
+    return all(results)
+
+
+def _is_as_made(path: Path, wanted: str) -> bool:
+    found = path.read_text(encoding="utf-8")
+    name = str(path.relative_to(PROJECT))
     for line in difflib.unified_diff(found.splitlines(), wanted.splitlines(), name, "values.yaml"):
         print(line)
     if wanted != found:
-        print(f"{name} is not what values.yaml says: python -m tests.chart docs", flush=True)
+        print(f"{name} is not what values.yaml says: make docs", flush=True)
     return wanted == found
 
 

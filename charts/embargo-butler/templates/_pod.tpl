@@ -48,6 +48,11 @@ metadata:
        that one's token). */}}
 {{- define "embargo-butler.pod" -}}
 {{- $pod := merge (deepCopy .values) .root.Values.pods -}}
+{{- /* `merge` would take an empty list or text for none. */}}
+{{- range $key := list "tolerations" "topologySpreadConstraints" "priorityClassName" }}
+{{- $own := index $.values $key }}
+{{- $_ := set $pod $key (ternary (index $.root.Values.pods $key) $own (kindIs "invalid" $own)) }}
+{{- end }}
 {{- with .account | default (include "embargo-butler.serviceAccount" .) -}}
 serviceAccountName: {{ . }}
 {{ end -}}

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,13 @@ def _run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     return done
 
 
-def files(environment: str) -> list[str]:
-    """Return the arguments that name an environment's files."""
+def files(environment: str, *, buckets: bool = True) -> list[str]:
+    """Return the arguments that name an environment's files, or without that of its buckets."""
     bucket_config = PROJECT / "bucket-config" / f"{environment}.yaml"
     return [
         "--values",
         str(PROJECT / "values" / f"{environment}.yaml"),
-        *(["--values", str(bucket_config)] if bucket_config.exists() else []),
+        *(["--values", str(bucket_config)] if buckets and bucket_config.exists() else []),
     ]
 
 
@@ -119,6 +119,16 @@ def parsed(text: str) -> dict[str, Manifest]:
         assert key not in found, f"rendered twice: {key}"
         found[key] = manifest
     return found
+
+
+def names(path: Sequence[str], message: str) -> bool:
+    """Tell whether a message is of a key that is not there or wrong, as any Helm writes of it."""
+    *above, last = path
+    here, parent = re.escape(".".join(path)), re.escape(".".join(above) or "(root)")
+    below, pointer = re.escape("/".join(("", *path))), re.escape("/".join(("", *above)))
+    earlier = rf"^ *- ({here}: |{parent}: {re.escape(last)} is required)"
+    later = rf"^ *- at ('{below}': |'{pointer}': missing propert.*'{re.escape(last)}')"
+    return bool(re.search(f"{earlier}|{later}", message, re.MULTILINE))
 
 
 def load(path: Path) -> Any:

@@ -12,7 +12,7 @@ from embargo_hooks._reader import Node
 from embargo_hooks._vault_config import LOGINS, StoredKeys
 from embargo_hooks.config import Config, parse
 from tests.unit.chart.facts import FACTS
-from tests.unit.chart.helm import HelmError, Manifest, merged, render
+from tests.unit.chart.helm import CHART, HelmError, Manifest, files, helm, merged, parsed, render
 
 PREFIX = "embargo-butler"
 PRE, POST = "pre-install,pre-upgrade", "post-install,post-upgrade"
@@ -164,9 +164,9 @@ def test_where_nothing_may_be_restarted_there_is_no_right_to() -> None:
     }
 
 
-@pytest.mark.parametrize("values", [{"bucketConfig": None}, {"hooks": {"buckets": "plan"}}])
-def test_without_a_buckets_job_that_writes_another_one_settles(values: dict[str, Any]) -> None:
-    found = render("summit", values)
+@pytest.mark.parametrize("declared", [False, True])
+def test_without_a_buckets_job_that_writes_another_one_settles(declared: bool) -> None:
+    found = render("summit", {"hooks": {"buckets": "plan"}}) if declared else without_buckets()
     assert rights(found["Role/embargo-butler-settle"]) == {
         *SETTLE,
         ("events", "create", "*"),
@@ -431,21 +431,17 @@ def test_the_jobs_understand_every_environment(environment: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("values", "gone"),
-    [
-        ({"bucketConfig": None}, "buckets"),
-        (
-            {
-                "secrets": None,
-                "existingSecrets": dict.fromkeys(("redis", "notification", "db-auth", "s3"), True),
-            },
-            "secrets",
-        ),
-    ],
-)
-def test_nothing_declared_no_job(values: dict[str, Any], gone: str) -> None:
-    found = render("summit", values)
+def without_buckets() -> dict[str, Manifest]:
+    """Render an environment that has no bucket configuration."""
+    where = ("--namespace", "summit", *files("summit", buckets=False))
+    return parsed(helm("template", "summit", str(CHART), *where))
+
+
+@pytest.mark.parametrize("gone", ["buckets", "secrets"])
+def test_nothing_declared_no_job(gone: str) -> None:
+    existing = dict.fromkeys(("redis", "notification", "db-auth", "s3"), True)
+    nothing = {"secrets": dict.fromkeys(NAMES), "existingSecrets": existing}
+    found = render("summit", nothing) if gone == "secrets" else without_buckets()
     hooks = {name: one for name, one in found.items() if "annotations" in one["metadata"]}
     assert not [name for name in hooks if f"-{gone}" in name]
     events = hook_annotations(found["ConfigMap/embargo-butler-hooks"])["hook"]

@@ -127,7 +127,7 @@
 {{- if kindIs "string" $regexp }}
 {{- range $kind, $keys := .Values.enqueue.examples }}
 {{- range $keys }}
-{{- $path := printf "%s/%s" ($.Values.ingest.env.BUCKET | default "bucket") . }}
+{{- $path := printf "%s/%s" $.Values.ingest.env.BUCKET . }}
 {{- $takes := include "the regular expression `enqueue.env.DATASET_REGEXP`" (list $regexp $path) }}
 {{- if ne (eq $takes "true") (eq $kind "taken") }}
 {{- fail (printf (print
