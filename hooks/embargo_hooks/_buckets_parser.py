@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from embargo_hooks._buckets_config import (
 from embargo_hooks._confirmation import confirmed
 from embargo_hooks._reader import Node
 from embargo_hooks._topic_attributes import topic_attribute
+from embargo_hooks._xml_text import unfit
 from embargo_hooks.errors import Gathering
 
 _GRANTS = ("read", "write", "readWrite")
@@ -67,6 +68,10 @@ def parse(
         HooksError: Something in it is not as it should be; several are told as `Problems`.
     """
     gathering = Gathering()
+    for place, why in _unfit(node):
+        with gathering.catching():
+            raise place.fail(why)
+    gathering.check()
     top = node.mapping(
         ("endpoint", "region", "owners", "buckets"),
         ("topics", "zoneGroup", "drainSeconds", "onUninstall"),
@@ -163,6 +168,19 @@ def _listed(node: Node, read: Callable[[Node], Parsed], gathering: Gathering) ->
             with gathering.catching():
                 found.append(read(entry))
     return found
+
+
+def _unfit(node: Node) -> Iterator[tuple[Node, str]]:
+    """Yield what no answer of the gateway could carry, be it a key or a value."""
+    if isinstance(node.value, str) and (why := unfit(node.value)):
+        yield node, why
+    for entry in node.items() if isinstance(node.value, list) else ():
+        yield from _unfit(entry)
+    for key in node.value if isinstance(node.value, dict) else ():
+        if why := unfit(str(key)):
+            yield node, f"one of its keys: {why}"
+        else:
+            yield from _unfit(node.child(key))
 
 
 def _texts(node: Node, gathering: Gathering) -> tuple[str, ...]:

@@ -6,10 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from embargo_hooks import _urls, policy
-from embargo_hooks._buckets_config import BucketConfig, OwnerSpec
+from embargo_hooks._buckets_config import BucketConfig, OwnerSpec, TopicSpec
+from embargo_hooks._xml_text import unfit
 from embargo_hooks.config import Config, EnqueueConfig, VaultPath
 from embargo_hooks.errors import (
     ConfigError,
@@ -171,7 +174,7 @@ def attributes(
                 continue  # Noted above.
             with gathering.catching():
                 try:
-                    value = render(template, context)
+                    value = _fit(topic, attribute, context)
                     filled[topic.name][attribute] = Secret(value)
                     # Without an address, which was noted before, it is none yet.
                     if attribute == "push-endpoint" and (address or not _addressed(template)):
@@ -179,6 +182,52 @@ def attributes(
                 except TemplateError as error:
                     raise ConfigError(f"{topic.key}.attributes.{attribute}: {error}") from None
     return filled
+
+
+def refuse_unfit(config: Config, secrets: Collection[KubernetesSecret]) -> None:
+    """Refuse Secrets that no gateway may be given: by the notifications, or by a topic's attribute.
+
+    Raises:
+        Problems: There are such; keys that a topic asks for and nobody has are not among them.
+    """
+    gathering = Gathering()
+    texts = {each.name: dict(_texts(each)) for each in secrets}
+    context = {"enqueue": {"address": ""}, "secrets": texts}
+    for topic in config.buckets.topics.values() if config.buckets else ():
+        for attribute in topic.attributes:
+            with gathering.catching(), suppress(TemplateError):
+                _fit(topic, attribute, context)
+    # Where somebody keeps the buckets by hand, no topic is known here.
+    at = config.pipeline.enqueue.secret if config.pipeline and config.pipeline.enqueue else None
+    why = unfit(texts.get(at.secret, {}).get(at.key, "")) if at else ""
+    with gathering.catching():
+        if at and why and not gathering.found:
+            raise ConfigError(f"Secret {at.secret}, key {at.key}, which notifications carry: {why}")
+    gathering.check()
+
+
+def _texts(secret: KubernetesSecret) -> Iterator[tuple[str, str]]:
+    for key, value in secret.data.items():
+        with suppress(ValueError):
+            yield key, value.text()
+
+
+def _fit(topic: TopicSpec, attribute: str, context: Mapping[str, Any]) -> str:
+    """Fill in an attribute.
+
+    Raises:
+        TemplateError: It cannot be.
+        ConfigError: The gateway could not show it again.
+    """
+    template = topic.attributes[attribute]
+    value = render(template, context)
+    if why := unfit(value):
+        for kind, *path in sorted(references(template)):
+            held = context["secrets"].get(path[0], {}).get(path[1], "") if kind == "secrets" else ""
+            if of_secret := unfit(held):
+                why = f"Secret {path[0]}, key {path[1]}: {of_secret}"
+        raise ConfigError(f"{topic.key}.attributes.{attribute}: {why}")
+    return value
 
 
 def _text(config: Config, secret: str, key: str, value: Secret) -> str:

@@ -140,6 +140,8 @@ def secrets(config: Config, world: World, report: Report, rehearse: bool = False
     live = secret_sync.observe(config, cluster, report, gathering)
     # Without a login nothing is known of any path, and whose the Secrets are is still looked at.
     wanted = secret_sync.desired(config, documents or dict.fromkeys(paths), gathering)
+    with gathering.catching():
+        buckets.refuse_unfit(config, wanted)
     written = list(notification_secret.held_back(config, wanted, live))
     written = redis_password.carried(config.redis_password, written, live)
     plan = Plan()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
 import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -141,6 +146,50 @@ def test_a_filter_that_cannot_be_declared_is_seen_and_taken_away(
     assert site.command("audit")["result"] == "changes"
     assert site.apply()["result"] == "changed"
     assert site.ours() == [ours]
+
+
+@pytest.fixture
+def of_a_tenant(ceph: Server, name: str, tmp_path: Path) -> Iterator[Site]:
+    """A site that nobody else has to list."""
+    server = dataclasses.replace(ceph, owner=ceph.tenant)
+    s3 = server.s3()
+    s3.create_bucket(Bucket=name)
+    site = Site(server, name, tmp_path)
+    try:
+        site.add_theirs()
+        site.apply()
+        yield site
+    finally:
+        site.close()
+        s3.delete_bucket(Bucket=name)
+        s3.close()
+
+
+@pytest.mark.parametrize("unfit", ["\x1b[31mred", "\x00", "\ufffe", "tab\tcr\rlf\n\x7f\x85end"])
+def test_a_listing_that_somebody_broke_is_mended_by_an_apply(of_a_tenant: Site, unfit: str) -> None:
+    """The gateway puts what a topic was given into its answers, be they XML or not."""
+    site = of_a_tenant
+    site.attributes["OpaqueData"] = unfit
+    fits = "tab" in unfit
+    assert "planned" in site.apply(fails=not fits)
+    assert listed(site), "refused before anything was written"
+    wrong = {**site.attributes, "persistent": "true"}
+    site.gateway.put_topic(site.bucket, {key: Secret(str(value)) for key, value in wrong.items()})
+    if site.version.startswith("16.") and not fits:
+        assert not listed(site), "else this shows nothing"
+    site.attributes["OpaqueData"] = "right"
+    assert site.apply()["result"] == "changed"
+    assert listed(site)
+    assert site.apply()["result"] == "unchanged"
+
+
+def listed(site: Site) -> bool:
+    """Whether everybody can read the list of topics."""
+    answer = site.gateway._requests.topics("ListTopics", "topics", "list", {})
+    try:
+        return ElementTree.fromstring(answer) is not None
+    except ElementTree.ParseError:
+        return False
 
 
 def put_raw(site: Site, configuration: str) -> None:

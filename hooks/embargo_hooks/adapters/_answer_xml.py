@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, ParseError
+
+from embargo_hooks import _xml_text
 
 
 def root(document: bytes, wanted: str) -> Element:
@@ -33,10 +36,12 @@ def error_code(document: bytes) -> str:
 
 
 def _parsed(document: bytes) -> Element | None:
-    try:
-        return ElementTree.fromstring(document)
-    except (ElementTree.ParseError, LookupError, ValueError):  # the last two for its encoding
-        return None
+    with suppress(ParseError, LookupError, ValueError):  # the last two for its encoding
+        try:
+            return ElementTree.fromstring(document)
+        except ParseError:
+            return ElementTree.fromstring(_xml_text.readable(document))
+    return None
 
 
 def tag(element: Element) -> str:

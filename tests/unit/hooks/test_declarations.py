@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ from embargo_hooks.errors import ConfigError, Problems
 from embargo_hooks.inventory import Ledger
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
 from embargo_hooks.secret import Secret
-from tests.unit.hooks.conftest import Write
+from tests.unit.hooks.conftest import DOCUMENTS, PIPELINE, Write
 from tests.unit.hooks.fakes import FakeWorld
 from tests.unit.hooks.test_object_store import BUCKET, EVENTS, THEIR_STATEMENT, Site
 
@@ -173,6 +174,81 @@ def test_what_kills_a_gateway_or_enqueue_understands_not_is_no_part_of_it(
     with pytest.raises(ConfigError, match=f"bucketConfig.{place.format(b=BUCKET)}: "):
         at.plan()
     assert at.store.calls == []
+
+
+COLOUR = "\x1b[31mhunter2"
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("topics.{b}.attributes.OpaqueData", COLOUR),
+        ("topics.{b}.attributes.OpaqueData", "{{ '\\x1b[31mhunter2' }}"),
+        ("topics.{b}.attributes.OpaqueData", "hunter2\x00"),
+        ("topics.{b}.attributes.OpaqueData", "hunter2{{ '\\ud83d' }}"),
+        ("topics.{b}.attributes.OpaqueData", "hunter2\ufffe"),
+        ("topics.{b}.attributes.push-endpoint", f"http://h/{COLOUR}"),
+        ("topics.{b}.attributes.Policy", f'{{"Id": "{COLOUR}"}}'),
+        ("topics.{b}.attributes.ca-location", COLOUR),
+        ("topics.{b}.shared", ["x", COLOUR]),
+        ("buckets.{b}.foreign", [COLOUR]),
+        ("buckets.{b}.retired", {"topics": [COLOUR]}),
+        ("buckets.{b}.notifications.to-http.filter", {"prefix": COLOUR}),
+        ("buckets.{b}.grants.read", [{"principals": ["x"], "prefix": COLOUR}]),
+        ("buckets.{b}.deny", [{"principals": ["x"], "actions": ["s3:*"], "prefix": COLOUR}]),
+        ("buckets.{b}.notifications", {COLOUR: {}}),
+    ],
+)
+def test_text_that_a_gateways_answer_cannot_carry_is_refused(
+    at: Site, capsys: pytest.CaptureFixture[str], place: str, value: object
+) -> None:
+    *parents, last = place.format(b=BUCKET).split(".")
+    node = at.document["bucketConfig"]
+    for name in parents:
+        node = node[name] if name in node else node.setdefault(name, {})
+    node[last] = value
+    assert main(["buckets", "apply", "--config", str(at.write(at.document))], at.world) == 1
+    told = "".join(capsys.readouterr())
+    assert re.search(
+        rf"bucketConfig\.{place.format(b=BUCKET)}\S*: (one of its keys: )?character \d+ is U\+",
+        told,
+    )
+    assert "hunter2" not in told
+    assert "\x1b" not in told
+    assert at.store.writes == at.world.fake_cluster.writes == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "by_topic"), [("secrets", True), ("buckets", True), ("secrets", False)]
+)
+def test_a_secret_that_a_gateways_answer_cannot_carry_is_refused_before_any_write(
+    at: Site, capsys: pytest.CaptureFixture[str], verb: str, by_topic: bool
+) -> None:
+    told = f"bucketConfig.topics.{BUCKET}.attributes.OpaqueData: Secret notification, key secret: "
+    if not by_topic:  # as where somebody keeps the buckets by hand
+        del at.document["bucketConfig"]
+        held = {"secret": "notification", "key": "secret"}
+        enqueue = {"deployment": "embargo-butler-enqueue", "secret": held}
+        at.document["pipeline"] = {**PIPELINE, "enqueue": enqueue}
+        told = "Secret notification, key secret, which notifications carry: "
+    documents = {**DOCUMENTS, "site/summit": {"redis": "x", "notification": f"abc{COLOUR}"}}
+    world = FakeWorld(documents)
+    live = {"secret": Secret(f"abc{COLOUR}")}
+    world.fake_cluster.secrets["notification"] = KubernetesSecret("notification", live)
+    assert main([verb, "apply", "--config", str(at.write(at.document))], world) == 1
+    said = "".join(capsys.readouterr())
+    assert f"{told}character 4 is U+001B, a control character, which no answer of the" in said
+    assert "hunter2" not in said
+    assert world.store.writes == world.fake_cluster.writes == []
+
+
+def test_what_a_template_makes_fit_is_taken(at: Site) -> None:
+    documents = {**DOCUMENTS, "site/summit": {"redis": "x", "notification": COLOUR}}
+    at.world = FakeWorld(documents)
+    at.attributes["OpaqueData"] = "{{ secrets.notification.secret | b64encode }}"
+    file = str(at.write(at.document))
+    assert main(["secrets", "apply", "--config", file], at.world) == 0
+    assert main(["buckets", "apply", "--config", file], at.world) == 0
 
 
 def test_filters_are_part_of_a_notification(at: Site) -> None:

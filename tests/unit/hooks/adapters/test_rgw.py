@@ -309,6 +309,29 @@ def test_what_is_no_answer_is_not_taken_for_one(
         read(gateway)
 
 
+@pytest.mark.parametrize(
+    "broken", [b"&#x1b;", b"&#0;", b"&#99999999;", b"\x1b", b"\xff", b"\xef\xbf\xbe"]
+)
+def test_what_xml_cannot_carry_hides_nothing_else(
+    gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch, broken: bytes
+) -> None:
+    """Ceph 16 and 18 list each topic with its attributes, and escape none of these."""
+    topics = b"".join(
+        b"<member><User>u</User><TopicArn>arn:aws:sns:default::%s</TopicArn><OpaqueData>%s"
+        b"</OpaqueData></member>" % pair
+        for pair in ((b"a", broken), (b"b", b"&#x41;&#xd;"))
+    )
+    listing = b"<ListTopicsResponse><Topics>%s</Topics></ListTopicsResponse>" % topics
+    opaque = b"<entry><key>OpaqueData</key><value>a%sb&#x41;</value></entry>" % broken
+    topic = b"<GetTopicAttributesResponse><Attributes>%s</Attributes></GetTopicAttributesResponse>"
+    answers = Answers((200, listing), (200, topic % opaque))
+    monkeypatch.setattr(gateway._requests, "_session", answers)
+    assert gateway.topics() == {"a": 0, "b": 0}
+    live = gateway.topic("a")
+    assert live
+    assert live.attributes["OpaqueData"].text() == "a\N{REPLACEMENT CHARACTER}bA"
+
+
 @pytest.mark.parametrize("refusal", [UNKNOWN, MANY_BYTES])
 def test_a_refusal_that_cannot_be_read_has_no_code(
     gateway: RgwGateway, monkeypatch: pytest.MonkeyPatch, refusal: bytes
