@@ -22,7 +22,7 @@ from embargo_hooks._confirmation import confirmed
 from embargo_hooks._reader import Node
 from embargo_hooks._topic_attributes import topic_attribute
 from embargo_hooks._xml_text import unfit
-from embargo_hooks.errors import Gathering
+from embargo_hooks.errors import Gathering, UnsafePlanError
 
 _GRANTS = ("read", "write", "readWrite")
 # Each version knows some of them (seen in the programs of 16.2.15, 18.2.7 and 20.2.4): 16 those of
@@ -54,6 +54,7 @@ def parse(
     has_enqueue: bool,
     secrets: Mapping[str, Mapping[str, Any] | None],
     owners_path: str = "",
+    ingested: str = "",
 ) -> BucketConfig:
     """Turn the parsed part into a declaration, checked against the rest of the configuration.
 
@@ -63,6 +64,7 @@ def parse(
         has_enqueue: Whether there is a Service to announce to.
         secrets: The Secrets that topics may use.
         owners_path: The folder in Vault that has the keys of owners without a path of their own.
+        ingested: The bucket that the environment ingests from.
 
     Raises:
         HooksError: Something in it is not as it should be; several are told as `Problems`.
@@ -97,7 +99,7 @@ def parse(
         key: tuple(map(str, value)) if isinstance(value, dict) else ()
         for key, value in entries.items()
     }
-    known = _Known(names.get("owners", ()), names.get("topics", ()), has_enqueue, secrets)
+    known = _Known(names.get("owners", ()), names.get("topics", ()), has_enqueue, secrets, ingested)
     owners = _each(
         top["owners"], _names.USER, lambda name, at: _owner(name, at, owners_path), gathering
     )
@@ -139,11 +141,13 @@ class _Known:
         topics: tuple[str, ...],
         has_enqueue: bool,
         secrets: Mapping[str, Mapping[str, Any] | None],
+        ingested: str,
     ) -> None:
         self.owners = owners
         self.topics = topics
         self.has_enqueue = has_enqueue
         self.secrets = secrets
+        self.ingested = ingested
 
 
 def _each(
@@ -268,7 +272,10 @@ def _bucket(name: str, node: Node, known: _Known) -> BucketSpec:
         for grant, entry in keys["grants"].mapping((), _GRANTS).items() if "grants" in keys else ():
             with gathering.catching():
                 grants += _granted(grant, entry)
-    denials = _listed(keys["deny"], _denial, gathering) if "deny" in keys else []
+    denials = list[Denial]()
+    if "deny" in keys:
+        ingested = name == known.ingested
+        denials = _listed(keys["deny"], lambda at: _denial(at, owner, ingested), gathering)
     notifications = dict[str, NotificationSpec]()
     if "notifications" in keys:
         notifications = _each(
@@ -366,7 +373,7 @@ def _prefix(node: Node, empty: bool = False) -> str:
     return prefix
 
 
-def _denial(node: Node) -> Denial:
+def _denial(node: Node, owner: str, ingested: bool) -> Denial:
     keys = node.mapping(("principals", "actions"), ("prefix",))
     gathering = Gathering()
     principals, actions, below = tuple[str, ...](), tuple[str, ...](), ""
@@ -385,7 +392,10 @@ def _denial(node: Node) -> Denial:
                     "actions of objects, or leave out the prefix"
                 )
     gathering.check()
-    return Denial(principals, actions, below)
+    denial = Denial(principals, actions, below)
+    if why := policy.endangers(denial, owner, ingested):
+        raise UnsafePlanError(str(node.fail(why)))
+    return denial
 
 
 def _state(node: Node, gathering: Gathering) -> tuple[bool, str]:

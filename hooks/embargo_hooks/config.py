@@ -210,6 +210,9 @@ def parse(root: Node) -> Config:
     environment = top["environment"].text()
     vault = _vault_config.parse(top["vault"])
     known = {**secrets, **dict.fromkeys(existing)}
+    pipeline = _pipeline_config.parse(top["pipeline"]) if "pipeline" in top else None
+    # One of a tenant is `tenant:bucket`.
+    ingested = pipeline.name.rpartition(":")[2] if pipeline else ""
     return Config(
         file=root.file,
         environment=environment,
@@ -226,8 +229,10 @@ def parse(root: Node) -> Config:
         cron_jobs=hooks.child("cronJobs").texts(),
         buckets=None
         if buckets.value is None
-        else _buckets_parser.parse(buckets, environment, has_enqueue, known, vault.owners_path),
-        pipeline=_pipeline_config.parse(top["pipeline"]) if "pipeline" in top else None,
+        else _buckets_parser.parse(
+            buckets, environment, has_enqueue, known, vault.owners_path, ingested
+        ),
+        pipeline=pipeline,
         restart=_restart(entries["restart"]) if "restart" in entries else RestartConfig(False, ()),
         keeps=outage.value is not None and outage.choice("fail", "keep") == "keep",
         predecessor={name: node.text() for name, node in top["predecessor"].mapping().items()}

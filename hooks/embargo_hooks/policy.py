@@ -101,6 +101,35 @@ def below_prefix(action: str) -> bool:
     return _BELOW_PREFIX.fullmatch(action) is not None
 
 
+def endangers(denial: Denial, owner: str, ingested: bool) -> str:
+    """Return what would happen if a denial hit the bucket's own owner; empty if it does no harm.
+
+    Ceph lets a denial count for the owner as well, be it of the policy itself (16.2.15).
+
+    Args:
+        denial: What is denied.
+        owner: The bucket's owner.
+        ingested: Whether the environment ingests from this bucket.
+    """
+    if owner not in denial.principals:
+        return ""
+    listing, others = _parted(list(denial.actions))
+    if not denial.prefix or listing or not all(map(below_prefix, others)):
+        return (
+            f"denies {', '.join(denial.actions)} to {owner}, who owns the bucket and could be "
+            "locked out, of its policy too: only an administrator of the object store could mend "
+            f"that; take {owner} out of `principals`, or deny actions of objects only (such as "
+            "s3:PutObject), below a `prefix`"
+        )
+    if ingested:
+        return (
+            f"denies {', '.join(denial.actions)} below {denial.prefix} to {owner}, who owns the "
+            "bucket, and the environment ingests from all of it (ingest.env.BUCKET): images could "
+            f"be refused when they are PUT, or read; take {owner} out of `principals`"
+        )
+    return ""
+
+
 def planned(bucket: BucketSpec, live: Sequence[Statement], environment: str) -> list[Statement]:
     """Return a bucket's whole policy: everybody else's statements as they are, then ours.
 

@@ -129,3 +129,19 @@ def test_a_user_of_a_tenant_is_let_in(ceph: Server, bucket: str, other: Any) -> 
     assert refused(client.list_objects_v2, Bucket=there, Prefix="LATISS/")
     assert refused(other.get_object, Bucket=bucket, Key=OURS)
     client.close()
+
+
+def test_an_owner_who_is_denied_objects_below_a_prefix_keeps_the_bucket(
+    ceph: Server, bucket: str, other: Any
+) -> None:
+    owner, gateway = ceph.s3(), ceph.gateway()
+    denial = Denial((ceph.owner["user"],), ("s3:PutObject", "s3:*DeleteObject*"), "LSSTCam/")
+    assert not policy.endangers(denial, ceph.owner["user"], ingested=False)
+    allow(ceph, bucket, deny=(denial,))
+    assert refused(owner.put_object, Bucket=bucket, Key=OURS, Body="")
+    assert refused(owner.delete_object, Bucket=bucket, Key=OURS)
+    owner.put_object(Bucket=bucket, Key=THEIRS, Body=b"")
+    assert gateway.notifications(bucket) == ()
+    gateway.put_policy(bucket, [])
+    owner.delete_object(Bucket=bucket, Key=OURS)
+    owner.close()

@@ -17,7 +17,7 @@ from embargo_hooks._buckets_config import Grant
 from embargo_hooks.clean_up import without_ours
 from embargo_hooks.cli import main
 from embargo_hooks.config import load
-from embargo_hooks.errors import ConfigError, Problems
+from embargo_hooks.errors import ConfigError, HooksError, Problems
 from embargo_hooks.inventory import Ledger
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
 from embargo_hooks.secret import Secret
@@ -126,6 +126,85 @@ def test_a_denial_below_a_prefix_is_of_its_objects_and_of_listing_them(at: Site)
         "[0].actions[1]",
         "[0].actions[2]",
     ]
+
+
+LOCKED_OUT = "only an administrator of the object store could mend that; take rubin-summit out of"
+REFUSED = (
+    "images could be refused when they are PUT, or read; take rubin-summit out of `principals`"
+)
+
+
+@pytest.mark.parametrize(
+    ("actions", "prefix", "ingested", "told"),
+    [
+        (["s3:*"], "", "else", LOCKED_OUT),
+        (["s3:PutObject"], "", "else", LOCKED_OUT),
+        (["s3:PutBucketPolicy"], "", "else", LOCKED_OUT),
+        (["s3:DeleteBucketPolicy"], "", "else", LOCKED_OUT),
+        (["s3:GetBucket*"], "", "else", LOCKED_OUT),
+        (["s3:PUTBUCKETPOLICY"], "", "else", LOCKED_OUT),
+        (["s3:ListBucket"], "raw/", "else", LOCKED_OUT),
+        (["s3:PutObject", "s3:LISTBUCKETVERSIONS"], "raw/", "else", LOCKED_OUT),
+        (["s3:*"], "raw/", "else", "cannot be denied below a prefix"),
+        (["S3:*"], "raw/", "else", "expected an action"),
+        (["s3:Put*"], "raw/", "else", "cannot be denied below a prefix"),
+        (["s3:PutBucketPolicy"], "raw/", "else", "cannot be denied below a prefix"),
+        (["s3:PutObject"], "LSSTCam/", "rubin-summit", REFUSED),
+        (["s3:GetObject*"], "LSST", "embargo@rubin-summit", REFUSED),
+        (["s3:PutObject"], "LSSTCam/raw/", "tenant:rubin-summit", REFUSED),
+        (["s3:PutObject", "s3:DELETEOBJECT", "s3:Get*Object*"], "LSSTCam/raw/", "else", ""),
+    ],
+)
+def test_a_denial_that_hits_the_buckets_owner(
+    at: Site,
+    capsys: pytest.CaptureFixture[str],
+    actions: list[str],
+    prefix: str,
+    ingested: str,
+    told: str,
+) -> None:
+    at.document["pipeline"] = {**PIPELINE, "bucket": ingested}
+    denial = {"principals": ["people", "rubin-summit"], "actions": actions, "prefix": prefix}
+    at.bucket["deny"].append(denial)
+    code = main(["buckets", "plan", "--config", str(at.write(at.document))], at.world)
+    said = "".join(capsys.readouterr())
+    if not told:
+        assert code == 2, said
+        return
+    assert code == 1
+    assert f"bucketConfig.buckets.{BUCKET}.deny[1]" in said
+    assert told in said
+    assert at.store.calls == [], "nothing is even read"
+
+
+@pytest.mark.parametrize(
+    ("owner", "principal", "told"),
+    [
+        ("rubin$rubin-summit", "rubin$rubin-summit", "take rubin$rubin-summit out of"),
+        ("rubin$rubin-summit", "rubin-summit", ""),  # whom Ceph takes for another
+        *(
+            ("rubin$rubin-summit", each, "expected a user")
+            for each in (
+                *("*", "rubin$*", "rubin$", "arn:aws:iam:::user/rubin-summit"),
+                *("arn:aws:iam::rubin:user/rubin-summit", "arn:aws:iam::rubin:root"),
+            )
+        ),
+        ("rubin$rubin-summit", "rubin", ""),  # a user of that name, not the tenant
+    ],
+)
+def test_the_owner_is_denied_by_one_name_only(
+    at: Site, owner: str, principal: str, told: str
+) -> None:
+    config = at.document["bucketConfig"]
+    config["owners"][owner] = config["owners"].pop(BUCKET)
+    config["topics"][BUCKET]["owner"] = at.bucket["owner"] = owner
+    at.bucket["deny"] = [{"principals": [principal], "actions": ["s3:*"]}]
+    if told:
+        with pytest.raises(HooksError, match=re.escape(told)):
+            load(at.write(at.document))
+        return
+    [statement] = policy.declared(_bucket(at), "summit")[-1:]
+    assert statement["Principal"] == {"AWS": [f"arn:aws:iam:::user/{principal}"]}
 
 
 def test_all_attributes_that_ceph_documents(at: Site) -> None:
