@@ -215,6 +215,8 @@ def test_environment_variables(environment: str) -> None:
     assert env(environment, "ingest") == redis | dict(facts.ingest_env) | {
         "BUCKET": facts.bucket,
         "BUTLER_REPO": facts.butler_repo,
+        # Its Python runs the script that lets an idle ingest wait.
+        "BASH_ENV": "/wait/wait.sh",
     }
     if facts.tags[4]:
         assert env(environment, "presence") == redis | own
