@@ -68,8 +68,8 @@ def parse(node: Node) -> VaultConfig:
         ("namespace", "caBundle", "timeoutSeconds", "retrySeconds", "ownersPath"),
     )
     auth = top["auth"].mapping(("method",), ("mount", "role", "audience", "secret"))
-    address, method = top["address"].text(), auth["method"].choice(*LOGINS)
-    if not re.match(r"https?://[^/@]+/?$", address):
+    address, method = _text(top["address"]), auth["method"].choice(*LOGINS)
+    if address and not re.match(r"https?://[^/@]+/?$", address):
         raise top["address"].fail("expected a URL such as https://vault.example.org:8200")
     stored, keys = _stored(top["auth"].child("secret"), method)
     role = top["auth"].child("role")

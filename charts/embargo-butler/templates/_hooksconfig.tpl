@@ -8,7 +8,7 @@ cluster: {{ .Values.cluster }}
 namespace: {{ .Values.namespace }}
 fullname: {{ $fullname }}
 vault:
-  address: {{ .Values.vault.address }}
+  address: {{ .Values.vault.address | quote }}
   mount: {{ .Values.vault.mount | quote }}
   {{- with .Values.vault.ownersPath }}
   ownersPath: {{ . | quote }}

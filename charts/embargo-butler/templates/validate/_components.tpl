@@ -113,11 +113,6 @@
       "only a LoadBalancer is closed to others, so leave one of both out")
     $.name $.name .type) }}
 {{- end }}
-{{- else if not (or .pool .address .annotations) }}
-{{- fail (printf (print
-      "`%s.service.type` is LoadBalancer, but neither `%s.service.pool` nor `%s.service.address` says "
-      "which address others depend on: name one")
-    $.name $.name $.name) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -38,6 +38,11 @@
 {{- include "embargo-butler.checkImage" (dict "root" . "name" "hooks" "values" .Values.hooks) }}
 {{- with .Values.vault.auth }}
 {{- $stored := has .method (list "approle" "token" "wrapped") }}
+{{- range $part := list "secrets" "bucketConfig" }}
+{{- if and (get $.Values $part) (not $.Values.vault.address) }}
+{{- fail (printf "`%s` is given, but `vault.address` is empty: say where Vault is" $part) }}
+{{- end }}
+{{- end }}
 {{- if and $stored (not .secret.name) (ne .method "wrapped") }}
 {{- fail (printf (print
       "`vault.auth.method` is %s, but `vault.auth.secret.name` is empty: "

@@ -26,6 +26,12 @@
       "set the type to LoadBalancer, or leave the former empty")
     .askedBy .service.type) }}
 {{- end }}
+{{- if and .enabled .askedBy (not (or .service.pool .service.address .service.annotations)) }}
+{{- fail (printf (print
+      "`presence.askedBy` is %s, but neither `presence.service.pool` nor `presence.service.address` says "
+      "which address it depends on: name one")
+    .askedBy) }}
+{{- end }}
 {{- end }}
 {{- end }}
 
