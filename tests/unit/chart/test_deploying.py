@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.rig import helms
 from tests.unit.chart.facts import FACTS
@@ -52,3 +54,25 @@ def test_the_command_is_that_of_a_documented_environment() -> None:
         *("summit", "charts/embargo-butler", "-n", "summit", "--create-namespace"),
         *("-f", "values/summit.yaml", "-f", "bucket-config/summit.yaml"),
     ]
+
+
+@pytest.mark.parametrize("environment", FACTS)
+def test_the_one_setting_of_day_one_goes_where_it_is_said(environment: str, tmp_path: Path) -> None:
+    page = (PROJECT / "docs/getting-started.md").read_text()
+    [setting] = re.findall(
+        r"what stands there for `vault`:\n\n    (.*)\n", page.replace("\nentry", " entry")
+    )
+    file = PROJECT / "values" / f"{environment}.yaml"
+    changed, entries = re.subn(
+        r"^(vault: \{.*)\}", rf"\1, {setting}}}", file.read_text(), flags=re.M
+    )
+    assert entries == 1
+    (tmp_path / file.name).write_text(changed)
+    given = [
+        word.replace(f"values/{file.name}", str(tmp_path / file.name))
+        for word in words(environment)
+    ]
+    config = parsed(helm("template", *given))[f"ConfigMap/{FACTS[environment].prefix}-config"]
+    vault = yaml.safe_load(config["data"]["config.yaml"])["vault"]
+    assert vault["auth"]["method"] == "wrapped"
+    assert vault["ownersPath"].startswith("rubin/embargo/owners/")
