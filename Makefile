@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
+# The names of what is typed after a target: a verb refuses those that it does not know, before it does anything.
+export EMBARGO_BUTLER_TYPED := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
 # What is typed after a target is a text, for programs to read from their environment: an object's name may stand in it, and neither make
 # nor a shell may run what that says.
 $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(eval override export $(name) := $$(value $(name)))))

@@ -6,6 +6,7 @@ a variable. `python -m embargo_operator make TARGET` takes it from there.
 
 from __future__ import annotations
 
+import difflib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,16 @@ class Target:
             option.strip("-=").upper().replace("-", "_"): option for option in self.options.split()
         }
 
+
+TYPED = "EMBARGO_BUTLER_TYPED"
+"""The variable in which make hands on the names of those that were typed after the target."""
+EVERYWHERE = ("VALUES", "OUTPUT")
+"""What every target reads."""
+_PASSED_ON = (
+    *("HELM", "KUBECONFIG", "VAULT_ADDR", "VAULT_TOKEN", "AWS_PROFILE", "NO_COLOR"),
+    *("EMBARGO_BUTLER_CACHE", "PYTHON", "READY"),
+)
+"""What other programs read, or the Makefile itself."""
 
 TARGETS = {
     "environments": Target("environments", environment=""),
@@ -115,9 +126,10 @@ def read(name: str, variables: Mapping[str, str]) -> tuple[list[str], list[str]]
         The verb with its options, and what it is about.
 
     Raises:
-        HooksError: A variable cannot be understood.
+        HooksError: A variable cannot be understood, or was typed and is none of the target's.
     """
     target = TARGETS[name]
+    _refuse_unknown(name, target, variables.get(TYPED, "").split())
     verb, *second = target.verb.split()
     environment = [variables.get(target.environment, "")] if target.environment else []
     options = [f"--values={file}" for file in _split("VALUES", variables)]
@@ -134,6 +146,20 @@ def read(name: str, variables: Mapping[str, str]) -> tuple[list[str], list[str]]
     about = variables.get(target.names, "")
     names = _split(target.names, variables) if target.several else [about] if about else []
     return [verb, *environment, *second, *options], names
+
+
+def _refuse_unknown(name: str, target: Target, typed: Sequence[str]) -> None:
+    """Refuse what would silently be left out: `DRYRUN=1` is no dry run."""
+    own = (target.environment, target.names, *target.variables(), *EVERYWHERE)
+    known = [each for each in own if each]
+    for each in typed:
+        if each not in known and each not in _PASSED_ON:
+            near = difflib.get_close_matches(each.upper(), known, 1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            raise HooksError(
+                f"make {name} does not know {word(each)}: {meant}it reads {', '.join(known)}; "
+                "nothing was done"
+            )
 
 
 def _target(words: Sequence[str]) -> tuple[str, Target]:

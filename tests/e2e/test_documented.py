@@ -101,7 +101,7 @@ RUN: dict[str, Case] = {
     f"embargo-hooks trigger --config FILE --wait 0 {_EXPOSURE}_R22_S11": Case("0 of 1 objects"),
     "embargo-hooks backfill --config FILE --since 6h": Case("nothing to queue"),
     "make promote FROM=test TO=summit-new": Case("pin the other environment first", 2),
-    "make promote FROM=test TO=pp-dev": Case("images changed, nothing deployed"),
+    "make promote FROM=summit TO=bts": Case("images changed, nothing deployed"),
     "make plan ENV=summit-new": Case("nothing to do"),
     "make apply ENV=summit-new": Case("all is well"),
     "helm upgrade --install summit charts/embargo-butler -n summit --create-namespace "
