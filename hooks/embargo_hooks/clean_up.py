@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 from embargo_hooks import bucket_plan, buckets
 from embargo_hooks._buckets_config import BucketConfig, BucketSpec
-from embargo_hooks._confirmation import without_buckets
+from embargo_hooks._confirmation import without_buckets, without_owners
 from embargo_hooks.config import Config
 from embargo_hooks.errors import DangerError, Gathering, UnsafePlanError
 from embargo_hooks.inventory import Inventory
-from embargo_hooks.jobs import Job, World, gateways_of, ledger_of
+from embargo_hooks.jobs import Job, World, ledger_of, store_of, undone
 from embargo_hooks.plan import Change, DeleteNotification, DeleteRight, DeleteSecret, Plan
 from embargo_hooks.ports import Cluster
 from embargo_hooks.report import Report
@@ -73,6 +73,8 @@ def _withdraw(config: Config) -> str:
 def clean_up(config: Config, world: World, report: Report) -> Job:
     """Plan what an uninstall takes out of the object store: notifications, then topics, ours alone.
 
+    What belongs to an owner without keys stays, and is told of as a misfortune.
+
     Raises:
         Problems: Something could not be read; nothing was written.
     """
@@ -111,14 +113,17 @@ def _retirement(config: Config, declared: BucketConfig, world: World, report: Re
     ledger = ledger_of(config, cluster, report)
     inventory = ledger.of(declared.endpoint)
     left = without_ours(declared, inventory)
-    gateways = gateways_of(config, left, inventory, world, report, gathering)
-    observed = buckets.observe(left, inventory, gateways, report, gathering)
+    store = store_of(config, left, inventory, world, report, gathering)
+    misfortunes = tuple(undone(lack, name, left) for name, lack in store.lacking.items())
+    left = without_owners(left, inventory, store.lacking)
+    observed = buckets.observe(left, inventory, store.gateways, report, gathering)
     gathering.check()
     told = buckets.missing_buckets(replace(left, buckets={}), inventory, observed)
     left = without_buckets(left, inventory, observed.gone)
     now, name = datetime.now(UTC), config.inventory_name
     plan = bucket_plan.plan_buckets(left, {}, observed, ledger, name, now)
-    return Job(told + plan + Plan((), tuple(_never_ours(declared, inventory))), cluster, gateways)
+    rest = Plan((), tuple(_never_ours(declared, inventory)), misfortunes=misfortunes)
+    return Job(told + plan + rest, cluster, store.gateways)
 
 
 def _never_ours(declared: BucketConfig, inventory: Inventory) -> Iterator[str]:

@@ -299,11 +299,10 @@ def object_store(
     ledger = ledger_of(config, cluster, report)
     inventory = ledger.of(declared.endpoint)
     live, renewing = _live_notification(config, cluster, gathering), None
-    store = _store(
-        config, declared, inventory, notification_secret.paths(config), world, report, gathering
-    )
+    more = notification_secret.paths(config)
+    store = store_of(config, declared, inventory, world, report, gathering, more)
     gateways, whole = store.gateways, config
-    misfortunes = [_undone(lack, name, declared) for name, lack in store.lacking.items()]
+    misfortunes = [undone(lack, name, declared) for name, lack in store.lacking.items()]
     declared = without_owners(declared, inventory, store.lacking)
     config = replace(config, buckets=declared)
     for name in renew:
@@ -397,13 +396,13 @@ def gateways_of(
     gathering: Gathering,
 ) -> dict[str, Gateway]:
     """Return the object store by owner; where keys are not found, that is noted."""
-    store = _store(config, declared, inventory, (), world, report, gathering)
+    store = store_of(config, declared, inventory, world, report, gathering)
     gathering.found.extend(VaultError(str(lack), "path-absent") for lack in store.lacking.values())
     return store.gateways
 
 
 @dataclass(frozen=True)
-class _Store:
+class Store:
     """The object store, as far as it can be entered.
 
     Attributes:
@@ -417,25 +416,25 @@ class _Store:
     documents: secret_sync.Documents | None
 
 
-def _store(
+def store_of(
     config: Config,
     declared: BucketConfig,
     inventory: Inventory,
-    more: Collection[VaultPath],
     world: World,
     report: Report,
     gathering: Gathering,
-) -> _Store:
+    more: Collection[VaultPath] = (),
+) -> Store:
     """Enter the object store with the keys of each owner that is needed.
 
     Args:
         config: The configuration.
         declared: The part about buckets.
         inventory: What we made.
-        more: What else to read from Vault.
         world: Makes the connections.
         report: Is told what is done.
         gathering: Takes the problems.
+        more: What else to read from Vault.
     """
     needed = buckets.owners(declared, inventory, gathering)
     wanted = dict.fromkeys([VaultPath(owner.path) for owner in needed if owner.path])
@@ -453,7 +452,7 @@ def _store(
                 lacking[owner.name] = found
             elif found:
                 gateways[owner.name] = world.gateway(declared, owner.name, found)
-    return _Store(gateways, lacking, documents)
+    return Store(gateways, lacking, documents)
 
 
 def _profile(name: str, world: World, lack: Misfortune) -> Keys | Misfortune:
@@ -464,7 +463,7 @@ def _profile(name: str, world: World, lack: Misfortune) -> Keys | Misfortune:
         return replace(lack, text=f"{lack.text}; {error}")
 
 
-def _undone(lack: Misfortune, owner: str, declared: BucketConfig) -> Misfortune:
+def undone(lack: Misfortune, owner: str, declared: BucketConfig) -> Misfortune:
     """Tell of an owner's missing keys with what stays as it is for the lack of them."""
     buckets = [each for each in declared.buckets.values() if each.owner == owner]
     topics = {name for name, each in declared.topics.items() if each.owner == owner}

@@ -15,8 +15,16 @@ from dataclasses import replace
 from embargo_hooks import jobs
 from embargo_hooks._buckets_config import BucketConfig, OwnerSpec
 from embargo_hooks.config import Config
-from embargo_hooks.errors import GatewayError, Gathering, KubernetesError, NoBucketError
+from embargo_hooks.errors import (
+    ConfigError,
+    GatewayError,
+    Gathering,
+    KubernetesError,
+    NoBucketError,
+    Problems,
+)
 from embargo_hooks.inventory import Inventory, generations
+from embargo_hooks.misfortune import Misfortune
 from embargo_hooks.plan import Change, DeleteNotification, Plan
 from embargo_hooks.ports import Gateway
 from embargo_hooks.report import Report
@@ -25,10 +33,12 @@ from embargo_hooks.report import Report
 def withdrawal(config: Config, world: jobs.World, report: Report) -> jobs.Job:
     """Plan to take away each notification of ours, declared or made, whose events would wait.
 
-    A shared topic has other consumers, who still empty it: its notification stays.
+    A shared topic has other consumers, who still empty it: its notification stays. An owner whose
+    keys are not there, and a bucket that cannot be read, are misfortunes and keep no other; where
+    Vault is away, what a person has the keys of goes, and the rest is the job's problem.
 
     Raises:
-        Problems: Something could not be read; nothing was written.
+        Problems: The configuration has a mistake; nothing was written.
     """
     declared = jobs.bucket_config(config)
     gathering = Gathering()
@@ -38,18 +48,23 @@ def withdrawal(config: Config, world: jobs.World, report: Report) -> jobs.Job:
     owners |= {name: each.owner for name, each in announcing.items()}
     # Whose buckets announce nothing, their keys may be missing.
     asked = replace(declared, topics={}, buckets=announcing, owners=_without_vault(declared, world))
-    gateways = jobs.gateways_of(config, asked, made, world, report, gathering)
-    plan = Plan()
+    store = jobs.store_of(config, asked, made, world, report, gathering)
+    if mistakes := [each for each in gathering.found if isinstance(each, ConfigError)]:
+        raise Problems(mistakes)
+    lacking = [jobs.undone(lack, name, asked) for name, lack in store.lacking.items()]
+    plan = Plan(misfortunes=tuple(lacking))
     for bucket, owner in owners.items():
-        if gateway := gateways.get(owner):
+        if gateway := store.gateways.get(owner):
             report.step(f"reading bucket {bucket}")
-            with gathering.catching():
-                try:
-                    plan += _of(bucket, owner, declared, made, gateway)
-                except NoBucketError as error:
-                    plan += Plan(warnings=(str(error),))
-    gathering.check()
-    return jobs.Job(plan, world.cluster(), gateways)
+            try:
+                plan += _of(bucket, owner, declared, made, gateway)
+            except NoBucketError as error:
+                plan += Plan(warnings=(str(error),))
+            except GatewayError as error:
+                unread = Misfortune(f"bucket {bucket}", f"what announces there stays: {error}")
+                plan += Plan(misfortunes=(unread,))
+    problems = tuple(gathering.found)
+    return jobs.Job(plan, world.cluster(), store.gateways, problems=problems)
 
 
 def _without_vault(declared: BucketConfig, world: jobs.World) -> Mapping[str, OwnerSpec]:

@@ -20,7 +20,9 @@ from embargo_hooks.commands._running import (
     show,
 )
 from embargo_hooks.commands.settle import after
+from embargo_hooks.errors import Gathering, HooksError
 from embargo_hooks.full_queue import Night, busiest
+from embargo_hooks.plan import Plan
 from embargo_hooks.withdrawal import withdrawal
 
 
@@ -80,9 +82,14 @@ def _withdraw(run: Run) -> int:
     """No Lease, which is in the cluster: each change is one call, and an apply mends it."""
     job = withdrawal(run.config, run.world, run.report)
     if not run.arguments.apply:
-        return show(run, job.plan)
+        return show(run, job.plan, job.problems)
     run.report.plan(job.plan)
-    apply(job.plan, job.cluster, job.gateways, run.report)
+    left = Gathering()
+    left.found += [*job.problems, *(HooksError(str(each)) for each in job.plan.misfortunes)]
+    for change in job.plan.changes:
+        with left.catching():
+            apply(Plan((change,)), job.cluster, job.gateways, run.report)
+    left.check()
     if not job.plan.changes:
         run.report.end("unchanged", f"{run.name}: there is no notification to withdraw")
         return DONE

@@ -22,7 +22,9 @@ def _clean_up(run: Run) -> int:
     with run.lease() as lease:
         mine = Job(secrets(run.config, cluster), cluster)
         with store.catching():
-            make(run, lease, clean_up(run.config, run.world, run.report))
+            job = clean_up(run.config, run.world, run.report)
+            store.found += [HooksError(str(each)) for each in job.plan.misfortunes]
+            make(run, lease, job)
         with own.catching():
             left = danger(run.config, cluster, run.report) if store.found else None
         with own.catching():

@@ -211,6 +211,34 @@ def test_without_vault_the_secrets_go_and_the_danger_is_told_first(
     assert world.store.notifications[BUCKET] == [THEIRS]
 
 
+def test_one_owner_without_keys_keeps_nothing_of_another(
+    site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
+) -> None:
+    declared = site["bucketConfig"]
+    declared["owners"]["second"] = {"path": "owners/second"}
+    topic = copy.deepcopy(declared["topics"][BUCKET])
+    declared["topics"]["others"] = {**topic, "owner": "second"}
+    declared["buckets"]["others"] = {
+        "owner": "second",
+        "notifications": {"other": {"topic": "others", "events": ["s3:ObjectCreated:*"]}},
+    }
+    documents = world.fake_vault.documents
+    documents["owners/second"] = {"access_key": "second-access", "secret_key": "s"}
+    file = installed(site, write, world)
+    del documents["owners/second"]
+    capsys.readouterr()
+    assert main(["clean-up", "--config", str(file)], world) == 1
+    assert world.store.notifications[BUCKET] == [THEIRS]
+    assert [each.name for each in world.store.notifications["others"]] == ["other"]
+    assert sorted(world.store.topics) == ["others", "their-topic"]
+    assert world.fake_cluster.secrets == {}
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("clean-up: summit: notification other of bucket others: left, and")
+    assert "Why it was left: owner second: its keys are not there" in last
+    [event] = world.fake_cluster.events
+    assert event.startswith("Job/embargo-butler-clean-up: LeftBehind: notification other of")
+
+
 def test_a_gateway_that_fails_in_the_middle_keeps_no_secret(
     site: dict[str, Any],
     write: Write,

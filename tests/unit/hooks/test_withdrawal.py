@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -129,6 +130,61 @@ def test_a_gateway_that_fails_is_told_and_nothing_is_written(
     done = run("withdraw", "--apply")
     assert (done["code"], world.store.writes) == (1, [])
     assert "cannot be reached" in done["summary"]
+
+
+def second_owner(site: dict[str, Any], write: Write, world: FakeWorld) -> None:
+    """Give another owner a bucket that announces to a topic of that owner."""
+    declared = site["bucketConfig"]
+    declared["owners"]["second"] = {"path": "owners/second"}
+    topic = copy.deepcopy(declared["topics"][BUCKET])
+    declared["topics"]["others"] = {**topic, "owner": "second"}
+    declared["buckets"]["others"] = {
+        "owner": "second",
+        "notifications": {"other": {"topic": "others", "events": ["s3:ObjectCreated:*"]}},
+    }
+    keys = {"access_key": "second-access", "secret_key": "s"}
+    world.fake_vault.documents["owners/second"] = keys
+    assert main(["buckets", "apply", "--config", str(write(site))], world) == 0
+
+
+def test_one_owner_without_keys_keeps_no_other(
+    site: dict[str, Any], write: Write, world: FakeWorld, run: Run
+) -> None:
+    second_owner(site, write, world)
+    keys = world.fake_vault.documents.pop("owners/second")
+    assert run("withdraw")["code"] == 2
+    done = run("withdraw", "--apply")
+    assert (done["code"], ids(world)) == (1, ["theirs"])
+    assert "owner second: its keys are not there, so bucket others" in done["summary"]
+    assert "`vault kv put secret/owners/second " in done["summary"]
+    assert [each.name for each in world.store.notifications["others"]] == ["other"]
+    world.fake_vault.documents["owners/second"] = keys
+    assert run("withdraw", "--apply")["code"] == 0
+    assert world.store.notifications["others"] == []
+
+
+@pytest.mark.parametrize("fails", ["notifications", "delete_notification"])
+def test_one_bucket_that_fails_keeps_no_other(
+    site: dict[str, Any],
+    write: Write,
+    world: FakeWorld,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    fails: str,
+) -> None:
+    second_owner(site, write, world)
+    works = getattr(FakeGateway, fails)
+
+    def failing(self: FakeGateway, bucket: str, *more: str) -> Any:
+        if bucket == BUCKET:
+            raise GatewayError(f"bucket {bucket}: cannot be reached")
+        return works(self, bucket, *more)
+
+    monkeypatch.setattr(FakeGateway, fails, failing)
+    done = run("withdraw", "--apply")
+    assert (done["code"], ids(world)) == (1, ["theirs", "to-http"])
+    assert "bucket rubin-summit: cannot be reached" in done["summary"]
+    assert world.store.notifications["others"] == []
 
 
 def test_what_is_declared_no_longer_is_known_by_the_inventory(
