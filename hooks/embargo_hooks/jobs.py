@@ -33,6 +33,7 @@ from embargo_hooks.errors import (
     GatewayError,
     Gathering,
     HooksError,
+    KubernetesError,
     Outage,
     Problems,
     VaultError,
@@ -53,6 +54,7 @@ from embargo_hooks.ports import (
 )
 from embargo_hooks.report import Report
 from embargo_hooks.resources import KubernetesSecret, ObservedBucket, Topic
+from embargo_hooks.secret import Secret
 
 
 class World(Protocol):
@@ -500,10 +502,10 @@ def _live_notification(
 
 
 def live_buckets(config: Config, world: World, report: Report) -> Live:
-    """Read what `buckets import` writes down.
+    """Read what `buckets import` writes down; what the cluster does not tell is a warning.
 
     Raises:
-        Problems: Something could not be read.
+        Problems: Something in Vault or the object store could not be read.
     """
     declared = bucket_config(config)
     gathering, cluster = Gathering(), world.cluster()
@@ -524,18 +526,19 @@ def live_buckets(config: Config, world: World, report: Report) -> Live:
                 if notification.name not in bucket.foreign:
                     topic = store.topic(notification.topic)
                     topics.update({topic.name: topic} if topic else {})
-    secrets = {}
-    for name in (*config.secrets, *sorted(config.existing)):
-        with gathering.catching():
+    gathering.check()
+    secrets, inventory, address = dict[str, Mapping[str, Secret]](), Inventory(), ""
+    try:
+        inventory = ledger_of(config, cluster, report).of(declared.endpoint)
+        if config.enqueue:
+            address = cluster.service(config.enqueue.service).address or ""
+        for name in (*config.secrets, *sorted(config.existing)):
             if held := cluster.secret(config.secret_name(name)):
                 secrets[name] = held.data
-    inventory, address = Inventory(), ""
-    with gathering.catching():
-        inventory = ledger_of(config, cluster, report).of(declared.endpoint)
-    if config.enqueue:
-        with gathering.catching():
-            address = cluster.service(config.enqueue.service).address or ""
-    gathering.check()
+    except KubernetesError as error:
+        report.warn(
+            f"not all of the cluster can be seen, so some is as the gateway has it: {error}"
+        )
     return Live(found, topics, secrets, address, inventory)
 
 

@@ -6,12 +6,13 @@ here.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import yaml
 
-from embargo_hooks import cli
+from embargo_hooks import cli, terminal
 from embargo_hooks import config as hooks_config
 from embargo_hooks._reader import Node
 from embargo_hooks.commands._running import Caller
@@ -21,11 +22,15 @@ from embargo_hooks.status import Section
 from embargo_operator import running, targets
 from embargo_operator.chart import Chart
 from embargo_operator.jobs_plan import as_operator
-from embargo_operator.programs import Programs, if_permitted
+from embargo_operator.programs import Programs, UnreachableError, if_permitted
 
 OF_IMAGES = ("status", "trace", "trigger", "backfill", "visits", "report")
 OF_DECLARED = ("audit", "buckets", "vault-policy")
 NAMES = (*OF_IMAGES, *OF_DECLARED)
+_UNASKED = ("vault-policy", "buckets withdraw")
+"""What has no use for the names of what runs, and is there for when the cluster is away."""
+_HELPED = ("buckets import",)
+"""What goes on without them where the cluster does not answer."""
 _COMPONENT = "app.kubernetes.io/component=config"
 
 
@@ -58,11 +63,14 @@ def run(
 
     # Whose policy it is, the jobs' or a person's, is the one thing that the login decides.
     own = verb != "vault-policy"
-    found = config(chart, programs, declared=verb in OF_DECLARED, own=own)
+    what = " ".join([verb, *words[:1]]) if verb == "buckets" else verb
+    found = config(chart, programs, declared=verb in OF_DECLARED, own=own, what=what)
     return cli.main([verb, *words], caller=Caller(found, spell, ahead))
 
 
-def config(chart: Chart, programs: Programs, declared: bool = False, own: bool = True) -> Config:
+def config(
+    chart: Chart, programs: Programs, declared: bool = False, own: bool = True, what: str = ""
+) -> Config:
     """Return what the release is told, as it stands in the cluster; else as the chart has it.
 
     Where the chart's predecessor runs, the names are those of what runs.
@@ -72,10 +80,11 @@ def config(chart: Chart, programs: Programs, declared: bool = False, own: bool =
         programs: helm and kubectl.
         declared: Whether what is declared here counts, deployed or not.
         own: Whether the operator logs in, in the place of the job.
+        what: The verb with its second word, if it has one.
 
     Raises:
         ConfigError: Neither has it.
-        ProgramError: Helm refused to render the chart.
+        ProgramError: Helm refused to render the chart, or no cluster answers.
     """
     ours = f"app.kubernetes.io/instance={programs.release},{_COMPONENT}"
     live: list[dict[str, Any]] = []
@@ -89,7 +98,15 @@ def config(chart: Chart, programs: Programs, declared: bool = False, own: bool =
         document = yaml.safe_load(live[0]["data"]["config.yaml"])
     else:
         where = f"the chart of {chart.environment.name}"
-        document = running.told(programs, chart.verbs_config(programs))
+        document = chart.verbs_config(programs)
+        try:
+            document = document if what in _UNASKED else running.told(programs, document)
+        except UnreachableError as error:
+            if what not in _HELPED:
+                raise
+            terminal.show(
+                f"what runs cannot be seen, so all has its declared name: {error}", file=sys.stderr
+            )
     if document is None:
         raise ConfigError(
             f"{chart.environment.name}: there is no release in namespace {programs.namespace}, "

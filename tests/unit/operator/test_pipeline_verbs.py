@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
 import pytest
+import yaml
 
+from embargo_hooks import cli
+from embargo_hooks.errors import KubernetesError
+from embargo_hooks.resources import Notification, Topic
+from embargo_hooks.secret import Secret
 from embargo_operator import targets
 from embargo_operator.cli import main
 from tests.rig.site import PROJECT
 from tests.unit.chart import helm
+from tests.unit.hooks.fakes import FakeWorld
 from tests.unit.operator.fakes import Fake
 
 
@@ -54,3 +61,68 @@ def test_the_policy_and_the_role_are_those_of_the_jobs(capsys: pytest.CaptureFix
     assert "vault policy write embargo-butler-summit - <<'EOF'\n" in said.out
     assert "vault write auth/kubernetes/role/embargo-butler-summit - <<'EOF'\n" in said.out
     assert '"bound_service_account_namespaces": [\n    "summit"\n  ]' in said.out
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> FakeWorld:
+    """Vault and the object store, with what the summit declares there; no cluster answers."""
+    documents = {
+        f"rubin/embargo/owners/s3dfrgw/{owner}": {
+            "access_key": f"{owner}-access",
+            "secret_key": "s",
+        }
+        for owner in ("rubin-summit", "rubin-summit-users")
+    }
+    world = FakeWorld(documents)
+    secret = {"OpaqueData": Secret("s"), "push-endpoint": Secret("http://198.19.1.1:8080/notify")}
+    world.store.topics["rubin-summit"] = Topic(
+        "rubin-summit", {**secret, "persistent": Secret("true")}
+    )
+    events = frozenset({"s3:ObjectCreated:*"})
+    ours = Notification("rubin-summit-to-http", "rubin-summit", events)
+    world.store.notifications["rubin-summit"] = [ours]
+
+    def silent(*_: object) -> Any:
+        raise KubernetesError("the cluster's API does not answer")
+
+    for name in ("config_map", "secret", "service", "lease"):
+        monkeypatch.setattr(world.fake_cluster, name, silent)
+    monkeypatch.setattr(cli, "RealWorld", lambda *_: world)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("buckets", "summit", "withdraw", "--apply"), 0),
+        (("buckets", "summit", "withdraw"), 2),
+        (("buckets", "summit", "import"), 0),
+        (("vault-policy", "summit"), 0),
+        (("buckets", "summit", "apply"), 1),
+        (("audit", "summit"), 1),
+    ],
+)
+def test_where_no_cluster_answers_goes_on_what_needs_none(
+    away: FakeWorld, words: tuple[str, ...], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Then the queues fill, and the camera's PUTs fail: withdraw is there for just that."""
+    fake = Fake()
+    fake.says("helm template", helm.unchanged("summit"))
+    silent = "Unable to connect to the server: dial tcp: i/o timeout"
+    for program in ("kubectl get", "helm history"):
+        fake.says(program, "", silent)
+    assert main([*words, "--project", str(PROJECT)], fake.programs) == code
+    said = capsys.readouterr()
+    told = " ".join([said.out, said.err])
+    left = [] if "--apply" in words else ["rubin-summit-to-http"]
+    assert [each.name for each in away.store.notifications["rubin-summit"]] == left
+    if "withdraw" in words:
+        assert "only what is declared is looked for: the cluster's API does not answer" in told
+    if "import" in words:
+        assert "what runs cannot be seen, so all has its declared name: the cluster of" in said.err
+        assert "warning: not all of the cluster can be seen" in said.err
+        [topic] = yaml.safe_load(said.out)["bucketConfig"]["topics"].values()
+        assert topic["unconfirmed"] == "its OpaqueData: in none of the declared Secrets"
+    if code == 1:
+        assert "does not answer: Unable to connect to the server" in said.err
+        assert fake.commands("kubectl get")
