@@ -327,7 +327,9 @@ class Verbs:
 
     def _pipeline(self, verb: str, ahead: Callable[[], Sequence[Section]] = tuple) -> int:
         output = ("--output", "json") if self._options.json else ()
-        words = [*output, *self._options.words]
+        # What all its verbs take stands after the second word.
+        second = 1 if verb == "buckets" else 0
+        words = [*self._options.words[:second], *output, *self._options.words[second:]]
         with self._programs.only_context():
             return pipeline_verbs.run(verb, words, self._chart, self._programs, ahead)
 

@@ -96,6 +96,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> FakeWorld:
     [
         (("buckets", "summit", "withdraw", "--apply"), 0),
         (("buckets", "summit", "withdraw"), 2),
+        (("buckets", "summit", "withdraw", "--output", "json"), 2),
         (("buckets", "summit", "import"), 0),
         (("vault-policy", "summit"), 0),
         (("buckets", "summit", "apply"), 1),
