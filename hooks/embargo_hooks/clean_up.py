@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -83,28 +83,39 @@ def clean_up(config: Config, world: World, report: Report) -> Job:
     return Job(Plan(), world.cluster())
 
 
-def danger(config: Config, cluster: Cluster, report: Report) -> DangerError | None:
-    """Tell of the notifications that are left and announce to nobody, if there are any.
+def announcing(config: Config, cluster: Cluster, report: Report) -> tuple[str, ...]:
+    """Return the notifications that an uninstall takes away, as changes name them.
 
     Raises:
         KubernetesError: It is not known what is ours.
     """
     if not config.buckets or config.buckets.keep:
-        return None
+        return ()
     inventory = ledger_of(config, cluster, report).of(config.buckets.endpoint)
-    ours = without_ours(config.buckets, inventory).buckets.values()
-    targets = [
+    return tuple(
         DeleteNotification(bucket.owner, bucket.name, name).target
-        for bucket in ours
+        for bucket in without_ours(config.buckets, inventory).buckets.values()
         for name in bucket.retired_notifications
-    ]
-    left = [target for target in targets if target not in report.done]
-    if not left:
+    )
+
+
+def danger(config: Config, before: Sequence[str] | None, report: Report) -> DangerError | None:
+    """Tell of the notifications that are left and announce to nobody, if there may be any.
+
+    Args:
+        config: The configuration.
+        before: What `announcing` returned beforehand; None where that was not to be known.
+        report: Has what was taken away.
+    """
+    if before is None:
+        what = "notifications of ours may be left, and announce to nobody"
+    elif left := [target for target in before if target not in report.done]:
+        what = f"{', '.join(left)}: left, and announces to nobody"
+    else:
         return None
     return DangerError(
-        f"{', '.join(left)}: left, and announces to nobody; once the topic's queue is full, the "
-        "gateway refuses the camera's PUTs. Take it away, from a checkout: "
-        f"`{_withdraw(config)}`"
+        f"{what}; once the topic's queue is full, the gateway refuses the camera's PUTs. Take it "
+        f"away, from a checkout: `{_withdraw(config)}`"
     )
 
 

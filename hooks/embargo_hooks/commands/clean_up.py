@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from embargo_hooks.clean_up import clean_up, danger, refuse_running, secrets
+from collections.abc import Sequence
+from contextlib import suppress
+
+from embargo_hooks.clean_up import announcing, clean_up, danger, refuse_running, secrets
 from embargo_hooks.commands._running import FAILED, Areas, Run, add, ended, make
 from embargo_hooks.errors import Gathering, HooksError
 from embargo_hooks.jobs import Job
@@ -18,21 +21,27 @@ def _clean_up(run: Run) -> int:
     """Do both parts: what stands against the object store's keeps no Secret."""
     cluster = run.world.cluster()
     refuse_running(run.config, cluster, run.report)
-    store, own, left = Gathering(), Gathering(), None
+    store, own = Gathering(), Gathering()
+    mine: Job | None = None
+    before: Sequence[str] | None = None
     with run.lease() as lease:
-        mine = Job(secrets(run.config, cluster), cluster)
+        with own.catching():
+            mine = Job(secrets(run.config, cluster), cluster)
+        # Where this fails and what follows does not, nothing is left.
+        with suppress(HooksError):
+            before = announcing(run.config, cluster, run.report)
         with store.catching():
             job = clean_up(run.config, run.world, run.report)
             store.found += [HooksError(str(each)) for each in job.plan.misfortunes]
             make(run, lease, job)
         with own.catching():
-            left = danger(run.config, cluster, run.report) if store.found else None
-        with own.catching():
-            make(run, lease, mine)
+            if mine:
+                make(run, lease, mine)
+    left = danger(run.config, before, run.report) if store.found else None
     if not left:
-        own.check()
         for each in store.found:
             run.report.warn(f"of topics, some may be left, which announce nothing: {each}")
+        own.check()
         return ended(run, len(run.report.done))
     told = [left, *store.found, *own.found]
     for each in told:

@@ -10,7 +10,7 @@ import pytest
 from embargo_hooks.clean_up import refuse_running
 from embargo_hooks.cli import main
 from embargo_hooks.config import load
-from embargo_hooks.errors import GatewayError, VaultError
+from embargo_hooks.errors import GatewayError, KubernetesError, VaultError
 from embargo_hooks.ports import Pod, Right, Rollout
 from embargo_hooks.report import Report
 from embargo_hooks.resources import KubernetesSecret, Notification, Topic
@@ -257,6 +257,68 @@ def test_a_gateway_that_fails_in_the_middle_keeps_no_secret(
     assert world.store.notifications[BUCKET] == [THEIRS]
     told = "of topics, some may be left, which announce nothing: topic rubin-summit: the gateway"
     assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("hiccup", ["never", "first", "second", "always"])
+def test_the_danger_is_told_and_left_as_an_event_whatever_else_fails(
+    site: dict[str, Any],
+    write: Write,
+    world: FakeWorld,
+    capsys: Output,
+    monkeypatch: pytest.MonkeyPatch,
+    hiccup: str,
+) -> None:
+    file = installed(site, write, world)
+    world.fake_vault.refuses = VaultError("Vault login: refused", "login-refused")
+    answers, reads = world.fake_cluster.config_maps, list[str]()
+
+    def config_map(name: str) -> Any:
+        reads.append(name)
+        if hiccup == "always" or hiccup == ("", "first", "second", "third")[min(len(reads), 3)]:
+            raise KubernetesError(f"ConfigMap {name}: no answer of the API")
+        return answers.get(name)
+
+    def fails(name: str) -> None:
+        raise KubernetesError(f"Secret {name}: no answer of the API")
+
+    monkeypatch.setattr(world.fake_cluster, "config_map", config_map)
+    monkeypatch.setattr(world.fake_cluster, "delete_secret", fails)
+    capsys.readouterr()
+    assert main(["clean-up", "--config", str(file)], world) == 1
+    last = capsys.readouterr().out.splitlines()[-1]
+    known = "notification to-http of bucket rubin-summit: left, and announces to nobody"
+    unknown = "notifications of ours may be left, and announce to nobody"
+    danger = unknown if hiccup in ("first", "always") else known
+    why = "ConfigMap embargo" if hiccup in ("second", "always") else "Vault login: refused"
+    assert last.startswith(f"clean-up: summit: {danger}; once ")
+    assert f"`make withdraw ENV=summit APPLY=1`. Why it was left: {why}" in last
+    [event] = world.fake_cluster.events
+    assert event.startswith(f"Job/embargo-butler-clean-up: LeftBehind: {danger}")
+    assert "Secret redis: no answer of the API" in event
+
+
+def test_secrets_that_cannot_be_read_keep_no_notification(
+    site: dict[str, Any],
+    write: Write,
+    world: FakeWorld,
+    capsys: Output,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = installed(site, write, world)
+
+    def away(*_: Any) -> None:
+        raise GatewayError("topic rubin-summit: the gateway is away")
+
+    def fails(*_: Any) -> None:
+        raise KubernetesError("Roles: no answer of the API")
+
+    monkeypatch.setattr(FakeGateway, "delete_topic", away)
+    monkeypatch.setattr(world.fake_cluster, "rights", fails)
+    assert main(["clean-up", "--config", str(file)], world) == 1
+    assert world.store.notifications[BUCKET] == [THEIRS]
+    said = capsys.readouterr().out
+    assert "may be left, which announce nothing: topic rubin-summit: the gateway is away" in said
+    assert "Roles: no answer of the API" in said.splitlines()[-1]
 
 
 def test_where_nothing_of_ours_is_in_the_store_vault_is_not_asked(
