@@ -42,6 +42,7 @@ CHANGE = {
 """What somebody wants to change where README shows a plan."""
 VARYING = (
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "NOW"),
+    (r":[0-9a-f]{64}\b", ":HASH"),  # of the configuration of the jobs
     (r"-\d{8}t\d{6}\b", ""),  # a topic's generation
     (r"MC_O_\d{8}_\d{6}", "EXPOSURE"),
     (r"\d+(?:\.\d+)? (?:d|h|min|s)\b(?: \d+ (?:h|min|s)\b)*", "A WHILE"),
