@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from embargo_hooks import terminal
-from embargo_hooks.errors import HooksError, VaultError
+from embargo_hooks.errors import HooksError
 from embargo_hooks.status import Section
 from embargo_operator import (
     diff,
@@ -458,7 +458,8 @@ class Verbs:
             if config and wrapped_tokens.wanted(config):
                 try:
                     tokens.enter_context(wrapped_tokens.handed_over(config, self._programs))
-                except VaultError as error:
+                except HooksError as error:
+                    # An older revision may declare what is refused by now.
                     if not back:
                         raise
                     _note(f"the rollback goes on, and its jobs get nothing of Vault: {error}")

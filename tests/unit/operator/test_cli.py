@@ -487,9 +487,28 @@ def test_the_jobs_plans_are_made_with_the_operators_own_login() -> None:
     assert config["vault"]["auth"]["method"] == "wrapped"  # type: ignore[index]
 
 
+STATEMENTS = {
+    **{"endpoint": "http://127.0.0.1:1", "region": "default", "owners": {"o": {}}, "topics": {}},
+    "buckets": {"b": {"owner": "o", "statements": [{"Effect": "Allow"}]}},
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({}, "http://127.0.0.1:1 cannot be reached"),
+        ({"bucketConfig": STATEMENTS}, "bucketConfig.buckets.b.statements: "),
+    ],
+)
 @pytest.mark.parametrize(("verb", "goes_on"), [("rollback", True), ("apply", False)])
-def test_where_vault_is_away_a_rollback_goes_on_with_nothing_of_it(
-    fake: Fake, verb: str, goes_on: bool, monkeypatch: pytest.MonkeyPatch, capsys: Output
+def test_whatever_stands_against_it_a_rollback_goes_on_with_nothing_of_vault(
+    fake: Fake,
+    verb: str,
+    goes_on: bool,
+    more: dict[str, Any],
+    why: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Output,
 ) -> None:
     """And what it would hand over is what its revision declares, whatever the checkout says."""
     auth = {"method": "wrapped", "secret": {"name": "w"}}
@@ -497,6 +516,7 @@ def test_where_vault_is_away_a_rollback_goes_on_with_nothing_of_it(
         **dict.fromkeys(("environment", "cluster", "namespace", "fullname"), "summit"),
         "vault": {"address": "http://127.0.0.1:1", "mount": "secret", "auth": auth},
         "secrets": {"redis": {"p": {"path": "p", "field": "f"}}},
+        **more,
     }
     config["vault"] = {**config["vault"], "retrySeconds": 0}  # type: ignore[dict-item]
     made = {"kind": "ConfigMap", "metadata": {"name": "h"}}
@@ -510,6 +530,6 @@ def test_where_vault_is_away_a_rollback_goes_on_with_nothing_of_it(
     monkeypatch.setattr(upgrade, "run", lambda *words: ran.append(words))
     assert run(fake, verb, "summit", "--yes") == (0 if goes_on else 1)
     said = capsys.readouterr().err
-    assert "http://127.0.0.1:1 cannot be reached" in said
+    assert why in said
     assert ("the rollback goes on, and its jobs get nothing of Vault" in said) == goes_on
     assert len(ran) == goes_on
