@@ -33,6 +33,7 @@ VaultKind = Literal[
     "login-refused",
     "forbidden",
     "path-absent",
+    "not-handed-over",
     "version-deleted",
     "version-destroyed",
     "not-kv2",

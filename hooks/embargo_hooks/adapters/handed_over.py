@@ -33,9 +33,11 @@ class HandedOver:
         found = self._documents.get(VaultPath(path, version))
         if found is None:
             raise VaultError(
-                f"Vault path {VaultPath(path, version)}: was not handed over to this job; it is "
-                "declared otherwise than in the checkout that the release was typed from",
-                "path-absent",
+                f"Vault path {VaultPath(path, version)}: was not handed over to this job, which "
+                "says nothing of what Vault has there; it is declared otherwise than in the "
+                "checkout that the release was typed from: `make apply` again, from a checkout "
+                "that declares it",
+                "not-handed-over",
             )
         if isinstance(found, VaultError):
             raise found

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from embargo_hooks.adapters.handed_over import HandedOver
 from embargo_hooks.cli import _AREAS, main
+from embargo_hooks.config import VaultPath
 from embargo_hooks.errors import VaultError
 from embargo_hooks.ports import ServiceState
 from embargo_hooks.resources import KubernetesSecret
@@ -377,3 +379,27 @@ def test_each_command_is_found_alone_and_among_all(capsys: Output) -> None:
         with pytest.raises(SystemExit, match="0"):
             main([word, "--help"])
         assert capsys.readouterr().out.startswith(f"usage: embargo-hooks {word} ")
+
+
+def test_what_was_not_handed_over_may_be_in_vault_all_the_same(
+    site: dict[str, Any],
+    write: Write,
+    world: FakeWorld,
+    capsys: Output,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To put it there would write over the owner's keys."""
+    given = HandedOver({VaultPath("site/summit"): {"notification": Secret("n")}})
+    monkeypatch.setattr(world.fake_vault, "read", given.read)
+    monkeypatch.setattr(world, "by_hand", False)
+    words = ["buckets", "apply", "--output", "json", "--config", str(write(site))]
+    assert main(words, world) == 1
+    said = capsys.readouterr().out
+    problems = [each for each in json.loads(said)["problems"] if "not handed" in each["message"]]
+    assert [each["kind"] for each in problems] == ["not-handed-over"]
+    assert problems[0]["message"] == (
+        "Vault path owners/rubin-summit: was not handed over to this job, which says nothing of "
+        "what Vault has there; it is declared otherwise than in the checkout that the release was "
+        "typed from: `make apply` again, from a checkout that declares it"
+    )
+    assert "vault kv" not in said
