@@ -518,7 +518,7 @@ def test_whatever_stands_against_it_a_rollback_goes_on_with_nothing_of_vault(
         "secrets": {"redis": {"p": {"path": "p", "field": "f"}}},
         **more,
     }
-    config["vault"] = {**config["vault"], "retrySeconds": 0}  # type: ignore[dict-item]
+    config["vault"] = {**config["vault"], "retrySeconds": 0}
     made = {"kind": "ConfigMap", "metadata": {"name": "h"}}
     made["data"] = {"config.yaml": yaml.safe_dump(config)}
     hooks = f"---\n# Source: embargo-butler/templates/hooks/config.yaml\n{yaml.safe_dump(made)}"
