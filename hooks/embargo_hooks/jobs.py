@@ -20,7 +20,7 @@ from embargo_hooks import (
     secret_sync,
     settling,
 )
-from embargo_hooks._buckets_config import BucketConfig
+from embargo_hooks._buckets_config import BucketConfig, OwnerSpec
 from embargo_hooks._confirmation import without_buckets, without_owners
 from embargo_hooks._pipeline_config import PipelineConfig
 from embargo_hooks._safety import refuse_most
@@ -429,6 +429,8 @@ def store_of(
 ) -> Store:
     """Enter the object store with the keys of each owner that is needed.
 
+    A person who has all of them as AWS profiles needs no login to Vault, but for what else it has.
+
     Args:
         config: The configuration.
         declared: The part about buckets.
@@ -441,8 +443,20 @@ def store_of(
     needed = buckets.owners(declared, inventory, gathering)
     wanted = dict.fromkeys([VaultPath(owner.path) for owner in needed if owner.path])
     absent: dict[VaultPath, VaultError | None] = {at: None for at in wanted if at not in more}
-    documents = _read(list(dict.fromkeys([*wanted, *more])), world, report, gathering, absent)
+    login = Gathering()
+    documents = _read(list(dict.fromkeys([*wanted, *more])), world, report, login, absent)
     gateways, lacking = dict[str, Gateway](), dict[str, Misfortune]()
+    if documents is None and not more and (own := _profiles(needed, world)):
+        names = ", ".join(dict.fromkeys(str(owner.profile) for owner in needed))
+        report.warn(
+            "Vault is passed over, since you have the keys of all that is needed as AWS profiles "
+            f"({names}): {'; '.join(map(str, login.found))}"
+        )
+        for name, keys in own.items():
+            with gathering.catching():
+                gateways[name] = world.gateway(declared, name, keys)
+        return Store(gateways, lacking, documents)
+    gathering.found.extend(login.found)
     for owner in needed:
         # Without a login nothing is known of any path.
         known = documents if documents is not None else dict.fromkeys(wanted)
@@ -455,6 +469,16 @@ def store_of(
             elif found:
                 gateways[owner.name] = world.gateway(declared, owner.name, found)
     return Store(gateways, lacking, documents)
+
+
+def _profiles(owners: Collection[OwnerSpec], world: World) -> dict[str, Keys]:
+    """Return a person's own keys by owner; none where those of one are not to be had so."""
+    if not world.by_hand or not all(owner.profile for owner in owners):
+        return {}
+    try:
+        return {owner.name: world.profile(owner.profile or "") for owner in owners}
+    except GatewayError:
+        return {}
 
 
 def _profile(name: str, world: World, lack: Misfortune) -> Keys | Misfortune:

@@ -13,6 +13,7 @@ import pytest
 
 from embargo_hooks import jobs
 from embargo_hooks.apply import apply
+from embargo_hooks.cli import main
 from embargo_hooks.config import load
 from embargo_hooks.errors import GatewayError, KubernetesError, Problems, VaultError
 from embargo_hooks.inventory import KEY
@@ -630,6 +631,44 @@ def test_where_vault_has_no_keys_a_persons_aws_profile_does(at: Site, named: boo
     at.run()
     assert at.world.profiles == ["wsummit"]
     assert BUCKET in at.store.topics
+
+
+@pytest.mark.parametrize(
+    ("instead", "code"),
+    [("nothing", 0), ("no profile", 1), ("not by hand", 1), ("another owner without", 1)],
+)
+@pytest.mark.parametrize("verb", ["plan", "apply", "import"])
+def test_a_person_with_the_owners_profiles_needs_no_login_to_vault(
+    at: Site,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    instead: str,
+    code: int,
+) -> None:
+    config = at.document["bucketConfig"]
+    config["owners"][BUCKET]["profile"] = "wsummit"
+    at.world.fake_vault.refuses = VaultError("Vault login: no token", "no-login")
+    at.world.by_hand = instead != "not by hand"
+    if instead == "no profile":
+
+        def lacking(self: FakeWorld, name: str) -> Any:
+            raise GatewayError(f"AWS profile {name}: is not there")
+
+        monkeypatch.setattr(FakeWorld, "profile", lacking)
+    if instead == "another owner without":
+        config["owners"]["other"] = {"path": "owners/other"}
+        config["buckets"]["others"] = {"owner": "other", "grants": {"read": ["people"]}}
+    done = main(["buckets", verb, "--config", str(at.write(at.document))], at.world)
+    said = "".join(capsys.readouterr())
+    assert done == (2 if verb == "plan" and not code else code)
+    passed_over = (
+        "warning: Vault is passed over, since you have the keys of all that is needed as AWS "
+        "profiles (wsummit): Vault login: no token"
+    )
+    assert (passed_over in said) == (not code)
+    assert "Vault login: no token" in said
+    assert (BUCKET in at.store.topics) == (verb == "apply" and not code)
 
 
 def test_keys_in_vault_go_before_a_persons_aws_profile(at: Site) -> None:
