@@ -155,16 +155,20 @@ class Unconfirmed:
         """Whether a bucket's policy is set aside."""
         return bucket in self.buckets or bucket in self.policies
 
+    def names(self) -> dict[str, str]:
+        """Return the reason for each, by its kind and name."""
+        return {
+            **{f"topic {name}": why for name, why in self.topics.items()},
+            **{
+                f"notification {name} of bucket {bucket}": why
+                for (bucket, name), why in self.notifications.items()
+            },
+            **{f"policy of bucket {name}": why for name, why in self.policies.items()},
+        }
+
     def lines(self) -> list[str]:
         """Return a line for each."""
-        return [
-            *(f"topic {name}: {why}" for name, why in self.topics.items()),
-            *(
-                f"notification {name} of bucket {bucket}: {why}"
-                for (bucket, name), why in self.notifications.items()
-            ),
-            *(f"policy of bucket {name}: {why}" for name, why in self.policies.items()),
-        ]
+        return [f"{name}: {why}" for name, why in self.names().items()]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from embargo_hooks._buckets_config import BucketConfig, BucketSpec, TopicSpec, Unconfirmed
-from embargo_hooks.inventory import Inventory
+from embargo_hooks.inventory import Inventory, by_declaration
 
 
 def confirmed(
@@ -112,6 +112,45 @@ def without_buckets(
             },
         ),
     )
+
+
+def leaving(config: BucketConfig, inventory: Inventory) -> Unconfirmed:
+    """Return what was made and is declared no longer, but for what is retired by name.
+
+    Args:
+        config: What is declared.
+        inventory: What we made.
+    """
+    why, specs = "a declared bucket is not there", config.buckets
+    ours = by_declaration(inventory, config).without(config.unconfirmed)
+    retired = {name for each in specs.values() for name in each.retired_topics}
+    by_name = {(of, name) for of, each in specs.items() for name in each.retired_notifications}
+    return Unconfirmed(
+        topics={
+            name: why
+            for name, owned in ours.topics.items()
+            if name not in config.topics and retired.isdisjoint(owned.names)
+        },
+        notifications={
+            (bucket, name): why
+            for (bucket, name), owned in ours.notifications.items()
+            if (bucket, name) not in config.ids
+            and by_name.isdisjoint((bucket, each) for each in owned.names)
+        },
+        policies={name: why for name in ours.policies if name not in specs},
+    )
+
+
+def setting_aside(config: BucketConfig, more: Unconfirmed) -> BucketConfig:
+    """Set aside more, which is not declared."""
+    before = config.unconfirmed
+    aside = replace(
+        before,
+        topics={**more.topics, **before.topics},
+        notifications={**more.notifications, **before.notifications},
+        policies={**more.policies, **before.policies},
+    )
+    return replace(config, unconfirmed=aside)
 
 
 def without_owners(

@@ -66,7 +66,7 @@ def refuse_silence(
     changes: Sequence[Change],
     live: Mapping[str, Collection[str]],
     by_name: Mapping[str, Collection[str]],
-    foreign: Mapping[str, Collection[str]],
+    ours: Mapping[str, Collection[str]],
 ) -> None:
     """Refuse a plan after which a bucket that announces would announce nothing, or not to us.
 
@@ -74,10 +74,10 @@ def refuse_silence(
         changes: The plan's changes.
         live: The Ids of all notifications there are, by bucket.
         by_name: The Ids whose removal the configuration asks for by name, by bucket.
-        foreign: The Ids of others, by bucket.
+        ours: The Ids that are declared or were made by us, by bucket.
 
     Raises:
-        UnsafePlanError: It would take a bucket's last notification away that is nobody else's.
+        UnsafePlanError: It would take a bucket's last notification of ours away.
     """
     for bucket, names in live.items():
         gone, added = set[str](), set[str]()
@@ -87,7 +87,7 @@ def refuse_silence(
                     gone.add(name)
                 case PutNotification(bucket=where, notification=put) if where == bucket:
                     added.add(put.name)
-        stay = {*names, *added} - gone - set(foreign.get(bucket, ()))
+        stay = (added | set(names) & set(ours.get(bucket, ()))) - gone
         if gone and not stay and gone - set(by_name.get(bucket, ())):
             raise UnsafePlanError(
                 f"bucket {bucket}: would be left without any notification of ours "

@@ -19,7 +19,8 @@ The rules, and the reasons for them as seen on Ceph 16, 18 and 20:
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -165,9 +166,18 @@ class _Planning:
                     for name, bucket in self.observed.buckets.items()
                 },
                 {name: spec.retired_notifications for name, spec in self.config.buckets.items()},
-                {name: spec.foreign for name, spec in self.config.buckets.items()},
+                self._ours(),
             )
         gathering.check()
+
+    def _ours(self) -> Mapping[str, Collection[str]]:
+        """Return the Ids that are declared or were made by us, by bucket."""
+        ours = defaultdict[str, set[str]](set)
+        for bucket, name in [*self.config.ids, *self.config.unconfirmed.notifications]:
+            ours[bucket].add(name)
+        for (bucket, _), owned in self.notifications.items():
+            ours[bucket].update(owned.names)
+        return ours
 
     def intended(self) -> Inventory:
         return Inventory(self.topics, self.notifications, self.policies, self.used)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from embargo_hooks import _urls, policy
@@ -391,16 +392,42 @@ def _announced_to(store: Gateway, pool: ThreadPoolExecutor, but: Collection[str]
         yield from (each.topic for each in notifications)
 
 
-def missing_buckets(config: BucketConfig, inventory: Inventory, observed: Observed) -> Plan:
-    """Tell of each bucket that is not there: a misfortune only where it is declared."""
+def never_there(config: BucketConfig, inventory: Inventory, observed: Observed) -> frozenset[str]:
+    """Return the declared buckets that are not there, and for all we know never were: typos?"""
+    return frozenset((observed.gone.keys() & config.buckets.keys()) - _made_in(inventory))
+
+
+def _made_in(inventory: Inventory) -> set[str]:
+    return {bucket for bucket, _ in inventory.notifications} | inventory.policies.keys()
+
+
+def missing_buckets(
+    config: BucketConfig,
+    inventory: Inventory,
+    observed: Observed,
+    kept: Collection[str] = (),
+) -> Plan:
+    """Tell of each bucket that is not there: a misfortune only where it is declared.
+
+    Args:
+        config: What is declared.
+        inventory: What we made.
+        observed: What is there.
+        kept: What stays, though declared no longer, because a bucket never was there.
+    """
     warnings, misfortunes = [], []
-    made = {bucket for bucket, _ in inventory.notifications} | inventory.policies.keys()
+    made = _made_in(inventory)
     for name, owner in observed.gone.items():
         dropped = "what was made in it is dropped from the inventory"
         gone = f"there is no such bucket, as its owner {owner} is told at {config.endpoint}"
         if name in config.buckets:
             more = f", and {dropped}" if name in made else ""
             mend = f"make it, or take it out of bucketConfig.buckets.{name}"
+            if name not in made:
+                near = get_close_matches(name, made - config.buckets.keys(), 1)
+                mend += "".join(f" (is it {each}?)" for each in near)
+                stays = "; until then these stay, though they are declared no longer: "
+                mend += stays + ", ".join(kept) if kept else ""
             misfortunes.append(Misfortune(f"bucket {name}", f"{gone}{more}: {mend}"))
         else:
             warnings.append(f"bucket {name}: {gone}; {dropped}")

@@ -20,8 +20,8 @@ from embargo_hooks import (
     secret_sync,
     settling,
 )
-from embargo_hooks._buckets_config import BucketConfig, OwnerSpec
-from embargo_hooks._confirmation import without_buckets, without_owners
+from embargo_hooks._buckets_config import BucketConfig, OwnerSpec, Unconfirmed
+from embargo_hooks._confirmation import leaving, setting_aside, without_buckets, without_owners
 from embargo_hooks._pipeline_config import PipelineConfig
 from embargo_hooks._safety import refuse_most
 from embargo_hooks.bucket_import import Live
@@ -339,10 +339,13 @@ def object_store(
     )
     observed = buckets.observe(declared, inventory, gateways, report, gathering, renew)
     _check(gathering, beside)
-    missing = buckets.missing_buckets(declared, inventory, observed)
-    declared = without_buckets(declared, inventory, observed.gone)
-    config = replace(config, buckets=declared)
-    inventory = inventory.without_buckets(observed.gone)
+    # Where a bucket's name may be a typo, the real one is declared no longer and yet in use.
+    doubtful = buckets.never_there(declared, inventory, observed)
+    left = inventory.without_buckets(observed.gone)
+    kept = leaving(declared, left) if doubtful else Unconfirmed()
+    missing = buckets.missing_buckets(declared, inventory, observed, kept.names())
+    declared = setting_aside(without_buckets(declared, inventory, observed.gone), kept)
+    config, inventory = replace(config, buckets=declared), left
     misfortunes += [*missing.misfortunes, *buckets.missing_foreign(declared, observed)]
     plan, now = Plan(), now or datetime.now(UTC)
     busiest = night() if any(map(full_queue.endless, observed.topics.values())) else None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import io
 import json
 import threading
@@ -815,6 +816,73 @@ def test_a_topic_of_another_bucket_does_not_wait_for_one_that_is_not_there(made:
     made.attributes["OpaqueData"] = "other"
     assert "put notification to-http of bucket rubin-summit" in made.run()
     assert [each.about for each in made.last.misfortunes] == ["bucket others"]
+
+
+def elsewhere(made: Site) -> dict[str, Any]:
+    """Give the site a second bucket that announces, and return what is declared of buckets."""
+    config: dict[str, Any] = made.document["bucketConfig"]
+    config["topics"]["others"] = {"owner": BUCKET, "attributes": {**made.attributes}}
+    config["buckets"]["others"] = {
+        "owner": BUCKET,
+        "grants": {"read": ["people"]},
+        "notifications": {"other": {"topic": "others", "events": sorted(EVENTS)}},
+    }
+    made.run()
+    return config
+
+
+@pytest.mark.parametrize("theirs", [True, False])
+def test_a_typo_in_the_name_of_a_bucket_takes_nothing_away(made: Site, theirs: bool) -> None:
+    config = elsewhere(made)
+    if theirs:
+        made.bucket["foreign"] = ["theirs"]
+        made.store.notifications[BUCKET].append(FOREIGN)
+    config["buckets"]["rubin-sumit"] = config["buckets"].pop(BUCKET)
+    made.store.gone.add("rubin-sumit")
+    there, policies = made.ids(), copy.deepcopy(made.store.policies)
+    config["buckets"]["others"]["grants"]["read"] = ["all"]
+    inventory = made.inventory
+    assert made.run() == ["put policy of bucket others"], "what is right goes on"
+    assert made.ids() == there
+    assert made.inventory == inventory
+    assert made.store.policies[BUCKET] == policies[BUCKET]
+    assert sorted(made.store.topics) == ["others", BUCKET]
+    [misfortune] = made.last.misfortunes
+    assert str(misfortune) == (
+        "bucket rubin-sumit: there is no such bucket, as its owner rubin-summit is told at "
+        "http://198.20.0.1:7480: make it, or take it out of bucketConfig.buckets.rubin-sumit "
+        "(is it rubin-summit?); until then these stay, though they are declared no longer: "
+        "notification to-http of bucket rubin-summit, policy of bucket rubin-summit"
+    )
+    config["buckets"][BUCKET] = config["buckets"].pop("rubin-sumit")
+    assert made.run() == []
+    assert made.last.misfortunes == ()
+
+
+def test_beside_a_typo_what_is_retired_by_name_goes_all_the_same(made: Site) -> None:
+    config = elsewhere(made)
+    config["buckets"]["typo"] = {"owner": BUCKET, "grants": {"read": ["people"]}}
+    made.store.gone.add("typo")
+    config["buckets"]["others"]["notifications"] = {}
+    del config["topics"]["others"]
+    config["buckets"]["others"]["retired"] = {"notifications": ["other"], "topics": ["others"]}
+    made.run()
+    assert made.store.notifications["others"] == []
+    assert list(made.store.topics) == [BUCKET]
+    inventory = made.inventory
+    assert "is it" not in str(made.last.misfortunes)
+    assert '"other"' not in inventory
+
+
+def test_of_a_bucket_that_is_declared_no_longer_the_last_of_ours_goes_only_by_name(
+    made: Site,
+) -> None:
+    config = elsewhere(made)
+    made.store.notifications[BUCKET].append(FOREIGN)
+    del config["buckets"][BUCKET], config["topics"][BUCKET]
+    with pytest.raises(Problems, match="bucket rubin-summit: would be left without any notif"):
+        made.run()
+    assert (BUCKET, "to-http") in {(BUCKET, name) for name, _ in made.ids()}
 
 
 def test_a_bucket_that_was_ours_and_is_gone_is_one_line(made: Site) -> None:
