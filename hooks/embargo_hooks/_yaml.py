@@ -39,8 +39,8 @@ def read(path: Path, declared: str = "") -> Any:
 
     Args:
         path: The file.
-        declared: The name of the ConfigMap that it is from, `:`, and the SHA-256 of what its
-            release has rendered; empty where it may hold anything.
+        declared: `ENVIRONMENT/NAMESPACE/CONFIGMAP:SHA256`: where it is from, and what its release
+            has rendered; empty where it may hold anything.
 
     Raises:
         ConfigError: It cannot be read, is not what is declared, is not YAML, or a key stands twice
@@ -60,15 +60,21 @@ def read(path: Path, declared: str = "") -> Any:
         raise ConfigError(f"{_place(path, error)}: is not YAML ({type(error).__name__})") from None
 
 
-def _check(content: bytes, config_map: str, wanted: str = "") -> None:
+def _check(content: bytes, place: str, wanted: str = "") -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != wanted:
-        look = ("kubectl", "get", "configmap", config_map, "-o", "yaml", "--show-managed-fields")
+        # Of the file nothing is told: it may hold anything.
+        environment, _, place = place.partition("/")
+        namespace, _, name = place.partition("/")
+        look = ("kubectl", "get", "configmap", name, "-n", namespace, "-o", "yaml")
+        apply = ("make", "apply", f"ENV={environment}")
         raise ConfigError(
-            f"ConfigMap {config_map}: has another configuration than its release: expected SHA-256 "
-            f"{wanted[:12]}, found {found[:12]}; nothing was connected to. Unless an upgrade is "
-            "under way, after which the next run is right, somebody has changed it: "
-            f"`{command(look)}` tells who, and `make apply ENV=...` puts the release's own back"
+            f"ConfigMap {name} of namespace {namespace}: has another configuration than its "
+            f"release: expected SHA-256 {wanted[:12]}, found {found[:12]}; nothing was connected "
+            "to. Unless an upgrade is under way, after which the next run is right, somebody has "
+            "changed it: "
+            f"`{command(look)} --show-managed-fields` tells who, and `{command(apply)}` puts the "
+            "release's own back"
         )
 
 

@@ -95,7 +95,8 @@ def test_an_audit_of_another_configuration_logs_in_nowhere(place: Operated) -> N
         NAMESPACE.kubectl("patch", "configmap", name, "-p", json.dumps(change))
         assert not NAMESPACE.run_now(name, "turned")
         log = NAMESPACE.kubectl("logs", "job/turned")
-        assert f"ConfigMap {name}: has another configuration than its release" in log
+        where = f"ConfigMap {name} of namespace {RELEASE.namespace}"
+        assert f"{where}: has another configuration than its release" in log
         assert elsewhere.heard == []
         # Without the hash its login does arrive there, so that this would be seen.
         (cron_job,) = (NAMESPACE.get("cronjob", name),)

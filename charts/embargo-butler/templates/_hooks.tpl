@@ -101,7 +101,7 @@ template:
         terminationMessagePolicy: FallbackToLogsOnError
         # Whoever may write ConfigMaps alone cannot have it work by another configuration, and log in where that says.
         args:
-          {{- $declared := printf "%s:%s" $configMap (include "embargo-butler.configText" . | sha256sum) }}
+          {{- $declared := printf "%s/%s/%s:%s" .root.Values.environment .root.Release.Namespace $configMap (include "embargo-butler.configText" . | sha256sum) }}
           {{- concat $command (list "--config" "/etc/embargo-hooks/config.yaml" "--config-hash" $declared) (.arguments | default list) | toYaml | nindent 10 }}
         volumeMounts:
           - name: config

@@ -141,7 +141,7 @@ def add(
     parser.add_argument(
         "--config-hash",
         default="",
-        metavar="CONFIGMAP:SHA256",
+        metavar="ENVIRONMENT/NAMESPACE/CONFIGMAP:SHA256",
         help="refuse a FILE that is not what the release has put into that ConfigMap",
     )
     parser.add_argument("--output", choices=("text", "json"), default="text")

@@ -59,7 +59,9 @@ def test_jobs(summit: dict[str, Manifest], name: str, events: str, arguments: li
     assert pod["serviceAccountName"] == f"embargo-butler-{name.removesuffix('-rollback')}"
     container = pod["containers"][0]
     assert container["image"] == "ghcr.io/lsst-dm/embargo-butler-hooks:0.1.0"
-    declared = f"embargo-butler-hooks:{digest(summit['ConfigMap/embargo-butler-hooks'])}"
+    declared = (
+        f"summit/summit/embargo-butler-hooks:{digest(summit['ConfigMap/embargo-butler-hooks'])}"
+    )
     config = ["--config", "/etc/embargo-hooks/config.yaml", "--config-hash", declared]
     assert container["args"] == [*arguments[:2], *config, *arguments[2:]]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
@@ -417,7 +419,8 @@ def test_each_job_is_told_what_its_config_map_holds(
         name = volume["configMap"]["name"]
         arguments = spec["containers"][0]["args"]
         declared = arguments[arguments.index("--config-hash") + 1]
-        assert declared == f"{name}:{digest(found[f'ConfigMap/{name}'])}", job["metadata"]["name"]
+        where = f"{environment}/{FACTS[environment].namespace}/{name}"
+        assert declared == f"{where}:{digest(found[f'ConfigMap/{name}'])}", job["metadata"]["name"]
 
 
 @pytest.mark.parametrize("environment", FACTS)

@@ -47,20 +47,21 @@ def test_another_configuration_than_the_release_s_is_refused_before_any_call(
     right = hashlib.sha256(file.read_bytes()).hexdigest()
     file.write_text(file.read_text().replace("http://198.20.0.1:8200", "http://198.20.0.1:1"))
     world: Any = object()
-    told = ("--config-hash", f"embargo-butler-audit:{right}")
+    told = ("--config-hash", f"summit/embargo/embargo-butler-audit:{right}")
     assert main([*words, "--config", str(file), *told], world) == 1
     found = hashlib.sha256(file.read_bytes()).hexdigest()
     last = capsys.readouterr().out.splitlines()[-1]
-    assert "ConfigMap embargo-butler-audit: has another configuration than its release" in last
+    assert "ConfigMap embargo-butler-audit of namespace embargo: has another configuration" in last
     assert f"expected SHA-256 {right[:12]}, found {found[:12]}" in last
-    assert "`make apply ENV=...` puts the release's own back" in last
+    look = "kubectl get configmap embargo-butler-audit -n embargo -o yaml --show-managed-fields"
+    assert f"`{look}` tells who, and `make apply ENV=summit` puts the release's own back" in last
 
 
 def test_the_release_s_own_configuration_is_taken(
     site: dict[str, Any], write: Write, world: FakeWorld
 ) -> None:
     file = write(site)
-    told = f"embargo-butler-hooks:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+    told = f"summit/summit/embargo-butler-hooks:{hashlib.sha256(file.read_bytes()).hexdigest()}"
     assert main(["secrets", "apply", "--config", str(file), "--config-hash", told], world) == 0
 
 
