@@ -103,6 +103,13 @@ def _topic(
     ]
     if observed.uses[going.name] > len(users):
         staying.append(f"{observed.uses[going.name] - len(users)} in other buckets")
+    if observed.follows and observed.unseen and not staying:
+        result.kept.add(going.name)
+        result.warnings.append(
+            f"topic {going.name} stays: it may be used by notifications of owner "
+            f"{', '.join(sorted(observed.unseen))}, whose buckets cannot be read without keys"
+        )
+        return
     if staying:
         result.kept.add(going.name)
         result.warnings.append(

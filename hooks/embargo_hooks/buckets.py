@@ -57,12 +57,19 @@ class Observed:
         uses: Every topic that is listed, with the notifications that are known to use it.
         buckets: By name: declared, or in the inventory.
         gone: Those of them that are not there, as their owners are told, with the owners.
+        unseen: Owners of notifications of ours whose buckets could not be looked into.
     """
 
     topics: Mapping[str, Topic]
     uses: Mapping[str, int]
     buckets: Mapping[str, ObservedBucket]
     gone: Mapping[str, str] = field(default_factory=dict)
+    unseen: frozenset[str] = frozenset()
+
+    @property
+    def follows(self) -> bool:
+        """Whether the gateway is one of Ceph 20, whose listing does not tell of uses."""
+        return all(topic.follows for topic in self.topics.values())
 
     def in_use(self) -> tuple[Topic, ...]:
         """Return the topics that one of the buckets announces to."""
@@ -379,7 +386,8 @@ def observe(
     finally:
         # A run that is cut short does not wait for the rest.
         pool.shutdown(wait=False, cancel_futures=True)
-    return Observed(topics, uses, found, gone)
+    announcing = {each.owner for each in inventory.notifications.values()}
+    return Observed(topics, uses, found, gone, frozenset(announcing - gateways.keys()))
 
 
 def _announced_to(store: Gateway, pool: ThreadPoolExecutor, but: Collection[str]) -> Iterator[str]:

@@ -558,6 +558,39 @@ def test_the_users_of_a_topic_of_20_are_looked_for_in_the_buckets_of_all_owners(
     assert BUCKET in made.store.topics
 
 
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize("follows", [True, False])
+def test_a_topic_of_20_stays_while_buckets_of_an_owner_without_keys_may_use_it(
+    at: Site, follows: bool, declared: bool
+) -> None:
+    at.store.follows = follows
+    config, documents = at.document["bucketConfig"], at.world.fake_vault.documents
+    config["owners"]["second"] = {"path": "owners/second"}
+    documents["owners/second"] = {"access_key": "second-access", "secret_key": "s"}
+    old = {"owner": BUCKET, "attributes": {**at.attributes, "persistent": False}}
+    config["topics"]["old"] = old
+    notification = {"other": {"topic": "old", "events": sorted(EVENTS)}}
+    config["buckets"]["others"] = {"owner": "second", "notifications": notification}
+    at.store.owners = {BUCKET: BUCKET, "others": "second"}
+    at.run()
+    keys = documents.pop("owners/second")
+    del config["topics"]["old"], config["buckets"]["others"]
+    if declared:
+        config["buckets"]["others"] = {"owner": "second", "grants": {"read": ["people"]}}
+    at.run()
+    assert "old" in at.store.topics
+    assert '"old"' in at.inventory
+    [warning] = (each for each in at.last.warnings if each.startswith("topic old stays: "))
+    seen = "1 in other buckets"
+    unseen = "it may be used by notifications of owner second, whose buckets cannot be read"
+    assert (unseen if follows else seen) in warning
+    documents["owners/second"] = keys
+    if not declared:
+        config["buckets"]["others"] = {"owner": "second"}
+    config["buckets"]["others"]["retired"] = {"notifications": ["other"]}
+    assert "delete topic old" in at.run()
+
+
 def test_what_replaced_a_shared_topic_leaves_it_to_the_others(made: Site) -> None:
     topics = made.document["bucketConfig"]["topics"]
     topics[BUCKET]["shared"] = ["consumers"]
