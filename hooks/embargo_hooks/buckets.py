@@ -430,7 +430,11 @@ def missing_buckets(
         gone = f"there is no such bucket, as its owner {owner} is told at {config.endpoint}"
         if name in config.buckets:
             more = f", and {dropped}" if name in made else ""
-            mend = f"make it, or take it out of bucketConfig.buckets.{name}"
+            # RGW says the same of a bucket of another tenant.
+            mend = (
+                "correct its `owner`, which may be of a tenant (`tenant$user`), make it, or take "
+                f"it out of bucketConfig.buckets.{name}"
+            )
             if name not in made:
                 near = get_close_matches(name, made - config.buckets.keys(), 1)
                 mend += "".join(f" (is it {each}?)" for each in near)

@@ -15,7 +15,8 @@ _BY_CODE = {
     "InvalidInput": "a push-endpoint with a password is accepted over HTTPS only",
     "MalformedPolicy": "the gateway does not understand the policy: look at the principals",
     "MalformedXML": "the gateway does not understand this form of notification",
-    "NoSuchBucket": "make it, or correct the name",
+    "NoSuchBucket": "correct the name, or its `owner`, which may be of a tenant (`tenant$user`), "
+    "or make it",
     "QuotaExceeded": "the owner's quota is used up",
     "RequestTimeTooSkewed": "this machine's clock or the gateway's is wrong",
     "SignatureDoesNotMatch": "the secret key is not the one of this access key",

@@ -823,8 +823,9 @@ def test_a_declared_bucket_that_is_not_there_stops_no_other(made: Site) -> None:
     [misfortune] = made.last.misfortunes
     assert str(misfortune) == (
         "bucket rubin-summit: there is no such bucket, as its owner rubin-summit is told at "
-        "http://198.20.0.1:7480, and what was made in it is dropped from the inventory: make it, "
-        "or take it out of bucketConfig.buckets.rubin-summit"
+        "http://198.20.0.1:7480, and what was made in it is dropped from the inventory: "
+        "correct its `owner`, which may be of a tenant (`tenant$user`), make it, or take it out of "
+        "bucketConfig.buckets.rubin-summit"
     )
     assert made.last.warnings == ()
     assert made.store.topics == {BUCKET: topic}, "its topic waits with it"
@@ -883,7 +884,8 @@ def test_a_typo_in_the_name_of_a_bucket_takes_nothing_away(made: Site, theirs: b
     [misfortune] = made.last.misfortunes
     assert str(misfortune) == (
         "bucket rubin-sumit: there is no such bucket, as its owner rubin-summit is told at "
-        "http://198.20.0.1:7480: make it, or take it out of bucketConfig.buckets.rubin-sumit "
+        "http://198.20.0.1:7480: correct its `owner`, which may be of a tenant (`tenant$user`), "
+        "make it, or take it out of bucketConfig.buckets.rubin-sumit "
         "(is it rubin-summit?); until then these stay, though they are declared no longer: "
         "notification to-http of bucket rubin-summit, policy of bucket rubin-summit"
     )

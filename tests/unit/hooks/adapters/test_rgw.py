@@ -122,6 +122,7 @@ def test_what_has_a_field_of_its_own_counts(field: str) -> None:
         ("AccessDenied", 403, "topics", "a topic there holds a password, .* over HTTPS only"),
         ("AccessDenied", 403, "topic t", "a topic there holds a password, .* over HTTPS only"),
         ("AccessDenied", 403, "policy of bucket b", "check `owner` and `grants`$"),
+        ("NoSuchBucket", 404, "bucket b", r"its `owner`, which may be of a tenant .*, or make it$"),
         ("SlowDown", 503, "topics", "a persistent topic's queue is full"),
         ("RequestTimeTooSkewed", 403, "topics", "clock"),
         ("AuthorizationHeaderMalformed", 400, "topics", r"bucketConfig\.region"),
