@@ -161,11 +161,16 @@ def _span(seconds: float | None) -> str:
 def _images(
     config: PipelineConfig, objects: Callable[[], Objects], records: Records, typed: Typed
 ) -> Section:
-    """Count what was received, ingested and failed today, and on the last day before it."""
+    """Count what was received, ingested and failed today, and on the last day before it.
+
+    Files given up are a problem for today and yesterday; older days are only shown.
+    """
     kinds = {"received": "RECINSTR", "ingested": "INGEST", "failed": "FAIL"}
     counts = {word: records.counters(kind, config.bucket) for word, kind in kinds.items()}
     # An observation day begins at noon (UTC).
-    today = f"{datetime.now(UTC) - timedelta(hours=12):%Y%m%d}"
+    today, yesterday = (
+        f"{datetime.now(UTC) - timedelta(hours=12 + 24 * back):%Y%m%d}" for back in (0, 1)
+    )
     days = sorted({day for each in counts.values() for of in each.values() for day in of})[-2:]
     instruments = sorted({name for each in counts.values() for name in each})
     rows = [
@@ -191,7 +196,7 @@ def _images(
         ]
         lines += table([head, *cells], "")
     problems = []
-    for row in (row for row in rows if row["failed"]):
+    for row in (row for row in rows if row["failed"] and str(row["day"]) >= yesterday):
         name, day = str(row["instrument"]), str(row["day"])
         if found := given_up(config, objects, records, name, day):
             path, why = found[0]

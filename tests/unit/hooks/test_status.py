@@ -219,6 +219,23 @@ def test_files_that_were_given_up_are_a_problem_until_they_are_in_or_gone(pipeli
     assert (code, document["unwell"]) == (0, [])
 
 
+@pytest.mark.parametrize(("ago", "well"), [(1, False), (2, True), (100, True)])
+def test_what_was_given_up_long_ago_is_shown_and_makes_nothing_unwell(
+    pipeline: Site, ago: int, well: bool
+) -> None:
+    day = time.strftime("%Y%m%d", time.gmtime(pipeline.now - 43_200 - ago * 86_400))
+    key = f"LSSTCam/{day}/MC_O_{day}_000001/MC_O_{day}_000001_R22_S11.fits"
+    path = f"{BUCKET}/{key}"
+    pipeline.world.fake_objects.put[key] = pipeline.now - ago * 86_400
+    notes = {"recv_time": str(pipeline.now - ago * 86_400), "md_fail_exc": "no GROUPID"}
+    pipeline.store.hset(f"FILE:{path}", mapping=notes)
+    for kind, count in {"RECINSTR": 5, "FAIL": 1}.items():
+        pipeline.store.hset(f"{kind}:{BUCKET}:LSSTCam", day, count)
+    code, document = pipeline.run("status", "--pipeline-only")
+    assert [each["day"] for each in section(document, "images")["document"]] == [day]
+    assert (code == 0, document["unwell"] == []) == (well, well)
+
+
 def test_a_redis_without_a_ready_pod_is_told_at_once(
     pipeline: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
