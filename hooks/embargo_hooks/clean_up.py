@@ -125,7 +125,7 @@ def _retirement(config: Config, declared: BucketConfig, world: World, report: Re
     inventory = ledger.of(declared.endpoint)
     left = without_ours(declared, inventory)
     store = store_of(config, left, inventory, world, report, gathering)
-    misfortunes = tuple(undone(lack, name, left) for name, lack in store.lacking.items())
+    misfortunes = tuple(undone(lack, name, left, inventory) for name, lack in store.lacking.items())
     left = without_owners(left, inventory, store.lacking)
     observed = buckets.observe(left, inventory, store.gateways, report, gathering)
     gathering.check()

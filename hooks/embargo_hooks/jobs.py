@@ -304,7 +304,7 @@ def object_store(
     more = notification_secret.paths(config)
     store = store_of(config, declared, inventory, world, report, gathering, more)
     gateways, whole = store.gateways, config
-    misfortunes = [undone(lack, name, declared) for name, lack in store.lacking.items()]
+    misfortunes = [undone(lack, name, declared, inventory) for name, lack in store.lacking.items()]
     declared = without_owners(declared, inventory, store.lacking)
     config = replace(config, buckets=declared)
     for name in renew:
@@ -492,13 +492,37 @@ def _profile(name: str, world: World, lack: Misfortune) -> Keys | Misfortune:
         return replace(lack, text=f"{lack.text}; {error}")
 
 
-def undone(lack: Misfortune, owner: str, declared: BucketConfig) -> Misfortune:
-    """Tell of an owner's missing keys with what stays as it is for the lack of them."""
+def undone(
+    lack: Misfortune, owner: str, declared: BucketConfig, inventory: Inventory
+) -> Misfortune:
+    """Tell of an owner's missing keys with what stays as it is for the lack of them.
+
+    Args:
+        lack: Why the keys are not there.
+        owner: Whose they are.
+        declared: What is declared.
+        inventory: What we made, which may be declared no longer.
+    """
     buckets = [each for each in declared.buckets.values() if each.owner == owner]
     topics = {name for name, each in declared.topics.items() if each.owner == owner}
     # A topic and its notifications wait for each other.
     topics |= {spec.topic for each in buckets for spec in each.notifications.values()}
-    left = [*(f"bucket {each.name}" for each in buckets), *(f"topic {name}" for name in topics)]
+    made, names = inventory.without(declared.unconfirmed), {each.name for each in buckets}
+    topics |= {name for name, each in made.topics.items() if each.owner == owner}
+    left = [
+        *(f"bucket {name}" for name in names),
+        *(f"topic {name}" for name in topics),
+        *(
+            f"notification {each.current} of bucket {bucket}"
+            for (bucket, _), each in made.notifications.items()
+            if each.owner == owner and bucket not in names
+        ),
+        *(
+            f"policy of bucket {bucket}"
+            for bucket, by in made.policies.items()
+            if by == owner and bucket not in names
+        ),
+    ]
     stays = f"{', '.join(sorted(left)) or 'what was made with them'} stays as it is"
     return replace(lack, text=f"its keys are not there, so {stays}: {lack.text}")
 

@@ -51,7 +51,7 @@ def withdrawal(config: Config, world: jobs.World, report: Report) -> jobs.Job:
     store = jobs.store_of(config, asked, made, world, report, gathering)
     if mistakes := [each for each in gathering.found if isinstance(each, ConfigError)]:
         raise Problems(mistakes)
-    lacking = [jobs.undone(lack, name, asked) for name, lack in store.lacking.items()]
+    lacking = [jobs.undone(lack, name, asked, made) for name, lack in store.lacking.items()]
     plan = Plan(misfortunes=tuple(lacking))
     for bucket, owner in owners.items():
         if gateway := store.gateways.get(owner):

@@ -764,6 +764,26 @@ def test_without_an_owners_keys_all_that_is_the_owners_stays_as_it_is(
     assert "put notification to-http of bucket rubin-summit" in made.run()
 
 
+def test_without_an_owners_keys_what_is_declared_no_longer_is_named_too(made: Site) -> None:
+    config, documents = made.document["bucketConfig"], made.world.fake_vault.documents
+    config["owners"]["second"] = {"path": "owners/second"}
+    documents["owners/second"] = {"access_key": "second-access", "secret_key": "s"}
+    config["topics"]["old"] = {"owner": "second", "attributes": {**made.attributes}}
+    config["buckets"]["others"] = {
+        "owner": "second",
+        "grants": {"read": ["people"]},
+        "notifications": {"other": {"topic": "old", "events": sorted(EVENTS)}},
+    }
+    made.run()
+    del documents["owners/second"], config["topics"]["old"], config["buckets"]["others"]
+    assert made.run() == []
+    [misfortune] = made.last.misfortunes
+    assert misfortune.text.startswith(
+        "its keys are not there, so notification other of bucket others, policy of bucket others, "
+        "topic old stays as it is: owners/second: there is nothing"
+    )
+
+
 def test_keys_that_are_said_to_be_nowhere_are_told_with_where_to_say_it(made: Site) -> None:
     del made.document["bucketConfig"]["owners"][BUCKET]["path"]
     assert made.run() == []
