@@ -327,16 +327,18 @@ def object_store(
             beside.extend(unready)
     put_off = renewing if not config.restart.automatic else None
     renewing = renewing if config.restart.automatic else None
-    overlay = {renewing.at.secret: renewing.wanted} if renewing else {}
     if config.keeps and gathering.away and not beside:
         raise Outage(gathering.found)
-    attributes = buckets.attributes(
-        config,
-        declared,
-        lambda name: overlay.get(name) or cluster.secret(config.secret_name(name)),
-        address,
-        gathering,
-    )
+
+    def filled() -> buckets.Attributes:
+        overlay = {renewing.at.secret: renewing.wanted} if renewing else {}
+
+        def secret_of(name: str) -> KubernetesSecret | None:
+            return overlay.get(name) or cluster.secret(config.secret_name(name))
+
+        return buckets.attributes(config, declared, secret_of, address, gathering)
+
+    attributes = filled()
     observed = buckets.observe(declared, inventory, gateways, report, gathering, renew)
     _check(gathering, beside)
     # Where a bucket's name may be a typo, the real one is declared no longer and yet in use.
@@ -346,7 +348,14 @@ def object_store(
     missing = buckets.missing_buckets(declared, inventory, observed, kept.names())
     declared = setting_aside(without_buckets(declared, inventory, observed.gone), kept)
     config, inventory = replace(config, buckets=declared), left
-    misfortunes += [*missing.misfortunes, *buckets.missing_foreign(declared, observed)]
+    misfortunes += missing.misfortunes
+    if renewing and kept.notifications and (stuck := _stuck(whole, config, renewing)):
+        # What stays announces with what enqueue would no longer know.
+        misfortunes.append(stuck)
+        renewing = None
+        attributes = filled()
+        _check(gathering, beside)
+    misfortunes += buckets.missing_foreign(declared, observed)
     plan, now = Plan(), now or datetime.now(UTC)
     busiest = night() if any(map(full_queue.endless, observed.topics.values())) else None
     with gathering.catching():

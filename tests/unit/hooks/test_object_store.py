@@ -914,6 +914,23 @@ def test_a_typo_in_the_name_of_a_bucket_takes_nothing_away(made: Site, theirs: b
     assert made.last.misfortunes == ()
 
 
+def test_the_notification_secret_waits_while_a_typo_keeps_its_topic_as_it_is(made: Site) -> None:
+    config = elsewhere(made)
+    made.document["hooks"] = {"restart": {"mode": "apply", "workloads": []}}
+    made.document["enqueue"]["secret"] = {"secret": "notification", "key": "secret"}
+    documents = made.world.fake_vault.documents
+    documents["site/summit"] = {"redis": "redis-value", "notification": "another"}
+    config["buckets"]["rubin-sumit"] = config["buckets"].pop(BUCKET)
+    made.store.gone.add("rubin-sumit")
+    assert made.run() == []
+    told = [each.about for each in made.last.misfortunes]
+    assert told == ["bucket rubin-sumit", "Secret notification"]
+    config["buckets"][BUCKET] = config["buckets"].pop("rubin-sumit")
+    plan = made.plan()
+    assert plan.misfortunes == ()
+    assert "apply Secret notification" in str(plan.changes[0])
+
+
 def test_beside_a_typo_what_is_retired_by_name_goes_all_the_same(made: Site) -> None:
     config = elsewhere(made)
     config["buckets"]["typo"] = {"owner": BUCKET, "grants": {"read": ["people"]}}
