@@ -24,13 +24,15 @@ from tests.support.operated import Said
 
 TAG = "1.2.98"
 SERVICES = ("enqueue", "ingest", "idle", "presence")
-SETTING: Mapping[str, Any] = yaml.safe_load(
-    next(
-        line
-        for line in (PROJECT / "docs/getting-started.md").read_text().splitlines()
-        if line.startswith("    vault: ")
+SETTING: Mapping[str, Any] = {
+    "vault": yaml.safe_load(
+        next(
+            line
+            for line in (PROJECT / "docs/getting-started.md").read_text().splitlines()
+            if line.startswith("    auth: ")
+        )
     )
-)
+}
 """All that the shipped files lack there, as the page says it."""
 _OF_THE_RIG = {"hooks": {"audit": {"enabled": False}}}
 """Its values have an audit by the clock, which wrapped tokens cannot serve."""
