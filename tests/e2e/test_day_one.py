@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.nothing_lost.conftest import _counted
 from tests.rig import environment
 from tests.rig.command import wait_for
 from tests.rig.release import Release
-from tests.support import connect
+from tests.support import connect, faults, mends
 from tests.support.day_one import DayOne
 from tests.support.exposure import Exposure
 from tests.support.predecessor import SUFFIX
@@ -82,3 +83,47 @@ def test_what_a_take_over_would_refuse_is_told_by_a_plan(place: DayOne) -> None:
     assert told in plan.all
     assert told in said.all
     assert "not-the-running-one" not in plan.all + said.all
+
+
+@pytest.mark.soak
+def test_a_take_over_is_undone(place: DayOne, request: pytest.FixtureRequest) -> None:
+    with _counted(place.release, request.node.name, mends.by_itself, 300) as load:
+        before = place.announcing()
+        said = place.type("take-over", "--yes")
+        print(said.all)
+        assert said.status == 0, said.all
+        load.wait_for_more(20)
+        back = place.type("take-over", "--yes", "--back")
+        print(back.all)
+        assert back.status == 0, back.all
+        faults.wait_until_ready(place.release)
+        assert place.announcing() == before
+    assert f"redis{SUFFIX}" in place.type("status").out
+
+
+@pytest.mark.soak
+def test_it_is_taken_over_and_deployed_and_nothing_is_lost(
+    place: DayOne, request: pytest.FixtureRequest
+) -> None:
+    keys = place.credentials
+    with _counted(place.release, request.node.name, mends.by_itself, 300) as load:
+        said = place.type("take-over", "--yes")
+        print(said.all)
+        assert said.status == 0, said.all
+        load.wait_for_more(20)
+        buckets = place.type("buckets", "apply")
+        print(buckets.all)
+        assert buckets.status == 0, buckets.all
+        applied = place.type("apply", "--yes")
+        print(applied.all)
+        assert applied.status == 0, applied.all
+        faults.wait_until_ready(place.release)
+    looked = place.type("status")
+    print(looked.all)
+    assert "revision 2, deployed" in looked.out
+    assert "as in Vault: " in looked.out
+    [ours] = place.ours()
+    assert ours.id.startswith(place.release.bucket)
+    for each in (said, buckets, applied, looked):
+        assert not [key for key in keys if key in each.all]
+    assert "embargo-butler-wrapped" not in place.kubectl("get", "secrets", "-o", "name")
