@@ -8,7 +8,7 @@ export EMBARGO_BUTLER_TYPED := $(foreach name,$(.VARIABLES),$(if $(findstring co
 # nor a shell may run what that says.
 $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(eval override export $(name) := $$(value $(name)))))
 
-# Each of these is a verb of the operators' command line; embargo_operator/targets.py knows which variables it reads.
+# Each of these is a verb of the operators' command line; embargo_butler/release/targets.py knows which variables it reads.
 VERBS := environments status trace report trigger backfill visits pause resume plan diff apply rollback unlock take-over audit \
     buckets buckets-apply renew withdraw import config vault-policy pin promote
 .PHONY: $(VERBS) help demo expose demo-down check test soak bench lint types unit chart docs readme requirements
@@ -75,7 +75,7 @@ pin: ## ENV=...: write what the image tags mean now, as digests, into the values
 promote: ## FROM=... TO=...: give an environment the images of another, in its values file
 
 $(VERBS): $(READY)
-	@PYTHONPATH=hooks $(PYTHON) -m embargo_operator make $@
+	@PYTHONPATH=hooks $(PYTHON) -m embargo_butler.cli.operator make $@
 
 ##> Work on this project
 check: $(READY) ## all that needs no site, in under two minutes

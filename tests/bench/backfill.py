@@ -16,14 +16,14 @@ from typing import Any
 
 from redis import Redis
 
-from embargo_hooks._pipeline_config import PipelineConfig, parse
-from embargo_hooks._reader import Node
-from embargo_hooks.adapters.redis import RedisRecords
-from embargo_hooks.backfill import queue_again, survey
-from embargo_hooks.bucket_days import Window
-from embargo_hooks.focal_plane import expected
-from embargo_hooks.ports import Stored
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.redis.records import RedisRecords
+from embargo_butler.config.delivery import PipelineConfig, parse
+from embargo_butler.config.reader import Node
+from embargo_butler.delivery.backfill import queue_again, survey
+from embargo_butler.delivery.days import Window
+from embargo_butler.delivery.focal_plane import expected
+from embargo_butler.model.ports import Stored
+from embargo_butler.secret import Secret
 from tests.unit.hooks.conftest import PIPELINE
 from tests.unit.services.support import PASSWORD, redis_server
 

@@ -17,8 +17,8 @@ from statistics import median
 
 import yaml
 
-from embargo_hooks import jobs
-from embargo_hooks.config import load
+from embargo_butler.config.config import load
+from embargo_butler.jobs import jobs
 from tests.bench import awscli
 from tests.bench.cost import Cost, cost
 from tests.bench.store import NOTIFICATIONS, OWNER, ManyBuckets
@@ -31,7 +31,7 @@ from tests.support.bucket_place import BucketPlace
 SIZES = (10, 100, 1000)
 ENVIRONMENT_BUCKETS = 4
 """As summit has them."""
-_CLIENTS = ("rgw", "vault", "kubernetes")
+_CLIENTS = ("rgw.client", "vault.client", "kubernetes.client")
 _MANY_PAIRS, _PROCESS_PAIRS = 3, 7
 _MOST_MEBIBYTES = 150
 _beyond: list[str] = []
@@ -120,7 +120,7 @@ class _Command:
 
     def plan(self) -> Cost:
         """Run it."""
-        words = ("-m", "embargo_hooks", "buckets", "plan", "--config", str(self._file))
+        words = ("-m", "embargo_butler.cli.hooks", "buckets", "plan", "--config", str(self._file))
         return cost([sys.executable, *words], self.env)
 
 
@@ -130,7 +130,7 @@ def _environment(many: ManyBuckets, command: _Command) -> None:
     names = many.names[:ENVIRONMENT_BUCKETS]
     arns = [many.topics[topic] for topic in dict.fromkeys(map(many.topic, names))]
     reads = awscli.reads(many.store.url, arns, names)
-    modules = ", ".join(f"embargo_hooks.adapters.{name}" for name in _CLIENTS)
+    modules = ", ".join(f"embargo_butler.adapters.{name}" for name in _CLIENTS)
     # The last is what the cluster's client imports late.
     bare = [sys.executable, "-c", f"import {modules}, httpcore2"]
     for warm in (lambda: _all(reads[:2], command.env), command.plan):

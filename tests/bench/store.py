@@ -9,10 +9,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from embargo_hooks import policy
-from embargo_hooks._buckets_config import BucketSpec, Grant
-from embargo_hooks.adapters.rgw import RgwGateway
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.rgw.client import RgwGateway
+from embargo_butler.buckets import policy
+from embargo_butler.config.buckets import BucketSpec, Grant
+from embargo_butler.secret import Secret
 from tests.rig import ceph, credentials
 from tests.rig.store import REGION, Store
 

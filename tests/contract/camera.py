@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from embargo_hooks.focal_plane import expected
+from embargo_butler.delivery.focal_plane import expected
 
 PUTS_A_SECOND = 20
 _WRITERS = 4

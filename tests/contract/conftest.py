@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from embargo_hooks.adapters.rgw import RgwGateway
+from embargo_butler.adapters.rgw.client import RgwGateway
 from tests.contract.server import ENDPOINT, Server
 from tests.contract.site import Site
 

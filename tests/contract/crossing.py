@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from embargo_hooks.adapters.rgw import RgwGateway
-from embargo_hooks.cli import main
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.rgw.client import RgwGateway
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.secret import Secret
 from tests.unit.hooks.fakes import FakeCluster, FakeWorld
 
 _CONFIG_MAPS = "/config-maps/"

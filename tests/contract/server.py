@@ -9,8 +9,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from embargo_hooks.adapters.rgw import RgwGateway
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.rgw.client import RgwGateway
+from embargo_butler.secret import Secret
 
 CREATED = frozenset({"s3:ObjectCreated:*"})
 ENDPOINT = {"push-endpoint": Secret("http://127.0.0.1:9/notify")}

@@ -14,16 +14,16 @@ from typing import Any
 
 import yaml
 
-from embargo_hooks import jobs
-from embargo_hooks.apply import apply
-from embargo_hooks.cli import main
-from embargo_hooks.config import Config, load
-from embargo_hooks.inventory import TIME
-from embargo_hooks.plan import Plan
-from embargo_hooks.ports import Gateway
-from embargo_hooks.report import Report
-from embargo_hooks.resources import Notification
-from embargo_hooks.secret import Secret
+from embargo_butler.buckets.inventory import TIME
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.config.config import Config, load
+from embargo_butler.engine.apply import apply
+from embargo_butler.engine.report import Report
+from embargo_butler.jobs import jobs
+from embargo_butler.model.plan import Plan
+from embargo_butler.model.ports import Gateway
+from embargo_butler.model.resources import Notification
+from embargo_butler.secret import Secret
 from tests.contract.camera import Camera
 from tests.contract.receiver import Receiver
 from tests.contract.server import CREATED, Server

@@ -13,12 +13,16 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.httpsession import URLLib3Session
 
-from embargo_hooks import policy
-from embargo_hooks._buckets_config import BucketSpec, Grant
-from embargo_hooks.adapters._notification_xml import written
-from embargo_hooks.adapters.rgw import RgwGateway
-from embargo_hooks.resources import Notification, Topic, same_notification
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.rgw.client import RgwGateway
+from embargo_butler.adapters.rgw.notification_xml import written
+from embargo_butler.buckets import policy
+from embargo_butler.config.buckets import BucketSpec, Grant
+from embargo_butler.model.resources import (
+    Notification,
+    Topic,
+    same_notification,
+)
+from embargo_butler.secret import Secret
 from tests.contract.server import CREATED, Server
 from tests.contract.site import Site
 from tests.contract.test_gateway import statement

@@ -16,16 +16,16 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from embargo_hooks._pipeline_config import parse
-from embargo_hooks._reader import Node
-from embargo_hooks.adapters.objects import BucketObjects
-from embargo_hooks.adapters.redis import RedisRecords
-from embargo_hooks.apply import apply
-from embargo_hooks.backfill import survey
-from embargo_hooks.bucket_days import Window
-from embargo_hooks.jobs import object_store
-from embargo_hooks.lease import Lease
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.objects import BucketObjects
+from embargo_butler.adapters.redis.records import RedisRecords
+from embargo_butler.config.delivery import parse
+from embargo_butler.config.reader import Node
+from embargo_butler.delivery.backfill import survey
+from embargo_butler.delivery.days import Window
+from embargo_butler.engine.apply import apply
+from embargo_butler.engine.lease import Lease
+from embargo_butler.jobs.jobs import object_store
+from embargo_butler.secret import Secret
 from tests.contract.conftest import Rows
 from tests.contract.receiver import Receiver
 from tests.contract.site import Site, silent

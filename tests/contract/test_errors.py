@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from botocore.compat import get_current_datetime
 
-from embargo_hooks.adapters.rgw import RgwGateway
-from embargo_hooks.errors import GatewayError
-from embargo_hooks.resources import Notification
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.rgw.client import RgwGateway
+from embargo_butler.errors import GatewayError
+from embargo_butler.model.resources import Notification
+from embargo_butler.secret import Secret
 from tests.contract.server import CREATED, Server
 from tests.contract.test_ceph import topic
 from tests.contract.test_gateway import statement
@@ -156,7 +156,7 @@ def test_another_region(ceph: Server, bucket: str, made: str) -> None:
 def test_no_gateway_there(
     ceph: Server, endpoint: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("embargo_hooks.adapters._rgw_requests._PAUSE_SECONDS", 0)
+    monkeypatch.setattr("embargo_butler.adapters.rgw.requests._PAUSE_SECONDS", 0)
     if endpoint == "https":
         endpoint = ceph.endpoint.replace("http:", "https:")
     wrong = ceph.gateway(endpoint=endpoint)

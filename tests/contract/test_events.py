@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from embargo_hooks import jobs
-from embargo_hooks.bucket_import import imported
-from embargo_hooks.resources import KubernetesSecret
-from embargo_hooks.secret import Secret
+from embargo_butler.jobs import jobs
+from embargo_butler.migration.importing import imported
+from embargo_butler.model.resources import KubernetesSecret
+from embargo_butler.secret import Secret
 from tests.contract.calls import counted
 from tests.contract.site import FOREIGN, Site, silent
 from tests.contract.test_changes import (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from embargo_hooks import policy
-from embargo_hooks.adapters.rgw import RgwGateway
-from embargo_hooks.errors import GatewayError
-from embargo_hooks.resources import Notification, same_notification
+from embargo_butler.adapters.rgw.client import RgwGateway
+from embargo_butler.buckets import policy
+from embargo_butler.errors import GatewayError
+from embargo_butler.model.resources import Notification, same_notification
 from tests.contract.server import CREATED, ENDPOINT, Server
 
 

@@ -9,8 +9,12 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.handlers import validate_bucket_name
 
-from embargo_hooks import policy
-from embargo_hooks._buckets_config import BucketSpec, Denial, Grant
+from embargo_butler.buckets import policy
+from embargo_butler.config.buckets import (
+    BucketSpec,
+    Denial,
+    Grant,
+)
 from tests.contract.server import Server
 
 OURS, THEIRS = "LSSTCam/ours.fits", "LATISS/theirs.fits"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from embargo_hooks.errors import GatewayError
+from embargo_butler.errors import GatewayError
 from tests.contract.server import ENDPOINT, Server
 from tests.rig import gateways
 from tests.rig.store import REGION, Store
@@ -36,7 +36,7 @@ _WRITE, _REMOVE = 'write_full(name, struct.pack("<BBII", 2, 2, 4, 0))', "remove_
 @pytest.fixture
 def migrating(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """The gateway for a user of a tenant whose topics are still to be moved."""
-    monkeypatch.setattr("embargo_hooks.adapters._rgw_requests._PAUSE_SECONDS", 0)
+    monkeypatch.setattr("embargo_butler.adapters.rgw.requests._PAUSE_SECONDS", 0)
     [store] = (each for each in gateways.ALL if each.major == 20)
     tenant = f"migrating{secrets.token_hex(4)}"
     user = f"{tenant}$somebody"

@@ -6,11 +6,15 @@ import io
 
 import pytest
 
-from embargo_hooks.apply import apply
-from embargo_hooks.errors import GatewayError
-from embargo_hooks.plan import Change, Plan, PutNotification
-from embargo_hooks.report import Report
-from embargo_hooks.resources import Notification
+from embargo_butler.engine.apply import apply
+from embargo_butler.engine.report import Report
+from embargo_butler.errors import GatewayError
+from embargo_butler.model.plan import (
+    Change,
+    Plan,
+    PutNotification,
+)
+from embargo_butler.model.resources import Notification
 from tests.contract.server import CREATED, ENDPOINT, Server
 from tests.unit.hooks.fakes import FakeCluster
 

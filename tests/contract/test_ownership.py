@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from embargo_hooks import policy
-from embargo_hooks.adapters.rgw import RgwGateway
-from embargo_hooks.apply import apply
-from embargo_hooks.clean_up import clean_up
-from embargo_hooks.errors import Problems
-from embargo_hooks.resources import Notification, same_notification
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.rgw.client import RgwGateway
+from embargo_butler.buckets import policy
+from embargo_butler.engine.apply import apply
+from embargo_butler.errors import Problems
+from embargo_butler.jobs.clean_up import clean_up
+from embargo_butler.model.resources import Notification, same_notification
+from embargo_butler.secret import Secret
 from tests.contract.server import CREATED, Server
 from tests.contract.site import FOREIGN, Site, silent
 

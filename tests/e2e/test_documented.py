@@ -179,7 +179,8 @@ class Desk:
         programs = folder / "bin"
         programs.mkdir()
         start = (
-            f'#!/bin/sh\nPYTHONPATH={PROJECT}/hooks exec {sys.executable} -m embargo_hooks "$@"\n'
+            f"#!/bin/sh\nPYTHONPATH={PROJECT}/hooks exec {sys.executable} "
+            '-m embargo_butler.cli.hooks "$@"\n'
         )
         (programs / "embargo-hooks").write_text(start)
         (programs / "embargo-hooks").chmod(0o755)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from embargo_hooks import full_queue
+from embargo_butler.buckets import queues as full_queue
 from tests.contract.server import Server
 from tests.contract.site import Site
 from tests.rig import ceph, credentials, gateways

@@ -73,7 +73,16 @@ class Operated:
         name = self.release.name
         typed = ["timeout", "--signal=INT", str(interrupt_after)] if interrupt_after else []
         done = subprocess.run(
-            [*typed, sys.executable, "-m", "embargo_operator", verb, name, *given, *words],
+            [
+                *typed,
+                sys.executable,
+                "-m",
+                "embargo_butler.cli.operator",
+                verb,
+                name,
+                *given,
+                *words,
+            ],
             cwd=self._folder,
             env={
                 **os.environ,

@@ -14,13 +14,13 @@ from typing import Any
 import hvac
 import yaml
 
-from embargo_hooks.adapters.kubernetes import Namespace
-from embargo_hooks.adapters.vault import VaultLogin
-from embargo_hooks.cli import main
-from embargo_hooks.config import Config, load
-from embargo_hooks.ports import Vault
-from embargo_hooks.vault_policy import vault_policy
-from embargo_hooks.world import RealWorld
+from embargo_butler.adapters.kubernetes.client import Namespace
+from embargo_butler.adapters.vault.client import VaultLogin
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.config.config import Config, load
+from embargo_butler.connections import RealWorld
+from embargo_butler.model.ports import Vault
+from embargo_butler.secrets.vault_policy import vault_policy
 from tests.rig import cluster, vault
 from tests.rig.site import API_URL, STATE, VAULT_URL
 

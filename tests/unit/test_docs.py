@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from embargo_hooks.cli import main
+from embargo_butler.cli.hooks.command import main
 from tests.unit.chart.helm import PROJECT
 
 PAGES = sorted([PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")])

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from embargo_operator.targets import TARGETS
+from embargo_butler.release.targets import TARGETS
 from tests.e2e.test_documented import ELSEWHERE, MENTIONED, REFUSED, RUN
 from tests.rig.site import PROJECT
 from tests.support import documented

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-import embargo_hooks
+import embargo_butler
 from tests.unit.chart.helm import CHART, PROJECT, load
 
 SEMVER = r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?"
@@ -17,7 +17,7 @@ WORKFLOWS = PROJECT / ".github/workflows"
 
 def test_one_version_everywhere() -> None:
     chart = load(CHART / "Chart.yaml")
-    found = {chart["version"], chart["appVersion"], embargo_hooks.__version__}
+    found = {chart["version"], chart["appVersion"], embargo_butler.__version__}
     [version] = found
     assert re.fullmatch(SEMVER, version)
     headings = re.findall(r"^## (\S+)", (PROJECT / "CHANGELOG.md").read_text(), re.M)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from embargo_hooks.adapters.butler import PodButler
-from embargo_hooks.errors import KubernetesError
+from embargo_butler.adapters.butler import PodButler
+from embargo_butler.errors import KubernetesError
 from tests.rig.command import run
 from tests.support.pythons import python
 

@@ -17,7 +17,7 @@ def test_cpu_time_and_memory(simple: Place, record_property: Callable[[str, obje
     file = simple.write()
     imports = "import hvac, lightkube, yaml"
     job = (
-        "from embargo_hooks.cli import main; "
+        "from embargo_butler.cli.hooks.command import main; "
         f"assert main(['secrets', 'apply', '--config', {str(file)!r}]) == 0"
     )
     measured = {}

@@ -8,10 +8,10 @@ from threading import Barrier, Thread
 
 import pytest
 
-from embargo_hooks import jobs
-from embargo_hooks.apply import apply
-from embargo_hooks.config import load
-from embargo_hooks.report import Report
+from embargo_butler.config.config import load
+from embargo_butler.engine.apply import apply
+from embargo_butler.engine.report import Report
+from embargo_butler.jobs import jobs
 from tests.support.secret_place import Place, World
 
 Output = pytest.CaptureFixture[str]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_hooks._reader import Node
-from embargo_hooks._vault_config import LOGINS, StoredKeys
-from embargo_hooks.config import Config, parse
+from embargo_butler.config.config import Config, parse
+from embargo_butler.config.reader import Node
+from embargo_butler.config.vault import LOGINS, StoredKeys
 from tests.unit.chart.facts import FACTS
 from tests.unit.chart.helm import CHART, HelmError, Manifest, files, helm, merged, parsed, render
 

@@ -14,10 +14,10 @@ from redis import Redis
 from redis.exceptions import NoPermissionError
 from redis.exceptions import RedisError as RedisClientError
 
-from embargo_hooks.adapters.redis_passwords import RedisPasswords
-from embargo_hooks.errors import RedisError
-from embargo_hooks.redis_password import digest
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.redis.passwords import RedisPasswords
+from embargo_butler.errors import RedisError
+from embargo_butler.secret import Secret
+from embargo_butler.secrets.redis_password import digest
 from tests.rig.command import wait_for
 from tests.support.ports import free_port
 from tests.unit.chart.helm import render

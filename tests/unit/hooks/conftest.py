@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_hooks import apply
-from embargo_hooks.adapters.redis import RedisRecords
-from embargo_hooks.ports import Rollout
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.redis.records import RedisRecords
+from embargo_butler.engine import apply
+from embargo_butler.model.ports import Rollout
+from embargo_butler.secret import Secret
 from tests.unit.hooks.fakes import FakeWorld
 from tests.unit.hooks.pipeline_site import Output, Site
 from tests.unit.services.support import PASSWORD

@@ -8,14 +8,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from embargo_hooks._buckets_config import BucketConfig
-from embargo_hooks.adapters.redis import RedisRecords
-from embargo_hooks.buckets import Keys
-from embargo_hooks.errors import HooksError, KubernetesError, NoBucketError, RedisError, VaultError
-from embargo_hooks.ports import LeaseState, Pod, Right, Rollout, ServiceState, Stored
-from embargo_hooks.redis_password import digest
-from embargo_hooks.resources import KubernetesSecret, Notification, Topic
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.redis.records import RedisRecords
+from embargo_butler.buckets.observed import Keys
+from embargo_butler.config.buckets import BucketConfig
+from embargo_butler.errors import (
+    HooksError,
+    KubernetesError,
+    NoBucketError,
+    RedisError,
+    VaultError,
+)
+from embargo_butler.model.ports import (
+    LeaseState,
+    Pod,
+    Right,
+    Rollout,
+    ServiceState,
+    Stored,
+)
+from embargo_butler.model.resources import (
+    KubernetesSecret,
+    Notification,
+    Topic,
+)
+from embargo_butler.secret import Secret
+from embargo_butler.secrets.redis_password import digest
 
 
 class FakeVault:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_hooks.cli import main
-from embargo_hooks.focal_plane import expected
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.delivery.focal_plane import expected
 from tests.unit.hooks.fakes import FakeWorld
 
 BUCKET = "embargo@rubin-summit"

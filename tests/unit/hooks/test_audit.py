@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks.cli import main
-from embargo_hooks.endpoints import silent
-from embargo_hooks.errors import KubernetesError, VaultError
-from embargo_hooks.ports import LeaseState, ServiceState
-from embargo_hooks.resources import Topic
-from embargo_hooks.secret import Secret
+from embargo_butler.buckets.endpoints import silent
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.errors import KubernetesError, VaultError
+from embargo_butler.model.ports import LeaseState, ServiceState
+from embargo_butler.model.resources import Topic
+from embargo_butler.secret import Secret
 from tests.unit.hooks.conftest import PIPELINE, Write
 from tests.unit.hooks.fakes import FakeWorld
 

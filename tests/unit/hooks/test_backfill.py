@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks.cli import main
-from embargo_hooks.errors import KubernetesError
-from embargo_hooks.inventory import TIME
+from embargo_butler.buckets.inventory import TIME
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.errors import KubernetesError
 from tests.unit.hooks.conftest import PIPELINE, Write
 from tests.unit.hooks.pipeline_site import BUCKET, QUEUE, Site
 

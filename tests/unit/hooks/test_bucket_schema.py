@@ -9,9 +9,10 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from embargo_hooks import _buckets_parser, _names
-from embargo_hooks.config import load
-from embargo_hooks.errors import HooksError
+from embargo_butler.config import buckets_parser as _buckets_parser
+from embargo_butler.config import names as _names
+from embargo_butler.config.config import load
+from embargo_butler.errors import HooksError
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.test_object_store import BUCKET
 

@@ -7,14 +7,26 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks.clean_up import refuse_running
-from embargo_hooks.cli import main
-from embargo_hooks.config import load
-from embargo_hooks.errors import GatewayError, KubernetesError, VaultError
-from embargo_hooks.ports import Pod, Right, Rollout
-from embargo_hooks.report import Report
-from embargo_hooks.resources import KubernetesSecret, Notification, Topic
-from embargo_hooks.secret import Secret
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.config.config import load
+from embargo_butler.engine.report import Report
+from embargo_butler.errors import (
+    GatewayError,
+    KubernetesError,
+    VaultError,
+)
+from embargo_butler.jobs.clean_up import refuse_running
+from embargo_butler.model.ports import (
+    Pod,
+    Right,
+    Rollout,
+)
+from embargo_butler.model.resources import (
+    KubernetesSecret,
+    Notification,
+    Topic,
+)
+from embargo_butler.secret import Secret
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeGateway, FakeWorld
 
@@ -165,7 +177,7 @@ def test_pods_that_an_uninstall_has_left_keep_what_they_need(
     pods = [Pod("a", WORKLOADS[1]), Pod("b", WORKLOADS[0], leaving=True), Pod("c", "Job other")]
     world.fake_cluster.live_pods = pods
     before = dict(world.fake_cluster.secrets)
-    monkeypatch.setattr("embargo_hooks.clean_up._TOLD_SECONDS", 0)
+    monkeypatch.setattr("embargo_butler.jobs.clean_up._TOLD_SECONDS", 0)
     assert main(["clean-up", "--config", str(file)], world) == 1
     assert world.fake_cluster.secrets == before
     last = capsys.readouterr().out.splitlines()[-1]
@@ -175,7 +187,7 @@ def test_pods_that_an_uninstall_has_left_keep_what_they_need(
     def told(_: float) -> None:
         world.fake_cluster.live_pods = pods[1:]
 
-    monkeypatch.setattr("embargo_hooks.clean_up._TOLD_SECONDS", 60)
+    monkeypatch.setattr("embargo_butler.jobs.clean_up._TOLD_SECONDS", 60)
     config, cluster = load(file), world.fake_cluster
     refuse_running(config, cluster, Report("", sys.stdout, sys.stdout, False), told)
     assert "waiting until the pods of Deployment embargo-butler-enqueue are told" in (

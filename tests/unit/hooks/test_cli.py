@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks.adapters.handed_over import HandedOver
-from embargo_hooks.cli import _AREAS, main
-from embargo_hooks.config import VaultPath
-from embargo_hooks.errors import VaultError
-from embargo_hooks.ports import ServiceState
-from embargo_hooks.resources import KubernetesSecret
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.vault.handed_over import HandedOver
+from embargo_butler.cli.hooks.command import _AREAS, main
+from embargo_butler.config.config import VaultPath
+from embargo_butler.errors import VaultError
+from embargo_butler.model.ports import ServiceState
+from embargo_butler.model.resources import KubernetesSecret
+from embargo_butler.secret import Secret
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeVault, FakeWorld
 

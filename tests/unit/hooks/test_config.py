@@ -5,9 +5,14 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks.config import FieldSource, LiteralSource, VaultPath, load
-from embargo_hooks.errors import ConfigError, Problems
-from embargo_operator.environments import read_values
+from embargo_butler.config.config import (
+    FieldSource,
+    LiteralSource,
+    VaultPath,
+    load,
+)
+from embargo_butler.errors import ConfigError, Problems
+from embargo_butler.release.environments import read_values
 from tests.unit.hooks.conftest import Write
 
 

@@ -12,15 +12,23 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_hooks import policy
-from embargo_hooks._buckets_config import Grant
-from embargo_hooks.clean_up import without_ours
-from embargo_hooks.cli import main
-from embargo_hooks.config import load
-from embargo_hooks.errors import ConfigError, HooksError, Problems
-from embargo_hooks.inventory import Ledger
-from embargo_hooks.resources import KubernetesSecret, Notification, Topic
-from embargo_hooks.secret import Secret
+from embargo_butler.buckets import policy
+from embargo_butler.buckets.inventory import Ledger
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.config.buckets import Grant
+from embargo_butler.config.config import load
+from embargo_butler.errors import (
+    ConfigError,
+    HooksError,
+    Problems,
+)
+from embargo_butler.jobs.clean_up import without_ours
+from embargo_butler.model.resources import (
+    KubernetesSecret,
+    Notification,
+    Topic,
+)
+from embargo_butler.secret import Secret
 from tests.unit.hooks.conftest import DOCUMENTS, PIPELINE, Write
 from tests.unit.hooks.fakes import FakeWorld
 from tests.unit.hooks.test_object_store import BUCKET, EVENTS, THEIR_STATEMENT, Site

@@ -10,9 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_hooks import _buckets_parser, policy
-from embargo_hooks._buckets_config import BucketConfig, Denial, tenant_of
-from embargo_hooks._reader import Node
+from embargo_butler.buckets import policy
+from embargo_butler.config import buckets_parser as _buckets_parser
+from embargo_butler.config.buckets import (
+    BucketConfig,
+    Denial,
+    tenant_of,
+)
+from embargo_butler.config.reader import Node
 
 ROOT = Path(__file__).parents[3]
 ALL = ("summit", "summit-new", "bts", "tts", "sts", "lfa", "pp-dev", "test")

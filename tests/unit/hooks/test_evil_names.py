@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks.cli import main
-from embargo_hooks.commands._running import Caller
-from embargo_hooks.config import load
-from embargo_operator import targets
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.hooks.running import Caller
+from embargo_butler.config.config import load
+from embargo_butler.release import targets
 from tests.rig.site import PROJECT
 from tests.unit.hooks.pipeline_site import BUCKET, Site
 

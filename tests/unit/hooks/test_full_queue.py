@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks import full_queue
-from embargo_hooks._pipeline_config import parse
-from embargo_hooks._reader import Node
-from embargo_hooks.cli import main
-from embargo_hooks.errors import RedisError
-from embargo_hooks.full_queue import Night, busiest, lasts
+from embargo_butler.buckets import queues as full_queue
+from embargo_butler.buckets.queues import (
+    Night,
+    busiest,
+    lasts,
+)
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.config.delivery import parse
+from embargo_butler.config.reader import Node
+from embargo_butler.errors import RedisError
 from tests.unit.hooks.conftest import PIPELINE, Write
 from tests.unit.hooks.fakes import FakeWorld
 

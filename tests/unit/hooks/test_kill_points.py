@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks.resources import Notification
+from embargo_butler.model.resources import Notification
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeCluster, FakeGateway, FakeWorld
 from tests.unit.hooks.test_object_store import BUCKET, EVENTS, FOREIGN, Site

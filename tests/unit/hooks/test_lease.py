@@ -6,11 +6,11 @@ from io import StringIO
 
 import pytest
 
-from embargo_hooks import lease
-from embargo_hooks.errors import KubernetesError
-from embargo_hooks.lease import Lease
-from embargo_hooks.ports import LeaseState
-from embargo_hooks.report import Report
+from embargo_butler.engine import lease
+from embargo_butler.engine.lease import Lease
+from embargo_butler.engine.report import Report
+from embargo_butler.errors import KubernetesError
+from embargo_butler.model.ports import LeaseState
 from tests.unit.hooks.fakes import FakeCluster
 
 NAME = "embargo-butler-hooks"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks import lookups
-from embargo_hooks.config import load
-from embargo_hooks.errors import KubernetesError
-from embargo_hooks.plan import Lookup
+from embargo_butler.config.config import load
+from embargo_butler.delivery import rescans as lookups
+from embargo_butler.errors import KubernetesError
+from embargo_butler.model.plan import Lookup
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeCluster
 

@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from embargo_hooks.commands._running import plain
-from embargo_hooks.focal_plane import expected
-from embargo_hooks.night_page import page
-from embargo_hooks.night_report import Arrival, Night, Spread
-from embargo_hooks.pipeline import Stage
+from embargo_butler.cli.hooks.running import plain
+from embargo_butler.delivery.focal_plane import expected
+from embargo_butler.delivery.night import (
+    Arrival,
+    Night,
+    Spread,
+)
+from embargo_butler.delivery.night_page import page
+from embargo_butler.delivery.stages import Stage
 from tests.rig.packages import program
 from tests.unit.hooks.pipeline_site import Site
 

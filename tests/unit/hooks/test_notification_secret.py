@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks import apply
-from embargo_hooks.cli import main
-from embargo_hooks.inventory import TIME
-from embargo_hooks.ports import Pod, Rollout, Use
+from embargo_butler.buckets.inventory import TIME
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.engine import apply
+from embargo_butler.model.ports import (
+    Pod,
+    Rollout,
+    Use,
+)
 from tests.unit.hooks.conftest import PIPELINE, Write
 from tests.unit.hooks.fakes import FakeWorld
 from tests.unit.hooks.test_kill_points import Killed

@@ -12,17 +12,27 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks import jobs
-from embargo_hooks.apply import apply
-from embargo_hooks.cli import main
-from embargo_hooks.config import load
-from embargo_hooks.errors import GatewayError, KubernetesError, Problems, VaultError
-from embargo_hooks.inventory import KEY
-from embargo_hooks.plan import Plan
-from embargo_hooks.ports import ServiceState
-from embargo_hooks.report import Report
-from embargo_hooks.resources import KubernetesSecret, Notification, Topic, shown
-from embargo_hooks.secret import Secret
+from embargo_butler.buckets.inventory import KEY
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.config.config import load
+from embargo_butler.engine.apply import apply
+from embargo_butler.engine.report import Report
+from embargo_butler.errors import (
+    GatewayError,
+    KubernetesError,
+    Problems,
+    VaultError,
+)
+from embargo_butler.jobs import jobs
+from embargo_butler.model.plan import Plan
+from embargo_butler.model.ports import ServiceState
+from embargo_butler.model.resources import (
+    KubernetesSecret,
+    Notification,
+    Topic,
+    shown,
+)
+from embargo_butler.secret import Secret
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeCluster, FakeGateway, FakeWorld
 

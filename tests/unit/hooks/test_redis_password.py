@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks import apply
-from embargo_hooks.cli import main
-from embargo_hooks.ports import Pod, Rollout, Use
-from embargo_hooks.redis_password import digest
-from embargo_hooks.resources import KubernetesSecret
-from embargo_hooks.secret import Secret
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.engine import apply
+from embargo_butler.model.ports import (
+    Pod,
+    Rollout,
+    Use,
+)
+from embargo_butler.model.resources import KubernetesSecret
+from embargo_butler.secret import Secret
+from embargo_butler.secrets.redis_password import digest
 from tests.unit.hooks.conftest import PIPELINE, Write
 from tests.unit.hooks.fakes import FakeWorld
 

@@ -6,8 +6,12 @@ import traceback
 
 import pytest
 
-from embargo_hooks.secret import Secret
-from embargo_hooks.templates import TemplateError, references, render
+from embargo_butler.config.templates import (
+    TemplateError,
+    references,
+    render,
+)
+from embargo_butler.secret import Secret
 
 # Put together, so that a traceback does not show it as a line of this file.
 VALUE = "hunter" + "2"

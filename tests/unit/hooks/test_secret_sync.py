@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks import jobs
-from embargo_hooks.apply import apply
-from embargo_hooks.config import load
-from embargo_hooks.errors import (
+from embargo_butler.config.config import load
+from embargo_butler.engine.apply import apply
+from embargo_butler.engine.report import Report
+from embargo_butler.errors import (
     KubernetesError,
     Problems,
     VaultError,
     VaultKind,
 )
-from embargo_hooks.report import Report
-from embargo_hooks.resources import KubernetesSecret
-from embargo_hooks.secret import Secret
+from embargo_butler.jobs import jobs
+from embargo_butler.model.resources import KubernetesSecret
+from embargo_butler.secret import Secret
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeWorld
 

@@ -9,15 +9,19 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks.adapters import kubectl
-from embargo_hooks.cli import main
-from embargo_hooks.config import load
-from embargo_hooks.errors import KubernetesError, RedisError, VaultError
-from embargo_hooks.inventory import TIME
-from embargo_hooks.ports import Rollout, ServiceState
-from embargo_hooks.resources import KubernetesSecret
-from embargo_hooks.secret import Secret
-from embargo_hooks.world import RealWorld
+from embargo_butler.adapters import kubectl
+from embargo_butler.buckets.inventory import TIME
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.config.config import load
+from embargo_butler.connections import RealWorld
+from embargo_butler.errors import (
+    KubernetesError,
+    RedisError,
+    VaultError,
+)
+from embargo_butler.model.ports import Rollout, ServiceState
+from embargo_butler.model.resources import KubernetesSecret
+from embargo_butler.secret import Secret
 from tests.unit.hooks.conftest import PIPELINE, Write
 from tests.unit.hooks.pipeline_site import BUCKET, QUEUE, Site
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks.adapters import kubectl
-from embargo_hooks.adapters.pod_logs import PodLogs
-from embargo_hooks.cli import main
-from embargo_hooks.errors import KubernetesError
-from embargo_hooks.exposures import find
-from embargo_hooks.focal_plane import answers_presence, expected
+from embargo_butler.adapters import kubectl
+from embargo_butler.adapters.pod_logs import PodLogs
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.delivery.exposures import find
+from embargo_butler.delivery.focal_plane import answers_presence, expected
+from embargo_butler.errors import KubernetesError
 from tests.support.detectors import DETECTORS
 from tests.unit.hooks.pipeline_site import BUCKET, QUEUE, Site
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks.adapters.vault import VaultLogin
-from embargo_hooks.cli import main
-from embargo_hooks.config import load
+from embargo_butler.adapters.vault.client import VaultLogin
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.config.config import load
 from tests.support.vault_elsewhere import LOGIN, Server
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeWorld

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks.config import load
-from embargo_hooks.errors import ConfigError
-from embargo_hooks.vault_policy import VaultPolicy, vault_policy
+from embargo_butler.config.config import load
+from embargo_butler.errors import ConfigError
+from embargo_butler.secrets.vault_policy import VaultPolicy, vault_policy
 from tests.unit.hooks.conftest import Write
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks.cli import main
-from embargo_hooks.errors import HooksError
-from embargo_hooks.inventory import generations
+from embargo_butler.buckets.inventory import generations
+from embargo_butler.cli.hooks.command import main
+from embargo_butler.errors import HooksError
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeWorld
 from tests.unit.hooks.test_kill_points import Killed, stand_between

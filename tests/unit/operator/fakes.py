@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from embargo_operator.programs import Done, Programs
+from embargo_butler.adapters.programs import Done, Programs
 
 
 class Fake:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_operator import jobs_plan, upgrade
-from embargo_operator.chart import Chart
-from embargo_operator.cli import main
-from embargo_operator.programs import Done, ProgramError
+from embargo_butler.adapters.programs import Done, ProgramError
+from embargo_butler.cli.operator.command import main
+from embargo_butler.release import jobs_plan, upgrade
+from embargo_butler.release.chart import Chart
 from tests.rig.site import PROJECT
 from tests.unit.operator.fakes import Fake, history
 
@@ -201,7 +201,7 @@ def test_what_the_jobs_left_undone_is_not_well(
         more = [event(2, "PassedOver", "Vault is away"), event(3, "BackOff", "a pod")]
         fake.says("kubectl get events", [before, *more])
 
-    monkeypatch.setattr("embargo_operator.upgrade.run", released)
+    monkeypatch.setattr("embargo_butler.release.upgrade.run", released)
     fake.says("helm version", "v3.17.3")
     assert run(fake, verb, "summit", "--yes") == 0
     out = capsys.readouterr().out
@@ -439,7 +439,7 @@ class Dying:
         self.seconds = 0
 
     def __call__(self, words: Sequence[str], stdin: str = "", seconds: int = 120) -> Done:
-        if "embargo_hooks" not in words:
+        if "embargo_butler.cli.hooks" not in words:
             return self._run(words, stdin)
         self.shown_before += self._capsys.readouterr().out
         self.seconds = seconds
@@ -482,7 +482,9 @@ def test_the_jobs_plans_are_made_with_the_operators_own_login() -> None:
     assert jobs_plan.areas(config) == ["secrets"]
     jobs_plan.plan(config, "secrets", "text", fake.run)
     (command, given) = fake.asked[-1]
-    assert command.endswith("-m embargo_hooks secrets plan --config /dev/stdin --output text")
+    assert command.endswith(
+        "-m embargo_butler.cli.hooks secrets plan --config /dev/stdin --output text"
+    )
     assert yaml.safe_load(given)["vault"] == {"address": "https://v", "auth": {"method": "token"}}
     assert config["vault"]["auth"]["method"] == "wrapped"  # type: ignore[index]
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from embargo_hooks import cli
-from embargo_operator import jobs_plan
-from embargo_operator.chart import Chart
-from embargo_operator.cli import main
-from embargo_operator.context import Context, WrongClusterError
-from embargo_operator.verbs import Verbs
+from embargo_butler.adapters.context import Context, WrongClusterError
+from embargo_butler.cli.hooks import command as cli
+from embargo_butler.cli.operator.command import main
+from embargo_butler.cli.operator.verbs import Verbs
+from embargo_butler.release import jobs_plan
+from embargo_butler.release.chart import Chart
 from tests.rig.site import PROJECT
 from tests.unit.hooks.conftest import SITE
 from tests.unit.operator.fakes import Fake, history

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from embargo_operator.difference import Difference, compared, without_dropped
-from embargo_operator.refusals import Conflict
+from embargo_butler.release.difference import (
+    Difference,
+    compared,
+    without_dropped,
+)
+from embargo_butler.release.refusals import Conflict
 
 
 def deployment(**container: Any) -> dict[str, Any]:

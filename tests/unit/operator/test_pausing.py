@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_operator import pausing
-from embargo_operator.cli import main
+from embargo_butler.cli.operator.command import main
+from embargo_butler.release import pausing
 from tests.rig.command import wait_for
 from tests.rig.site import PROJECT
 from tests.unit.operator.fakes import Fake, history

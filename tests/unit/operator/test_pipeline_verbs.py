@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_hooks import cli
-from embargo_hooks.errors import KubernetesError
-from embargo_hooks.resources import Notification, Topic
-from embargo_hooks.secret import Secret
-from embargo_operator import targets
-from embargo_operator.cli import main
+from embargo_butler.cli.hooks import command as cli
+from embargo_butler.cli.operator.command import main
+from embargo_butler.errors import KubernetesError
+from embargo_butler.model.resources import Notification, Topic
+from embargo_butler.release import targets
+from embargo_butler.secret import Secret
 from tests.rig.site import PROJECT
 from tests.unit.chart import helm
 from tests.unit.hooks.fakes import FakeWorld

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_hooks.errors import Problems
-from embargo_operator.cli import main
-from embargo_operator.policy_managers import refuse_two
+from embargo_butler.cli.operator.command import main
+from embargo_butler.errors import Problems
+from embargo_butler.release.policy_managers import refuse_two
 from tests.rig.site import PROJECT
 from tests.unit.operator.fakes import Fake
 

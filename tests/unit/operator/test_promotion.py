@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
-from embargo_hooks.errors import ConfigError
-from embargo_operator.cli import main
-from embargo_operator.image_tags import Image, ImageTags
-from embargo_operator.promotion import make, pinned, promoted
-from embargo_operator.registry import RegistryError, digest
+from embargo_butler.cli.operator.command import main
+from embargo_butler.errors import ConfigError
+from embargo_butler.release.image_tags import Image, ImageTags
+from embargo_butler.release.promotion import (
+    make,
+    pinned,
+    promoted,
+)
+from embargo_butler.release.registry import RegistryError, digest
 from tests.unit.chart.helm import PROJECT
 
 DIGEST = f"sha256:{'5e' * 32}"

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_hooks import config as hooks_config
-from embargo_hooks._pipeline_config import SecretKey
-from embargo_hooks._reader import Node
-from embargo_operator import diff, jobs_plan, running
-from embargo_operator.chart import Chart
-from embargo_operator.cli import main
-from embargo_operator.environments import Environment
-from embargo_operator.pipeline_verbs import config
+from embargo_butler.cli.operator.command import main
+from embargo_butler.cli.operator.pipeline_verbs import config
+from embargo_butler.config import config as hooks_config
+from embargo_butler.config.delivery import SecretKey
+from embargo_butler.config.reader import Node
+from embargo_butler.health import running
+from embargo_butler.release import diff, jobs_plan
+from embargo_butler.release.chart import Chart
+from embargo_butler.release.environments import Environment
 from tests.rig.site import PROJECT
 from tests.unit.chart import helm
 from tests.unit.operator.fakes import Fake

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_hooks.status import Section
-from embargo_operator import environments, pausing, sections
-from embargo_operator.chart import Chart
+from embargo_butler.health.sections import Section
+from embargo_butler.release import environments, pausing
+from embargo_butler.release import status as sections
+from embargo_butler.release.chart import Chart
 from tests.rig.site import PROJECT
 from tests.unit.operator.fakes import Fake, history
 

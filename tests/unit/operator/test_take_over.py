@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_hooks.errors import HooksError
-from embargo_hooks.secret import Secret
-from embargo_operator import same_secrets, take_over
-from embargo_operator.cli import main
-from embargo_operator.exchange import exchanged, in_order
-from embargo_operator.predecessor import NAME, Predecessor
+from embargo_butler.cli.operator.command import main
+from embargo_butler.errors import HooksError
+from embargo_butler.migration import same_secrets, take_over
+from embargo_butler.migration.exchange import exchanged, in_order
+from embargo_butler.migration.predecessor import NAME, Predecessor
+from embargo_butler.secret import Secret
 from tests.rig.site import PROJECT
 from tests.unit.operator.fakes import Fake, history
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from embargo_operator import targets
-from embargo_operator.cli import main
+from embargo_butler.cli.operator.command import main
+from embargo_butler.release import targets
 from tests.rig.site import PROJECT
 from tests.unit.operator.fakes import Fake
 
@@ -49,7 +49,7 @@ def desk(tmp_path: Path) -> Path:
     (tmp_path / "program").write_text(
         f"#!{sys.executable}\n"
         "import json, os, sys\n"
-        "from embargo_operator import targets\n"
+        "from embargo_butler.release import targets\n"
         "print(json.dumps(targets.read(sys.argv[-1], os.environ)))\n"
     )
     (tmp_path / "program").chmod(0o755)
@@ -154,7 +154,7 @@ def test_a_name_is_never_an_option(
         asked.append(words)
         return 0
 
-    monkeypatch.setattr("embargo_operator.pipeline_verbs.run", run)
+    monkeypatch.setattr("embargo_butler.cli.operator.pipeline_verbs.run", run)
     monkeypatch.chdir(PROJECT)
     assert main(["make", "trace"], Fake().programs) == 0, capsys.readouterr().err
     assert asked == [["--", name]]
@@ -167,7 +167,7 @@ def test_a_name_is_never_an_option(
 def test_changes_are_no_failure_of_what_shows_them(
     target: str, code: int, ended: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("embargo_operator.cli._run", lambda *_: code)
+    monkeypatch.setattr("embargo_butler.cli.operator.command._run", lambda *_: code)
     assert main(["make", target]) == ended
 
 

@@ -11,7 +11,7 @@ import requests
 import responses
 import yaml
 
-from embargo_operator import wrapped_tokens
+from embargo_butler.release import wrapped_tokens
 from tests.unit.chart import helm
 from tests.unit.operator.fakes import Fake
 

@@ -15,10 +15,10 @@ import aiokafka
 import pytest
 from werkzeug.serving import make_server
 
-from embargo_hooks.adapters import announcers
-from embargo_hooks.adapters.announcers import AnnounceError, WebhookAnnouncer
-from embargo_hooks.announcement import notification
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters import senders as announcers
+from embargo_butler.adapters.senders import AnnounceError, WebhookAnnouncer
+from embargo_butler.model.announcement import notification
+from embargo_butler.secret import Secret
 from tests.support.ports import free_port
 from tests.unit.services.support import SERVICES, load
 from tests.unit.services.topic import BUCKET, Topic, path, queued

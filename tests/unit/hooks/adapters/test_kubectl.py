@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from embargo_hooks.adapters import kubectl
-from embargo_hooks.errors import KubernetesError
+from embargo_butler.adapters import kubectl
+from embargo_butler.errors import KubernetesError
 
 RAN = """Traceback (most recent call last):
   File "<string>", line 7, in <module>

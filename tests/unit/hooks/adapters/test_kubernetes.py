@@ -11,12 +11,18 @@ import httpx2
 import pytest
 import yaml
 
-from embargo_hooks.adapters import kubernetes
-from embargo_hooks.adapters.kubernetes import Namespace
-from embargo_hooks.errors import KubernetesError
-from embargo_hooks.ports import Pod, Right, Rollout, ServiceState, Use
-from embargo_hooks.resources import KubernetesSecret
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.kubernetes import client as kubernetes
+from embargo_butler.adapters.kubernetes.client import Namespace
+from embargo_butler.errors import KubernetesError
+from embargo_butler.model.ports import (
+    Pod,
+    Right,
+    Rollout,
+    ServiceState,
+    Use,
+)
+from embargo_butler.model.resources import KubernetesSecret
+from embargo_butler.secret import Secret
 
 KUBECONFIG = {
     "current-context": "c",

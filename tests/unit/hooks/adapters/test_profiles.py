@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from embargo_hooks.adapters import profiles
-from embargo_hooks.adapters.objects import BucketObjects
-from embargo_hooks.errors import GatewayError
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters import profiles
+from embargo_butler.adapters.objects import BucketObjects
+from embargo_butler.errors import GatewayError
+from embargo_butler.secret import Secret
 
 TWO_STORES = """\
 [wsummit]

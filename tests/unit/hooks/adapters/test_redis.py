@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from embargo_hooks.adapters.redis import RedisRecords
-from embargo_hooks.errors import RedisError
-from embargo_hooks.ports import FileRecord
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.redis.records import RedisRecords
+from embargo_butler.errors import RedisError
+from embargo_butler.model.ports import FileRecord
+from embargo_butler.secret import Secret
 from tests.support.ports import free_port
 
 BUCKET = "embargo@rubin-summit"

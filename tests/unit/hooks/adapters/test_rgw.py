@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from embargo_hooks.adapters._rgw_hints import hint
-from embargo_hooks.adapters._topic_xml import parse
-from embargo_hooks.adapters.rgw import RgwGateway
-from embargo_hooks.errors import GatewayError, NoBucketError
-from embargo_hooks.resources import Notification, Topic
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.rgw.client import RgwGateway
+from embargo_butler.adapters.rgw.hints import hint
+from embargo_butler.adapters.rgw.topic_xml import parse
+from embargo_butler.errors import GatewayError, NoBucketError
+from embargo_butler.model.resources import Notification, Topic
+from embargo_butler.secret import Secret
 from tests.rig import pki
 
 URL = "http://198.19.200.1:8080/notify"
@@ -168,7 +168,7 @@ class Answers:
 
 @pytest.fixture
 def gateway(monkeypatch: pytest.MonkeyPatch) -> RgwGateway:
-    monkeypatch.setattr("embargo_hooks.adapters._rgw_requests._PAUSE_SECONDS", 0)
+    monkeypatch.setattr("embargo_butler.adapters.rgw.requests._PAUSE_SECONDS", 0)
     return RgwGateway("http://127.0.0.1:1", "default", "own", Secret("a"), Secret("s"))
 
 
@@ -207,8 +207,8 @@ def test_a_short_outage_is_outlived(gateway: RgwGateway, monkeypatch: pytest.Mon
 
 
 def test_an_outage_is_waited_for_until_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("embargo_hooks.adapters._rgw_requests._PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr("embargo_hooks.adapters._rgw_requests._LONGEST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("embargo_butler.adapters.rgw.requests._PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("embargo_butler.adapters.rgw.requests._LONGEST_PAUSE_SECONDS", 0.001)
     said: list[str] = []
     until, keys = time.monotonic() + 60, (Secret("a"), Secret("s"))
     gateway = RgwGateway(
@@ -447,7 +447,7 @@ class Handler(BaseHTTPRequestHandler):
 def test_an_answer_that_breaks_off_is_asked_for_again(
     monkeypatch: pytest.MonkeyPatch, head: str
 ) -> None:
-    monkeypatch.setattr("embargo_hooks.adapters._rgw_requests._PAUSE_SECONDS", 0)
+    monkeypatch.setattr("embargo_butler.adapters.rgw.requests._PAUSE_SECONDS", 0)
     asked: list[bytes] = []
 
     class BreakingOff(Handler):
@@ -487,7 +487,7 @@ def over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_the_authorities_that_the_environment_names_are_trusted(
     over_tls: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("embargo_hooks.adapters._rgw_requests._PAUSE_SECONDS", 0)
+    monkeypatch.setattr("embargo_butler.adapters.rgw.requests._PAUSE_SECONDS", 0)
     keys = (Secret("a"), Secret("s"))
     for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)

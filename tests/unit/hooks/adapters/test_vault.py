@@ -13,14 +13,14 @@ import pytest
 import requests
 import responses
 
-from embargo_hooks import secret_sync
-from embargo_hooks._vault_config import StoredKeys, VaultConfig
-from embargo_hooks.adapters.handed_over import gathered
-from embargo_hooks.adapters.vault import VaultLogin
-from embargo_hooks.config import VaultPath
-from embargo_hooks.errors import Gathering, VaultError
-from embargo_hooks.report import Report
-from embargo_hooks.secret import Secret
+from embargo_butler.adapters.vault.client import VaultLogin
+from embargo_butler.adapters.vault.handed_over import gathered
+from embargo_butler.config.config import VaultPath
+from embargo_butler.config.vault import StoredKeys, VaultConfig
+from embargo_butler.engine.report import Report
+from embargo_butler.errors import Gathering, VaultError
+from embargo_butler.secret import Secret
+from embargo_butler.secrets import sync as secret_sync
 
 URL = "http://vault.test:8200/v1"
 CONFIG = VaultConfig(

@@ -1,0 +1,7 @@
+"""`python -m embargo_butler.cli.hooks`."""
+
+import sys
+
+from embargo_butler.cli.hooks.command import main
+
+sys.exit(main())

@@ -1,0 +1,241 @@
+"""`backfill` and `reconcile`: queue again what nobody works on, by hand and by the clock."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+from embargo_butler.buckets.inventory import TIME
+from embargo_butler.cli.hooks.running import (
+    CHANGES,
+    DONE,
+    Areas,
+    Run,
+    add,
+)
+from embargo_butler.config.delivery import PipelineConfig
+from embargo_butler.delivery import rescans as lookups
+from embargo_butler.delivery.backfill import (
+    Lost,
+    Survey,
+    queue_again,
+    survey,
+)
+from embargo_butler.delivery.days import Window, window
+from embargo_butler.delivery.stages import Stage, parse
+from embargo_butler.errors import ConfigError, HooksError
+from embargo_butler.jobs import jobs
+
+# An object this new is still being announced.
+_GRACE = timedelta(seconds=60)
+_REMEMBERED = timedelta(days=7)
+# Of which Redis forgets the first notes while a lookup is under way.
+_MARGIN = timedelta(hours=1)
+_SHOWN = 3
+
+
+def add_to(areas: Areas) -> None:
+    """Add the area's verbs."""
+    filling = add(areas, "backfill", _backfill, "find what was never announced, or given up")
+    filling.set_defaults(verb="", limited=False)
+    filling.add_argument("--bucket", default="", help="the environment's, for certainty")
+    filling.add_argument("--until", default="", metavar="TIME", help="by default 60 s ago")
+    filling.add_argument("--max", type=int, metavar="N", help="how long the queue may get")
+    filling.add_argument(
+        "--in-butler", action="store_true", help="leave out what the Butler has, asked in ingest"
+    )
+    filling.add_argument("--apply", action="store_true", help="queue it; by default only shown")
+    reconciling = add(areas, "reconcile", _reconcile, "the same by the clock, as the values say")
+    reconciling.set_defaults(verb="")
+    for each in (filling, reconciling):
+        each.add_argument(
+            "--since",
+            default="24h",
+            metavar="TIME",
+            help="2h, 3d or 2026-06-03T22:00:00Z; by default 24h",
+        )
+
+
+def _backfill(run: Run) -> int:
+    arguments, config = run.arguments, jobs.pipeline(run.config)
+    _check_bucket(config, arguments.bucket)
+    now = datetime.now(UTC)
+    within = _window(arguments.since, arguments.until, now)
+    if within.since < now - _REMEMBERED and arguments.apply and not arguments.in_butler:
+        raise ConfigError(
+            f"--since {arguments.since}: Redis forgets after 7 days, so all that is older would be "
+            f"queued; `{_again(run, '--in-butler', '--apply')}` leaves out what the Butler has"
+        )
+    found = _look(run, config, within)
+    if arguments.in_butler:
+        run.report.step("asking the Butler in a pod of ingest")
+        butler = run.world.butler()
+        found.ask(lambda paths: butler.known(_subjects(paths))[0] & set(paths))
+    maximum = config.maximum if arguments.max is None else arguments.max
+    most = maximum if arguments.apply else None
+    queued = _queue(run, config, within, found, found.lost, most)
+    return _end(run, found, found.lost, queued, most)
+
+
+def _reconcile(run: Run) -> int:
+    config, now = jobs.pipeline(run.config), datetime.now(UTC)
+    cluster = run.world.cluster()
+    wanted = lookups.open_ones(run.config, cluster, config.name, now)
+    within = _window(run.arguments.since, "", now)
+    for each in wanted:
+        run.report.step(f"the buckets job asks to look from {each.since} on: {each.why}")
+    remembered = now - _REMEMBERED + _MARGIN
+    begins = [max(each.begin, remembered) for each in wanted]
+    within = Window(min([within.since, *begins]), within.until)
+    found = _look(run, config, within)
+    due = [each for each in found.lost if each.due(now.timestamp())]
+    maximum = config.maximum if config.automatic else None
+    queued = _queue(run, config, within, found, due, maximum)
+    left = len(due) - queued
+    # Where nothing is queued by itself, all that can be done of a lookup is to tell what it finds.
+    whole = not (left and config.automatic)
+    looked = [each for each in wanted if each.end < within.until] if whole else []
+    result = {
+        "time": now.strftime(TIME),
+        "found": len(found.lost),
+        "unannounced": sum(each.stage is Stage.UNSEEN for each in found.lost),
+        "due": len(due),
+        "queued": queued,
+        "left": left,
+    }
+    lookups.done(run.config, cluster, result, looked)
+    numbers = {"missing": len(found.lost), "newest_put": found.newest}
+    run.world.records().note("MONITOR:reconcile", numbers)
+    return _end(run, found, due, queued, maximum)
+
+
+def _queue(
+    run: Run,
+    config: PipelineConfig,
+    within: Window,
+    found: Survey,
+    chosen: Sequence[Lost],
+    maximum: int | None,
+) -> int:
+    """Show what was found, queue it where a maximum says how long the queue may get; how much."""
+    report, records = run.report, run.world.records()
+    queued = 0
+    _show(run, config, within, found)
+    if maximum is not None and chosen:
+        room = max(0, maximum - records.queue_length(config.bucket))
+        now = time.time()
+        report.wrote = True
+        queued = queue_again(
+            config,
+            records,
+            [each.path for each in chosen[:room]],
+            now,
+            lambda done: report.step(f"queued {done} of {min(room, len(chosen))}"),
+        )
+    report.show("queued", queued)
+    report.show("left", len(chosen) - queued)
+    return queued
+
+
+def _end(run: Run, found: Survey, chosen: Sequence[Lost], queued: int, maximum: int | None) -> int:
+    report, left = run.report, len(chosen) - queued
+    if not chosen:
+        waiting = f" ({len(found.lost)} wait for their next try)" if found.lost else ""
+        report.end("unchanged", f"{run.name}: nothing to queue{waiting}")
+        return DONE
+    if maximum is None:
+        end = f"{run.name}: {left} objects to be queued; `{_again(run, '--apply')}` queues them"
+        report.end("changes", end)
+        return CHANGES
+    more = f", {left} more when there is room: run it again" if left else ""
+    report.end("changed", f"{run.name}: {queued} objects queued{more}")
+    return DONE
+
+
+def _look(run: Run, config: PipelineConfig, within: Window) -> Survey:
+    run.report.step(
+        f"bucket {config.bucket}: looking for what was PUT from {within.since.strftime(TIME)} "
+        f"until {within.until.strftime(TIME)}"
+    )
+    return survey(config, run.world.objects(), run.world.records(), within)
+
+
+def _show(run: Run, config: PipelineConfig, within: Window, found: Survey) -> None:
+    document = {
+        "bucket": config.bucket,
+        "since": within.since.strftime(TIME),
+        "until": within.until.strftime(TIME),
+        "listed": found.listed,
+        "matched": found.matched,
+        "unparsable": found.unparsable,
+        "unsettled": len(found.unsettled),
+        "inButler": found.in_butler,
+        # A program wants each; for people it would be made for nothing, and may be a whole night.
+        "lost": [asdict(each) for each in found.lost] if run.arguments.output == "json" else [],
+    }
+    lines = [f"{found.listed} objects listed, {found.matched} of that time are for ingest"]
+    lines += _groups(found.lost)
+    if found.in_butler:
+        lines.append(f"{found.in_butler} are in the Butler all the same: left alone")
+    if found.unsettled:
+        lines.append(
+            f"{len(found.unsettled)} were taken from the queue and nothing is noted of them since: "
+            f"duplicates, most likely; `{_again(run, '--in-butler')}` tells"
+        )
+    if found.unparsable:
+        first = ", ".join(found.unparsable[:_SHOWN])
+        lines.append(
+            f"warning: {len(found.unparsable)} match DATASET_REGEXP and cannot be taken apart by "
+            f"enqueue: {first}"
+        )
+    run.report.show("survey", document, lines)
+
+
+def _groups(lost: Sequence[Lost]) -> Iterator[str]:
+    groups: dict[tuple[str, str, str], list[Lost]] = defaultdict(list)
+    for each in lost:
+        name = parse(each.path)
+        assert name is not None, "the survey keeps what cannot be taken apart by itself"
+        groups[name.instrument, name.day, str(each.stage)].append(each)
+    for (instrument, day, stage), members in sorted(groups.items()):
+        yield f"{instrument} {day}: {len(members)} {stage}"
+        for each in members[:_SHOWN]:
+            why = f": {each.why}" if each.why != stage else ""
+            yield f"    {each.path}{why}"
+        if len(members) > _SHOWN:
+            yield f"    and {len(members) - _SHOWN} more"
+
+
+def _subjects(paths: Sequence[str]) -> list[tuple[str, str, str]]:
+    names = filter(None, map(parse, paths))
+    return sorted({(name.instrument, name.day, name.exposure) for name in names})
+
+
+def _check_bucket(config: PipelineConfig, given: str) -> None:
+    if given and given not in (config.bucket, config.name):
+        raise HooksError(
+            f"--bucket {given}: this environment's ingest works on {config.bucket} only"
+        )
+
+
+def _again(run: Run, *more: str) -> str:
+    """Spell the backfill over the same time, with more options."""
+    arguments = run.arguments
+    words = ["backfill", "--since", arguments.since]
+    if until := getattr(arguments, "until", ""):
+        words += ["--until", until]
+    if getattr(arguments, "in_butler", False) and "--in-butler" not in more:
+        words.append("--in-butler")
+    if (most := getattr(arguments, "max", None)) is not None:
+        words += ["--max", str(most)]
+    return run.typed((*words, *more))
+
+
+def _window(since: str, until: str, now: datetime) -> Window:
+    try:
+        return window(since, until, now, _GRACE)
+    except ValueError as error:
+        raise HooksError(f"--since, --until: {error}") from None

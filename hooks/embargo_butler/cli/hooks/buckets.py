@@ -1,0 +1,109 @@
+"""`buckets`: topics, notifications and policies of the object store."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import yaml
+
+from embargo_butler.buckets.queues import Night, busiest
+from embargo_butler.cli.hooks.running import (
+    DONE,
+    Areas,
+    Run,
+    add,
+    carry_out,
+    leave_events,
+    show,
+)
+from embargo_butler.cli.hooks.settle import after
+from embargo_butler.delivery import rescans as lookups
+from embargo_butler.engine.apply import apply
+from embargo_butler.errors import Gathering, HooksError
+from embargo_butler.jobs import jobs
+from embargo_butler.jobs.withdrawal import withdrawal
+from embargo_butler.migration.importing import imported
+from embargo_butler.model.plan import Plan
+
+
+def add_to(areas: Areas) -> None:
+    """Add the area's verbs."""
+    verbs = areas.add_parser(
+        "buckets", help="topics, notifications and policies of the object store"
+    )
+    into = verbs.add_subparsers(dest="verb", required=True)
+    planning = add(into, "plan", _plan, "show what apply would do; writes nothing", rollback=True)
+    planning.add_argument("--exit-zero", action="store_true", help="with changes too")
+    add(into, "apply", _apply, "make it as declared", rollback=True).set_defaults(topic=())
+    renewing = add(into, "renew", _apply, "give a topic a new generation: its queue is stuck")
+    renewing.add_argument("topic", nargs="+", metavar="TOPIC", help="its declared name")
+    withdrawing = add(
+        into, "withdraw", _withdraw, "take our notifications away while nobody can be announced to"
+    )
+    withdrawing.add_argument("--apply", action="store_true", help="do it; by default only shown")
+    importing = add(
+        into, "import", _import, "print the bucketConfig of what is live in the declared buckets"
+    )
+    importing.set_defaults(quiet=True)
+
+
+def _plan(run: Run) -> int:
+    # A release's own job comes right after its pods, whose address may take a while.
+    until = run.until if run.arguments.exit_zero else time.monotonic()
+
+    def night() -> Night | None:
+        return busiest(run.config.pipeline, run.world.records)
+
+    job = jobs.object_store(run.config, run.world, run.report, until, night=night)
+    for sentence in job.undeclared:
+        run.report.warn(sentence)
+    plan = job.plan
+    if run.config.restart.workloads and not run.arguments.exit_zero:
+        plan += jobs.settle(run.config, run.world, run.report, until, patient=False).plan
+    if run.arguments.exit_zero:
+        leave_events(run, plan)
+    return show(run, plan, job.problems)
+
+
+def _apply(run: Run) -> int:
+    topics = run.arguments.topic
+
+    def plan() -> jobs.Job:
+        job = jobs.object_store(run.config, run.world, run.report, run.until, topics)
+        if not job.problems:
+            # Before anything is changed: a run that is killed has told reconcile where to look.
+            lookups.note(run.config, job.cluster, job.plan.lookups, datetime.now(UTC))
+        return job
+
+    return carry_out(run, plan, *after(run))
+
+
+def _withdraw(run: Run) -> int:
+    """No Lease, which is in the cluster: each change is one call, and an apply mends it."""
+    job = withdrawal(run.config, run.world, run.report)
+    if not run.arguments.apply:
+        return show(run, job.plan, job.problems)
+    run.report.plan(job.plan)
+    left = Gathering()
+    left.found += [*job.problems, *(HooksError(str(each)) for each in job.plan.misfortunes)]
+    for change in job.plan.changes:
+        with left.catching():
+            apply(Plan((change,)), job.cluster, job.gateways, run.report)
+    left.check()
+    if not job.plan.changes:
+        run.report.end("unchanged", f"{run.name}: there is no notification to withdraw")
+        return DONE
+    run.report.end(
+        "changed",
+        f"{run.name}: {len(job.plan.changes)} withdrawn; what is PUT from now on is announced to "
+        f"nobody, until `{run.typed(('buckets', 'apply'))}` puts them back and has it looked for",
+    )
+    return DONE
+
+
+def _import(run: Run) -> int:
+    live = jobs.live_buckets(run.config, run.world, run.report)
+    found = imported(jobs.bucket_config(run.config), live)
+    print(yaml.safe_dump(found, sort_keys=False, width=100), end="")
+    return DONE

@@ -1,0 +1,245 @@
+"""What the verbs have in common."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
+
+from embargo_butler import terminal
+from embargo_butler.config.config import Config
+from embargo_butler.engine.apply import apply
+from embargo_butler.engine.lease import Lease
+from embargo_butler.engine.report import Report
+from embargo_butler.errors import HooksError, Problems
+from embargo_butler.jobs.jobs import Job, World
+from embargo_butler.misfortune import Misfortune
+from embargo_butler.model.plan import Plan
+
+if TYPE_CHECKING:
+    from embargo_butler.health.sections import Section
+
+DONE, FAILED, CHANGES = 0, 1, 2
+
+
+_AREAS = ("secrets", "buckets", "settle")
+"""Whose verbs are a second word."""
+
+Spell: TypeAlias = "Callable[[Sequence[str]], str]"
+"""Spells a verb and its words as they are typed: by the program's name, or as a target of make."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Another program that runs a verb for a person who has typed something else.
+
+    Attributes:
+        config: The configuration.
+        spell: Spells what is advised as that person would type it.
+        ahead: What only that program can see of the environment; `status` shows it first.
+    """
+
+    config: Config
+    spell: Spell
+    ahead: Callable[[], Sequence[Section]]
+
+
+def plain(file: Path | None) -> Spell:
+    """Return the spelling of a command line with its configuration in a file."""
+
+    def spell(words: Sequence[str]) -> str:
+        verbs = 2 if words[0] in _AREAS else 1
+        config = ("--config", str(file or "FILE"))
+        return terminal.command(["embargo-hooks", *words[:verbs], *config, *words[verbs:]])
+
+    return spell
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one verb.
+
+    Attributes:
+        arguments: What was typed.
+        config: The configuration.
+        world: Makes the connections.
+        report: Is told what is done.
+        until: The monotonic time until which something may be waited for.
+        spell: Spells a command as whoever reads it would type it.
+        ahead: What `status` shows first.
+    """
+
+    arguments: argparse.Namespace
+    config: Config
+    world: World
+    report: Report
+    until: float
+    spell: Spell
+    ahead: Callable[[], Sequence[Section]] = tuple
+
+    def typed(self, words: Sequence[str]) -> str:
+        """Spell a verb and its words, or kubectl and its, as a person types them; "" for none."""
+        if words and words[0] == "kubectl":
+            return terminal.command(["kubectl", "-n", self.config.namespace, *words[1:]])
+        return self.spell(words) if words else ""
+
+    @property
+    def name(self) -> str:
+        """The command, as typed, and the environment."""
+        return f"{command(self.arguments)}: {self.config.environment}"
+
+    def lease(self) -> Lease:
+        """Return the Lease that has to be held while something is written, not taken yet."""
+        return Lease(
+            self.world.cluster(),
+            self.config.lease_name,
+            command(self.arguments),
+            self.until,
+            self.report,
+        )
+
+
+Verb = Callable[[Run], int]
+"""Does what the verb says, reports it, and returns the exit code."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose exit code for a mistake in the arguments is that of an error, 1."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong; 2, as argparse has it, would say that a plan has changes."""
+        self.print_usage(sys.stderr)
+        self.exit(FAILED, f"{terminal.visible(f'{self.prog}: {message}')}\n")
+
+
+Areas: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""What verbs are added to; the standard library has no public name for it."""
+
+
+def command(arguments: argparse.Namespace) -> str:
+    """Return the command, as typed."""
+    return f"{arguments.what} {arguments.verb}".rstrip()
+
+
+def add(
+    verbs: Areas, name: str, run: Verb, about: str, rollback: bool = False
+) -> argparse.ArgumentParser:
+    """Add a verb with the arguments that all have.
+
+    Args:
+        verbs: Where to.
+        name: Its name.
+        run: What it does.
+        about: One line about it.
+        rollback: Whether it can run in a rollback.
+    """
+    parser = verbs.add_parser(name, help=about)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="what the ConfigMap holds")
+    parser.add_argument(
+        "--config-hash",
+        default="",
+        metavar="ENVIRONMENT/NAMESPACE/CONFIGMAP:SHA256",
+        help="refuse a FILE that is not what the release has put into that ConfigMap",
+    )
+    parser.add_argument("--output", choices=("text", "json"), default="text")
+    parser.set_defaults(rollback=False, exit_zero=False, run=run, quiet=False, limited=True)
+    if rollback:
+        parser.add_argument(
+            "--rollback",
+            action="store_true",
+            help="a problem found before the first write is a warning, and the exit code 0",
+        )
+    return parser
+
+
+def show(run: Run, plan: Plan, problems: Sequence[HooksError] = ()) -> int:
+    """Show a plan; nothing is written.
+
+    Raises:
+        Problems: There are problems.
+    """
+    run.report.plan(plan)
+    if problems:
+        raise Problems(problems)
+    if not plan.changes and not plan.misfortunes:
+        return _unchanged(run)
+    count = f"{len(plan.changes)} changes to be made"
+    run.report.end("changes", f"{run.name}: {count}{_findings(plan.misfortunes)}")
+    return DONE if run.arguments.exit_zero else CHANGES
+
+
+def carry_out(run: Run, *plans: Callable[[], Job]) -> int:
+    """Plan, show the plan, and do what it says, one plan after the other; nobody else writes."""
+    count, misfortunes = 0, list[Misfortune]()
+    with run.lease() as lease:
+        for number, plan in enumerate(plans):
+            try:
+                job = plan()
+            except HooksError as error:
+                if not (number and run.arguments.rollback):
+                    raise
+                # What went before is whole; a rollback that fails here would be stuck.
+                run.report.problem(error, "warning")
+                continue
+            make(run, lease, job)
+            count += len(job.plan.changes)
+            misfortunes += job.plan.misfortunes
+    return ended(run, count, misfortunes)
+
+
+def make(run: Run, lease: Lease, job: Job) -> None:
+    """Show a plan and do what it says.
+
+    Raises:
+        HooksError: It cannot be done, or not to the end.
+    """
+    run.report.plan(job.plan)
+    if job.problems:
+        raise Problems(job.problems)
+    leave_events(run, job.plan)
+    apply(
+        job.plan,
+        job.cluster,
+        job.gateways,
+        run.report,
+        lease.check,
+        run.world.passwords,
+        run.until,
+    )
+
+
+def ended(run: Run, count: int, misfortunes: Sequence[Misfortune] = ()) -> int:
+    """Close the account of a run that made some changes, or none."""
+    if not count and not misfortunes:
+        return _unchanged(run)
+    said = f"{run.name}: {count} changes made{_findings(misfortunes)}"
+    run.report.end("changed" if count else "unchanged", said)
+    return DONE
+
+
+def leave_events(run: Run, plan: Plan) -> None:
+    """Leave an Event for each misfortune, where a release's job tells of it and nobody looks on."""
+    if run.world.by_hand:
+        return
+    for misfortune in plan.misfortunes:
+        job = f"Job/{run.config.fullname}-{run.arguments.what}"
+        try:
+            run.world.cluster().warn(job, "Misfortune", str(misfortune))
+        except HooksError as error:
+            run.report.warn(f"no Event could be left: {error}")
+
+
+def _findings(misfortunes: Sequence[Misfortune]) -> str:
+    """Return the end of a sentence that tells of misfortunes, if there are any."""
+    if not misfortunes:
+        return ""
+    count = f"{len(misfortunes)} finding{'s' if len(misfortunes) > 1 else ''}"
+    return f", {count}: {misfortunes[0]}"
+
+
+def _unchanged(run: Run) -> int:
+    run.report.end("unchanged", f"{run.name}: nothing to do")
+    return DONE

@@ -1,0 +1,45 @@
+"""`settle`: restart what holds an older secret, then take away what is old.
+
+The buckets job does the same at its end; where there is none, this is the job after a release.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from embargo_butler.cli.hooks.running import (
+    Areas,
+    Run,
+    add,
+    carry_out,
+    show,
+)
+from embargo_butler.jobs import jobs
+
+
+def add_to(areas: Areas) -> None:
+    """Add the area's verbs."""
+    verbs = areas.add_parser("settle", help="restart what holds an older secret")
+    into = verbs.add_subparsers(dest="verb", required=True)
+    add(into, "plan", _plan, "show what apply would restart; writes nothing")
+    add(into, "apply", _apply, "restart it, then take away what is old", rollback=True)
+
+
+def after(run: Run) -> tuple[Callable[[], jobs.Job], ...]:
+    """Return the plans of what comes after a release, to be made and carried out in this order."""
+    if not run.config.restart.workloads:
+        return ()
+    return (
+        lambda: jobs.settle(run.config, run.world, run.report, run.until, patient=True),
+        lambda: jobs.rest(run.config, run.world, run.report, run.until),
+    )
+
+
+def _plan(run: Run) -> int:
+    job = jobs.settle(run.config, run.world, run.report, time.monotonic(), patient=False)
+    return show(run, job.plan)
+
+
+def _apply(run: Run) -> int:
+    return carry_out(run, *after(run))

@@ -1,0 +1,115 @@
+"""`status`: how the environment is, on one screen."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from embargo_butler import terminal
+from embargo_butler.cli.hooks.running import (
+    DONE,
+    FAILED,
+    Areas,
+    Run,
+    add,
+)
+from embargo_butler.engine.report import Report
+from embargo_butler.health.sections import (
+    COMPARED,
+    Section,
+    status,
+)
+
+# Reading a worker's list sets back the clock by which idle finds dead pods, on Redis before 7.2.
+_LEAST_SECONDS = 30
+_TITLES = {
+    "release": "release",
+    "pods": "pods",
+    "jobs": "jobs by the clock, and those of the last release",
+    "queues": "queues",
+    "images": "images by observation day",
+    "newest": "newest exposure of each instrument; announced and ingested: median after the PUT",
+    "reconcile": "last reconcile",
+    "secrets": "Secrets, compared with Vault now",
+    "buckets": "topics, notifications and policies, compared with the declared ones now",
+}
+
+
+def add_to(areas: Areas) -> None:
+    """Add the verb."""
+    showing = add(areas, "status", _status, "show how the environment is; exit code 1: not well")
+    showing.set_defaults(verb="", limited=False, quiet=True)
+    showing.add_argument(
+        "--watch",
+        type=int,
+        nargs="?",
+        const=_LEAST_SECONDS,
+        metavar="SECONDS",
+        help=f"again and again, every {_LEAST_SECONDS} s or less often, until interrupted",
+    )
+    showing.add_argument(
+        "--pipeline-only",
+        action="store_true",
+        help="leave out the comparison with what is declared, which takes a login to Vault",
+    )
+
+
+def _status(run: Run) -> int:
+    if run.arguments.watch is None:
+        return _once(run, "")
+    pause, code = max(run.arguments.watch, _LEAST_SECONDS), DONE
+    clear = "\033[2J\033[H" if sys.stdout.isatty() else "\n"
+    try:
+        while True:
+            code = _once(run, clear)
+            # A port that is forwarded leads to one pod, which may be gone by the next look.
+            run.world.close()
+            time.sleep(pause)
+    except KeyboardInterrupt:
+        return code
+
+
+def _once(run: Run, before: str) -> int:
+    compared = not run.arguments.pipeline_only
+    # One screen: what the plans say on their way is not for it.
+    muted = Report("status", io.StringIO(), io.StringIO(), as_json=False)
+    sections = [*run.ahead(), *status(run.config, run.world, muted, compared, run.typed)]
+    problems = [f"{each.name}: {problem}" for each in sections for problem in each.problems]
+    hidden = [each.name for each in sections if each.hidden]
+    run.report.show("sections", [asdict(each) for each in sections])
+    run.report.show("healthy", not problems and not hidden)
+    run.report.show("unwell", problems)
+    if run.arguments.output == "text":
+        config = run.config
+        now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        where = f"cluster {config.cluster}, namespace {config.namespace}"
+        print(before, end="")
+        lines = [line for each in sections for line in _text(each)]
+        terminal.show(f"{config.environment}: {where}, {now}", *lines, "")
+    unseen = f"not to be seen: {', '.join(hidden)}"
+    if problems:
+        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+        also = f"; {unseen}" if hidden else ""
+        run.report.end("unhealthy", f"{run.name}: {count}{also}: {problems[0]}")
+        return FAILED
+    if hidden:
+        why = next(each.hidden for each in sections if each.hidden)
+        if len(hidden) == len(sections):
+            unseen = "nothing of it can be seen"
+        elif set(hidden) <= set(COMPARED):
+            why += f"; `{run.typed(('status', '--pipeline-only'))}` leaves it out"
+        run.report.end("unseen", f"{run.name}: {unseen}: {why}")
+        return FAILED
+    run.report.end("healthy", f"{run.name}: well")
+    return DONE
+
+
+def _text(section: Section) -> list[str]:
+    lines = [f"  {line}" for line in section.lines]
+    lines += [f"  ! {problem}" for problem in section.problems]
+    if section.hidden:
+        lines = [f"  cannot be shown: {section.hidden}"]
+    return ["", _TITLES.get(section.name, section.name), *lines]

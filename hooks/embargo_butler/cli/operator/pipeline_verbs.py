@@ -1,0 +1,121 @@
+"""`embargo-hooks`' own verbs over an environment, from a checkout, with the operator's own logins.
+
+Those about images are told what the release is told, those about what is declared what is declared
+here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import yaml
+
+from embargo_butler import terminal
+from embargo_butler.adapters.programs import (
+    Programs,
+    UnreachableError,
+    if_permitted,
+)
+from embargo_butler.cli.hooks import command as cli
+from embargo_butler.cli.hooks.running import Caller
+from embargo_butler.config import config as hooks_config
+from embargo_butler.config.config import Config
+from embargo_butler.config.reader import Node
+from embargo_butler.errors import ConfigError
+from embargo_butler.health import running
+from embargo_butler.health.sections import Section
+from embargo_butler.release import targets
+from embargo_butler.release.chart import Chart
+from embargo_butler.release.jobs_plan import as_operator
+
+OF_IMAGES = ("status", "trace", "trigger", "backfill", "visits", "report")
+OF_DECLARED = ("audit", "buckets", "vault-policy")
+NAMES = (*OF_IMAGES, *OF_DECLARED)
+_UNASKED = ("vault-policy", "buckets withdraw")
+"""What has no use for the names of what runs, and is there for when the cluster is away."""
+_HELPED = ("buckets import",)
+"""What goes on without them where the cluster does not answer."""
+_COMPONENT = "app.kubernetes.io/component=config"
+
+
+def run(
+    verb: str,
+    words: Sequence[str],
+    chart: Chart,
+    programs: Programs,
+    ahead: Callable[[], Sequence[Section]] = tuple,
+) -> int:
+    """Run one of them.
+
+    Args:
+        verb: Which.
+        words: What was typed after the environment.
+        chart: The environment's chart.
+        programs: helm and kubectl.
+        ahead: What `status` shows first.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        HooksError: There is neither a release nor a chart to tell what the verb has to know.
+    """
+    environment = chart.environment.name
+
+    def spell(command: Sequence[str]) -> str:
+        return targets.make(environment, *command)
+
+    # Whose policy it is, the jobs' or a person's, is the one thing that the login decides.
+    own = verb != "vault-policy"
+    what = " ".join([verb, *words[:1]]) if verb == "buckets" else verb
+    found = config(chart, programs, declared=verb in OF_DECLARED, own=own, what=what)
+    return cli.main([verb, *words], caller=Caller(found, spell, ahead))
+
+
+def config(
+    chart: Chart, programs: Programs, declared: bool = False, own: bool = True, what: str = ""
+) -> Config:
+    """Return what the release is told, as it stands in the cluster; else as the chart has it.
+
+    Where the chart's predecessor runs, the names are those of what runs.
+
+    Args:
+        chart: The environment's chart.
+        programs: helm and kubectl.
+        declared: Whether what is declared here counts, deployed or not.
+        own: Whether the operator logs in, in the place of the job.
+        what: The verb with its second word, if it has one.
+
+    Raises:
+        ConfigError: Neither has it.
+        ProgramError: Helm refused to render the chart, or no cluster answers.
+    """
+    ours = f"app.kubernetes.io/instance={programs.release},{_COMPONENT}"
+    live: list[dict[str, Any]] = []
+    if not declared:
+        with if_permitted():
+            live = programs.objects("configmaps", "-l", ours)
+    document: dict[str, Any] | None
+    if live:
+        name = live[0]["metadata"]["name"]
+        where = f"ConfigMap {name} of namespace {programs.namespace}"
+        document = yaml.safe_load(live[0]["data"]["config.yaml"])
+    else:
+        where = f"the chart of {chart.environment.name}"
+        document = chart.verbs_config(programs)
+        try:
+            document = document if what in _UNASKED else running.told(programs, document)
+        except UnreachableError as error:
+            if what not in _HELPED:
+                raise
+            terminal.show(
+                f"what runs cannot be seen, so all has its declared name: {error}", file=sys.stderr
+            )
+    if document is None:
+        raise ConfigError(
+            f"{chart.environment.name}: there is no release in namespace {programs.namespace}, "
+            "and its chart declares nothing to look at"
+        )
+    return hooks_config.parse(Node(as_operator(document) if own else document, where))

@@ -1,0 +1,369 @@
+"""How an environment is: sections that are each shown, or said not to be shown and why."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any
+
+from embargo_butler.buckets.inventory import TIME
+from embargo_butler.config.config import Config
+from embargo_butler.config.delivery import PipelineConfig
+from embargo_butler.delivery import rescans as lookups
+from embargo_butler.delivery.exposures import named
+from embargo_butler.delivery.given_up import given_up
+from embargo_butler.engine.report import Report
+from embargo_butler.errors import (
+    HooksError,
+    KubernetesError,
+    RedisError,
+)
+from embargo_butler.health.tables import lasting, table
+from embargo_butler.jobs import jobs
+from embargo_butler.model.plan import TIDYING, Change
+from embargo_butler.model.ports import Objects, Records
+from embargo_butler.secrets import predecessor
+
+_WAITS_TOO_LONG = 900.0
+_ANNOUNCED_LATE = 600.0
+# Idle gives a list back after 11 to 21 s.
+_STANDS_STILL = 60
+_RECONCILE_LATE = timedelta(minutes=20)
+_OF_KEYS = {"changed": "older than Vault", "new": "missing", "removed": "no longer declared"}
+
+COMPARED = ("secrets", "buckets")
+"""The sections that compare with what is declared, which takes a login to Vault."""
+
+Typed = Callable[[Sequence[str]], str]
+"""Spells a command as a person types it."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the status.
+
+    Attributes:
+        name: Its name, for programs too.
+        lines: What a person is shown.
+        document: What a program is shown.
+        problems: What is not well.
+        hidden: Why it cannot be shown; then there is nothing else.
+    """
+
+    name: str
+    lines: tuple[str, ...] = ()
+    document: Any = None
+    problems: tuple[str, ...] = ()
+    hidden: str = ""
+
+
+def status(
+    config: Config, world: jobs.World, report: Report, declared: bool, typed: Typed
+) -> Iterator[Section]:
+    """Look at everything, a section after the other; writes nothing.
+
+    Args:
+        config: The configuration.
+        world: Makes the connections.
+        report: Is told what is done.
+        declared: Whether to compare with what is declared too, which takes a login to Vault.
+        typed: Spells the commands that are advised.
+    """
+    pipeline = jobs.pipeline(config)
+    yield shown("queues", lambda: _answered(pipeline, world))
+    yield shown("images", lambda: _images(pipeline, world.objects, world.records(), typed))
+    yield shown("newest", lambda: _newest(pipeline, world.objects(), world.records(), typed))
+    yield shown("reconcile", lambda: _reconcile(config, world, typed))
+    if declared and config.predecessor is not None:
+        yield shown("secrets", lambda: _predecessors_secrets(config, world, report))
+    elif declared and config.secrets:
+        yield shown("secrets", lambda: _secrets(jobs.secrets(config, world, report), typed))
+    if declared and config.buckets:
+        now = time.monotonic()
+        yield shown(
+            "buckets",
+            lambda: _buckets(config, jobs.object_store(config, world, report, now), typed),
+        )
+
+
+def shown(name: str, look: Callable[[], Section]) -> Section:
+    """Return a section, or why it cannot be shown."""
+    try:
+        return look()
+    except HooksError as error:
+        return Section(name, hidden=str(error))
+
+
+def _answered(config: PipelineConfig, world: jobs.World) -> Section:
+    """Show the queues; a Redis that does not answer is no lack of a right, but not well."""
+    try:
+        return _queues(config, world.records(), _takers(config, world))
+    except RedisError as error:
+        return Section("queues", problems=(str(error),))
+
+
+def _takers(config: PipelineConfig, world: jobs.World) -> str:
+    """Tell that nobody takes from the queue; empty where somebody does, or it is not to be seen."""
+    what = f"Deployment {config.ingest.deployment}"
+    try:
+        found = world.cluster().rollout(what)
+    except KubernetesError as error:
+        # The jobs have no right to look, and need none.
+        return f"whether ingest takes them cannot be seen: {error}" if world.by_hand else ""
+    if found and found.ready:
+        return ""
+    return f"nobody takes them: {what} {'has no ready pod' if found else 'is not there'}"
+
+
+def _queues(config: PipelineConfig, records: Records, nobody: str) -> Section:
+    now = time.time()
+    length, following = records.queue_length(config.bucket), records.next(config.bucket)
+    workers = records.workers(config.bucket)
+    heads = [worker.paths[-1] for worker in workers if worker.paths]
+    asked = [*heads, *([following] if following else [])]
+    since = {
+        path: now - record.received
+        for path, record in zip(asked, records.files(asked), strict=True)
+        if record.received
+    }
+    waits = since.get(following or "")
+    document: dict[str, Any] = {
+        "waiting": length,
+        "oldestSeconds": waits,
+        "workers": [
+            {
+                "pod": worker.name,
+                "files": len(worker.paths),
+                "oldestSeconds": since.get(worker.paths[-1]) if worker.paths else None,
+                "idleSeconds": worker.idle,
+            }
+            for worker in workers
+        ],
+    }
+    rows = [("LIST", "FILES", "OLDEST", "LAST TOUCHED")]
+    rows.append((f"QUEUE:{config.bucket}", str(length), _span(waits), ""))
+    problems = []
+    if nobody and length:
+        problems.append(f"{length} file{'s wait' if length > 1 else ' waits'}, and {nobody}")
+    elif waits and waits > _WAITS_TOO_LONG:
+        problems.append(f"the next file waits since {lasting(waits)}: is ingest at work?")
+    for worker in document["workers"]:
+        idle = worker["idleSeconds"]
+        oldest = _span(worker["oldestSeconds"])
+        rows.append((worker["pod"], str(worker["files"]), oldest, f"{lasting(idle)} ago"))
+        if idle > _STANDS_STILL:
+            problems.append(f"worker {worker['pod']} stands still: is the idle pod at work?")
+    return Section("queues", tuple(table(rows, "")), document, tuple(problems))
+
+
+def _span(seconds: float | None) -> str:
+    return "" if seconds is None else lasting(seconds)
+
+
+def _images(
+    config: PipelineConfig, objects: Callable[[], Objects], records: Records, typed: Typed
+) -> Section:
+    """Count what was received, ingested and failed today, and on the last day before it.
+
+    Files given up are a problem for today and yesterday; older days are only shown.
+    """
+    kinds = {"received": "RECINSTR", "ingested": "INGEST", "failed": "FAIL"}
+    counts = {word: records.counters(kind, config.bucket) for word, kind in kinds.items()}
+    # An observation day begins at noon (UTC).
+    today, yesterday = (
+        f"{datetime.now(UTC) - timedelta(hours=12 + 24 * back):%Y%m%d}" for back in (0, 1)
+    )
+    days = sorted({day for each in counts.values() for of in each.values() for day in of})[-2:]
+    instruments = sorted({name for each in counts.values() for name in each})
+    rows = [
+        {
+            "day": day,
+            "instrument": name,
+            **{word: found.get(name, {}).get(day, 0) for word, found in counts.items()},
+        }
+        for day in reversed(days)
+        for name in instruments
+    ]
+    rows = [row for row in rows if any(row[word] for word in kinds)]
+    lines = [] if today in days else [f"nothing received today ({today})"]
+    if rows:
+        head = ("DAY", "INSTRUMENT", *(word.upper() for word in kinds))
+        cells = [
+            (
+                f"{row['day']}{' (today)' if row['day'] == today else ''}",
+                str(row["instrument"]),
+                *(str(row[word]) for word in kinds),
+            )
+            for row in rows
+        ]
+        lines += table([head, *cells], "")
+    problems = []
+    for row in (row for row in rows if row["failed"] and str(row["day"]) >= yesterday):
+        name, day = str(row["instrument"]), str(row["day"])
+        if found := given_up(config, objects, records, name, day):
+            path, why = found[0]
+            files = f"{len(found)} file{'s' if len(found) > 1 else ''} of {name} {day}"
+            # An observation day begins at noon (UTC).
+            begin = f"{day[:4]}-{day[4:6]}-{day[6:]}T12:00:00Z"
+            problems.append(
+                f"{files} given up by ingest, the first {path}: {why}: "
+                f"`{typed(('backfill', '--since', begin))}`"
+            )
+    return Section("images", tuple(lines), rows, tuple(problems))
+
+
+def _newest(config: PipelineConfig, objects: Objects, records: Records, typed: Typed) -> Section:
+    """Follow the newest exposure of each instrument that has taken one today or yesterday."""
+    now = datetime.now(UTC)
+    # An observation day begins at noon (UTC).
+    days = [f"{now - timedelta(hours=12 + 24 * back):%Y%m%d}" for back in (-1, 0, 1)]
+    document, problems = [], []
+    rows = [("EXPOSURE", "PUT", "FILES", "ANNOUNCED", "INGESTED")]
+    for top in objects.folders(""):
+        folder = next((each for day in days if (each := _last(objects, f"{top}{day}/"))), None)
+        if folder is None:
+            continue
+        stored = [each for page in objects.listing(folder) for each in page]
+        stored = [each for each in stored if config.regexp.search(f"{config.bucket}/{each.key}")]
+        if not stored:
+            continue
+        notes = records.files([f"{config.bucket}/{each.key}" for each in stored])
+        pairs = list(zip(stored, notes, strict=True))
+        heard = [note.received - each.put for each, note in pairs if note.received]
+        ingested = [note.ingested - each.put for each, note in pairs if note.ingested]
+        name = folder.rstrip("/").rpartition("/")[2]
+        asked = named(name, "", stored[0].key)
+        age = now.timestamp() - max(each.put for each in stored)
+        document.append(
+            {
+                "exposure": name,
+                "files": len(stored),
+                "ageSeconds": age,
+                "announced": len(heard),
+                "ingested": len(ingested),
+                "putToAnnounced": max(median(heard), 0) if heard else None,
+                "putToIngested": max(median(ingested), 0) if ingested else None,
+            }
+        )
+        cells = (name, f"{lasting(age)} ago", str(len(stored)), _delay(heard), _delay(ingested))
+        rows.append(cells)
+        if len(heard) < len(stored) and age > _ANNOUNCED_LATE:
+            missing = len(stored) - len(heard)
+            problems.append(
+                f"{missing} of {len(stored)} files of {name} were never announced: "
+                f"`{typed(('trace', asked))}`"
+            )
+    lines = table(rows, "") if document else ["no exposure since yesterday"]
+    return Section("newest", tuple(lines), document, tuple(problems))
+
+
+def _delay(delays: Sequence[float]) -> str:
+    return f"{len(delays)}, after {max(median(delays), 0):.1f} s" if delays else "0"
+
+
+def _last(objects: Objects, folder: str) -> str | None:
+    """Return the exposure of a day with the highest number, whoever took it."""
+    found = objects.folders(folder)
+    return max(found, key=lambda each: each.rstrip("/").rpartition("_")[2], default=None)
+
+
+def _reconcile(config: Config, world: jobs.World, typed: Typed) -> Section:
+    if config.predecessor is not None:
+        line = (
+            f"there is no release, so nothing runs by the clock; by hand: `{typed(('backfill',))}`"
+        )
+        return Section("reconcile", (line,))
+    cluster, pipeline, now = world.cluster(), jobs.pipeline(config), datetime.now(UTC)
+    found = dict(lookups.last(config, cluster))
+    waiting = lookups.open_ones(config, cluster, pipeline.name, now)
+    lines = [f"the buckets job asks to look from {each.since} on: {each.why}" for each in waiting]
+    if not pipeline.by_clock:
+        lines.append(
+            "does not run by the clock here: hooks.reconcile is off, or no confirmed notification "
+            f"leads to this environment's enqueue; by hand: `{typed(('backfill',))}`"
+        )
+    if not found:
+        return Section("reconcile", ("has not run yet", *lines), None)
+    found.pop("done", None)
+    problems = []
+    age = now - _time(found["time"])
+    if age > _RECONCILE_LATE and pipeline.by_clock:
+        problems.append(
+            f"the last reconcile was {lasting(age.total_seconds())} ago: is its CronJob at work?"
+        )
+    if found["left"]:
+        problems.append(f"{found['left']} objects wait to be queued: `{typed(('backfill',))}`")
+    if silence := lookups.silence(found, pipeline.mode, typed, now):
+        problems.append(silence)
+    line = (
+        f"{lasting(age.total_seconds())} ago: {found['found']} lost objects found, "
+        f"{found['queued']} queued"
+    )
+    return Section("reconcile", (line, *lines), found, tuple(problems))
+
+
+def _time(text: str) -> datetime:
+    return datetime.strptime(text, TIME).replace(tzinfo=UTC)
+
+
+def _secrets(job: jobs.Job, typed: Typed) -> Section:
+    keys: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for each in job.keys:
+        keys[each.secret][each.state].append(each.key)
+    lines, problems = [], []
+    for secret, states in keys.items():
+        wrong = [f"{word}: {', '.join(states[s])}" for s, word in _OF_KEYS.items() if s in states]
+        if wrong:
+            problems.append(f"Secret {secret}: {'; '.join(wrong)}: `{typed(('plan',))}`")
+        else:
+            lines.append(secret)
+    lines = [f"as in Vault: {', '.join(lines)}"] if lines else []
+    return _planned("secrets", job, lines, problems)
+
+
+def _predecessors_secrets(config: Config, world: jobs.World, report: Report) -> Section:
+    """Tell whether the running values are Vault's, without which a take-over is refused."""
+    states = jobs.predecessors_secrets(config, world, report)
+    same = sorted({config.secret_name(each.secret) for each in states if each.state == "same"})
+    lines = (f"as in Vault: {', '.join(same)}",) if same else ()
+    return Section("secrets", lines, None, predecessor.refused(config, states))
+
+
+def _buckets(config: Config, job: jobs.Job, typed: Typed) -> Section:
+    """Tell of each declared notification whether it, its topic and its bucket's policy are well."""
+    wrong = [change.instruction.target for change in _drift(job)]
+    rows = [("BUCKET", "NOTIFICATION", "TOPIC", "")]
+    declared = jobs.bucket_config(config)
+    for name, bucket in declared.buckets.items():
+        for each in bucket.notifications.values():
+            about = (f"topic {each.topic}", f"notification {each.name}")
+            touched = any(target.startswith(about) for target in wrong)
+            state = "to be changed" if touched else "in order"
+            state = "left as it is" if (name, each.name) in job.left else state
+            rows.append((name, each.name, each.topic, state))
+    lines = table(rows, "") if len(rows) > 1 else []
+    if job.plan.unconfirmed:
+        lines.append(f"left alone, as unconfirmed: {len(job.plan.unconfirmed)} declarations")
+    return _planned("buckets", job, lines, [f"{c}: `{typed(('plan',))}`" for c in _drift(job)])
+
+
+def _planned(name: str, job: jobs.Job, lines: list[str], problems: list[str]) -> Section:
+    lines += [f"warning: {each}" for each in job.plan.warnings]
+    problems += map(str, [*job.plan.misfortunes, *job.problems])
+    changes = [str(change) for change in job.plan.changes]
+    if not problems and not lines:
+        lines.append("as declared")
+    document = {
+        "changes": changes,
+        "warnings": list(job.plan.warnings),
+        "misfortunes": [asdict(each) for each in job.plan.misfortunes],
+    }
+    return Section(name, tuple(lines), document, tuple(problems))
+
+
+def _drift(job: jobs.Job) -> list[Change]:
+    return [each for each in job.plan.changes if not isinstance(each.instruction, TIDYING)]

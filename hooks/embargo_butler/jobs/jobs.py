@@ -1,0 +1,642 @@
+"""The two jobs: gather everything, plan; what was planned can then be applied."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from embargo_butler.buckets import observed as buckets
+from embargo_butler.buckets import plan as bucket_plan
+from embargo_butler.buckets import queues as full_queue
+from embargo_butler.buckets.confirmation import (
+    leaving,
+    setting_aside,
+    without_buckets,
+    without_owners,
+)
+from embargo_butler.buckets.inventory import (
+    KEY,
+    Inventory,
+    Ledger,
+    by_declaration,
+)
+from embargo_butler.buckets.observed import Keys
+from embargo_butler.buckets.safety import refuse_most
+from embargo_butler.config.buckets import (
+    BucketConfig,
+    OwnerSpec,
+    Unconfirmed,
+)
+from embargo_butler.config.config import (
+    Config,
+    VaultPath,
+    with_secret,
+)
+from embargo_butler.config.delivery import PipelineConfig
+from embargo_butler.engine.report import Report
+from embargo_butler.errors import (
+    ConfigError,
+    GatewayError,
+    Gathering,
+    HooksError,
+    KubernetesError,
+    Outage,
+    Problems,
+    VaultError,
+)
+from embargo_butler.jobs import notification_secret
+from embargo_butler.migration.importing import Live
+from embargo_butler.misfortune import Misfortune
+from embargo_butler.model.plan import (
+    AdmitPassword,
+    ApplySecret,
+    Plan,
+    plan_secrets,
+)
+from embargo_butler.model.ports import (
+    Announcer,
+    Butler,
+    Cluster,
+    Gateway,
+    Logs,
+    Objects,
+    Passwords,
+    Records,
+    Vault,
+)
+from embargo_butler.model.resources import (
+    KubernetesSecret,
+    ObservedBucket,
+    Topic,
+)
+from embargo_butler.secret import Secret
+from embargo_butler.secrets import predecessor, redis_password
+from embargo_butler.secrets import removal as secret_removal
+from embargo_butler.secrets import restarts as settling
+from embargo_butler.secrets import sync as secret_sync
+from embargo_butler.secrets.comparison import KeyState, compare
+
+
+class World(Protocol):
+    """Makes the connections to the outside."""
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person runs this, and not a pod."""
+
+    def vault(self) -> Vault:
+        """Log in to Vault."""
+
+    def profile(self, name: str) -> Keys:
+        """Return the keys of an AWS profile of the person who runs this."""
+
+    def cluster(self) -> Cluster:
+        """Return the environment's namespace."""
+
+    def gateway(self, config: BucketConfig, owner: str, keys: Keys) -> Gateway:
+        """Return the object store, with an owner's keys."""
+
+    def records(self) -> Records:
+        """Return the environment's Redis."""
+
+    def objects(self) -> Objects:
+        """Return the environment's bucket."""
+
+    def butler(self) -> Butler:
+        """Return the environment's Butler."""
+
+    def announcer(self) -> Announcer:
+        """Return the way by which the environment's enqueue hears of objects."""
+
+    def logs(self) -> Logs:
+        """Return the logs of the environment's pods."""
+
+    def passwords(self) -> Passwords:
+        """Return whom the environment's Redis lets in."""
+
+    def close(self) -> None:
+        """End the connections; what is asked for afterwards is connected anew."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A plan and what it needs to be carried out.
+
+    Attributes:
+        plan: The plan.
+        cluster: The namespace.
+        gateways: The object store, by owner.
+        keys: The state of every key of the Secrets.
+        problems: What stands against carrying it out, though it could be planned.
+        undeclared: What is there, was not declared and is not ours to change.
+        left: Notifications that are declared and left as they are, by bucket and declared Id.
+        topics: Ours that are announced to.
+    """
+
+    plan: Plan
+    cluster: Cluster
+    gateways: Mapping[str, Gateway] = field(default_factory=dict)
+    keys: tuple[KeyState, ...] = ()
+    problems: tuple[HooksError, ...] = ()
+    undeclared: tuple[str, ...] = ()
+    topics: tuple[Topic, ...] = ()
+    left: frozenset[tuple[str, str]] = frozenset()
+
+
+def secrets(config: Config, world: World, report: Report, rehearse: bool = False) -> Job:
+    """Plan the Secrets.
+
+    Args:
+        config: The configuration.
+        world: Makes the connections.
+        report: Is told what is done.
+        rehearse: Whether the cluster is asked beforehand if it would take every change.
+
+    Raises:
+        Problems: Everything that stands against it; nothing was written.
+    """
+    gathering = Gathering()
+    cluster = world.cluster()
+    paths = secret_sync.paths(config)
+    documents = _read(paths, world, report, gathering)
+    live = secret_sync.observe(config, cluster, report, gathering)
+    # Without a login nothing is known of any path, and whose the Secrets are is still looked at.
+    wanted = secret_sync.desired(config, documents or dict.fromkeys(paths), gathering)
+    with gathering.catching():
+        buckets.refuse_unfit(config, wanted)
+    written = list(notification_secret.held_back(config, wanted, live))
+    written = redis_password.carried(config.redis_password, written, live)
+    plan = Plan()
+    with gathering.catching():
+        plan = plan_secrets(written, live, config.take_over_secrets)
+        plan = redis_password.overlapping(config.redis_password, plan, live)
+    if config.keeps and gathering.away:
+        lacking = secret_sync.missing(config, live)
+        if not lacking:
+            raise Outage(gathering.found)
+        gathering.found.append(
+            VaultError(
+                "hooks.secrets.onOutage is keep, but these are not there yet: "
+                + ", ".join(lacking),
+                "unreachable",
+            )
+        )
+    gathering.check()
+    for change in plan.changes if rehearse else ():
+        with gathering.catching():
+            match change.instruction:
+                case ApplySecret(secret=secret):
+                    cluster.apply_secret(secret, rehearse=True)
+                case AdmitPassword(by=by):
+                    report.step("asking Redis whom it lets in")
+                    world.passwords().admitted(by)
+    gathering.check()
+    shown = redis_password.carried(config.redis_password, wanted, live)
+    states = tuple(compare(config, shown, live, os.urandom(16)))
+    others = predecessor.refused(config, predecessor.compared(config, cluster, wanted))
+    held = [each for each in states if each.state == "changed" and _is(config, each)]
+    later = tuple(
+        f"Secret {each.secret}, key {each.key}: changes with enqueue and its topics, in one go, "
+        "by the buckets job"
+        for each in held
+    )
+    return Job(replace(plan, warnings=(*plan.warnings, *others, *later)), cluster, keys=states)
+
+
+def _is(config: Config, state: KeyState) -> bool:
+    at = config.notification_secret
+    return at is not None and (state.secret, state.key) == (at.secret, at.key)
+
+
+def predecessors_secrets(config: Config, world: World, report: Report) -> tuple[KeyState, ...]:
+    """Compare what the predecessor's pods are told of Secrets with what Vault has.
+
+    Raises:
+        HooksError: Something cannot be read.
+    """
+    gathering = Gathering()
+    documents = _read(secret_sync.paths(config), world, report, gathering)
+    gathering.check()
+    wanted = secret_sync.desired(config, documents or {}, gathering)
+    gathering.check()
+    return predecessor.compared(config, world.cluster(), wanted)
+
+
+def settle(config: Config, world: World, report: Report, until: float, patient: bool) -> Job:
+    """Plan the restart of what holds an older secret.
+
+    Args:
+        config: The configuration.
+        world: Makes the connections.
+        report: Is told what is done.
+        until: The monotonic time until which rollouts that are under way are waited for.
+        patient: Whether they are waited for, and Redis is asked; else it is said as well what
+            comes after the restarts.
+
+    Raises:
+        Problems: It cannot be looked at; nothing was written.
+    """
+    gathering = Gathering()
+    cluster = world.cluster()
+    live = secret_sync.observe(config, cluster, report, gathering)
+    gathering.check()
+    if not patient:
+        held = settling.look(config, cluster, live)
+        plan = settling.restarts(config, cluster, held) + settling.leftover(config, held)
+        return Job(plan + secret_removal.plan_removal(config, cluster, report), cluster)
+    held = settling.calm(config, cluster, live, report, until)
+    plan = settling.restarts(config, cluster, held)
+    if plan.changes:
+        settling.check_redis(config, live, world.passwords)
+    return Job(plan, cluster)
+
+
+def rest(config: Config, world: World, report: Report, until: float) -> Job:
+    """Plan what comes after the restarts: what is old goes.
+
+    Raises:
+        Problems: It cannot be looked at.
+    """
+    cluster = world.cluster()
+    return Job(settling.finish(config, cluster, world.passwords, report, until), cluster)
+
+
+def bucket_config(config: Config) -> BucketConfig:
+    """Return the part about buckets.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if config.buckets is None:
+        raise ConfigError(
+            f"{config.file}: bucketConfig: is missing, so there are no buckets to keep"
+        )
+    return config.buckets
+
+
+def pipeline(config: Config) -> PipelineConfig:
+    """Return the part about the pipeline.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if config.pipeline is None:
+        raise ConfigError(
+            f"{config.file}: pipeline: is missing; ConfigMap {config.fullname}-config has it"
+        )
+    return config.pipeline
+
+
+def object_store(
+    config: Config,
+    world: World,
+    report: Report,
+    until: float,
+    renew: Collection[str] = (),
+    now: datetime | None = None,
+    night: Callable[[], full_queue.Night | None] = lambda: None,
+) -> Job:
+    """Plan the object store's topics, notifications and policies.
+
+    Args:
+        config: The configuration.
+        world: Makes the connections.
+        report: Is told what is done.
+        until: The monotonic time until which the address of enqueue is waited for.
+        renew: Topics that get a new generation though nothing about them changed.
+        now: The UTC time, the clock's by default.
+        night: Looks up the busiest of the last nights, for a warning that needs it.
+
+    Raises:
+        Problems: Everything that stands against it; nothing was written.
+    """
+    declared = bucket_config(config)
+    gathering = Gathering()
+    for name in renew:
+        with gathering.catching():
+            if name not in declared.topics:
+                there = ", ".join(declared.topics) or "none"
+                raise ConfigError(f"no topic {name!r} is declared and confirmed; there: {there}")
+    cluster = world.cluster()
+    ledger = ledger_of(config, cluster, report)
+    inventory = ledger.of(declared.endpoint)
+    live, renewing = _live_notification(config, cluster, gathering), None
+    more = notification_secret.paths(config)
+    store = store_of(config, declared, inventory, world, report, gathering, more)
+    gateways, whole = store.gateways, config
+    misfortunes = [undone(lack, name, declared, inventory) for name, lack in store.lacking.items()]
+    declared = without_owners(declared, inventory, store.lacking)
+    config = replace(config, buckets=declared)
+    for name in renew:
+        with gathering.catching():
+            if name in bucket_config(whole).topics and name not in declared.topics:
+                told = "; ".join(map(str, misfortunes))
+                raise VaultError(f"topic {name} cannot be renewed: {told}", "path-absent")
+    if store.documents:
+        renewing = notification_secret.renewal(whole, store.documents, live, gathering)
+    if renewing and (stuck := _stuck(whole, config, renewing)):
+        misfortunes.append(stuck)
+        renewing = None
+    address, beside = "", list[HooksError]()
+    if config.enqueue and buckets.needs_address(declared):
+        report.step(f"waiting for the address of Service {config.enqueue.service}")
+        with gathering.catching():
+            # With a problem already found the run fails anyway: one look, no waiting.
+            patience = time.monotonic() if gathering.found else until
+            address, unready = buckets.address_of(config.enqueue, cluster, patience)
+            beside.extend(unready)
+    put_off = renewing if not config.restart.automatic else None
+    renewing = renewing if config.restart.automatic else None
+    if config.keeps and gathering.away and not beside:
+        raise Outage(gathering.found)
+
+    def filled() -> buckets.Attributes:
+        overlay = {renewing.at.secret: renewing.wanted} if renewing else {}
+
+        def secret_of(name: str) -> KubernetesSecret | None:
+            return overlay.get(name) or cluster.secret(config.secret_name(name))
+
+        return buckets.attributes(config, declared, secret_of, address, gathering)
+
+    attributes = filled()
+    observed = buckets.observe(declared, inventory, gateways, report, gathering, renew)
+    _check(gathering, beside)
+    # Where a bucket's name may be a typo, the real one is declared no longer and yet in use.
+    doubtful = buckets.never_there(declared, inventory, observed)
+    left = inventory.without_buckets(observed.gone)
+    kept = leaving(declared, left) if doubtful else Unconfirmed()
+    missing = buckets.missing_buckets(declared, inventory, observed, kept.names())
+    declared = setting_aside(without_buckets(declared, inventory, observed.gone), kept)
+    config, inventory = replace(config, buckets=declared), left
+    misfortunes += missing.misfortunes
+    if renewing and kept.notifications and (stuck := _stuck(whole, config, renewing)):
+        # What stays announces with what enqueue would no longer know.
+        misfortunes.append(stuck)
+        renewing = None
+        attributes = filled()
+        _check(gathering, beside)
+    misfortunes += buckets.missing_foreign(declared, observed)
+    plan, now = Plan(), now or datetime.now(UTC)
+    busiest = night() if any(map(full_queue.endless, observed.topics.values())) else None
+    with gathering.catching():
+        plan = bucket_plan.plan_buckets(
+            declared, attributes, observed, ledger, config.inventory_name, now, renew, busiest
+        )
+    with gathering.catching():
+        refuse_most(declared, by_declaration(inventory, declared))
+    _check(gathering, beside)
+    looked = notification_secret.dropped(config, attributes, observed, inventory, live, now)
+    plan = replace(
+        plan,
+        warnings=(*missing.warnings, *plan.warnings),
+        unconfirmed=tuple(bucket_config(whole).unconfirmed.lines()),
+        misfortunes=tuple(misfortunes),
+    )
+    if put_off:
+        plan = replace(plan, warnings=(*plan.warnings, put_off.put_off))
+    if renewing or looked:
+        first = notification_secret.enqueue_first(config, cluster, live, renewing)
+        plan = first + replace(plan, lookups=(*plan.lookups, *looked))
+    return Job(
+        plan,
+        cluster,
+        gateways,
+        problems=tuple(beside),
+        undeclared=tuple(buckets.undeclared_statements(declared, observed)),
+        topics=observed.in_use(),
+        left=bucket_config(whole).ids - declared.ids,
+    )
+
+
+def _check(gathering: Gathering, beside: Collection[HooksError]) -> None:
+    """Raise what stands against a plan, and with it what would have stood beside it."""
+    if gathering.found:
+        raise Problems([*gathering.found, *beside])
+
+
+def ledger_of(config: Config, cluster: Cluster, report: Report) -> Ledger:
+    """Return what we made, on all object stores."""
+    report.step(f"reading ConfigMap {config.inventory_name}")
+    where = f"ConfigMap {config.inventory_name} of namespace {config.namespace}"
+    return Ledger((cluster.config_map(config.inventory_name) or {}).get(KEY), where)
+
+
+def gateways_of(
+    config: Config,
+    declared: BucketConfig,
+    inventory: Inventory,
+    world: World,
+    report: Report,
+    gathering: Gathering,
+) -> dict[str, Gateway]:
+    """Return the object store by owner; where keys are not found, that is noted."""
+    store = store_of(config, declared, inventory, world, report, gathering)
+    gathering.found.extend(VaultError(str(lack), "path-absent") for lack in store.lacking.values())
+    return store.gateways
+
+
+@dataclass(frozen=True)
+class Store:
+    """The object store, as far as it can be entered.
+
+    Attributes:
+        gateways: By owner.
+        lacking: Whose keys are not there, by owner.
+        documents: What was read from Vault; None where there was no login.
+    """
+
+    gateways: dict[str, Gateway]
+    lacking: Mapping[str, Misfortune]
+    documents: secret_sync.Documents | None
+
+
+def store_of(
+    config: Config,
+    declared: BucketConfig,
+    inventory: Inventory,
+    world: World,
+    report: Report,
+    gathering: Gathering,
+    more: Collection[VaultPath] = (),
+) -> Store:
+    """Enter the object store with the keys of each owner that is needed.
+
+    A person who has all of them as AWS profiles needs no login to Vault, but for what else it has.
+
+    Args:
+        config: The configuration.
+        declared: The part about buckets.
+        inventory: What we made.
+        world: Makes the connections.
+        report: Is told what is done.
+        gathering: Takes the problems.
+        more: What else to read from Vault.
+    """
+    needed = buckets.owners(declared, inventory, gathering)
+    wanted = dict.fromkeys([VaultPath(owner.path) for owner in needed if owner.path])
+    absent: dict[VaultPath, VaultError | None] = {at: None for at in wanted if at not in more}
+    login = Gathering()
+    documents = _read(list(dict.fromkeys([*wanted, *more])), world, report, login, absent)
+    gateways, lacking = dict[str, Gateway](), dict[str, Misfortune]()
+    if documents is None and not more and (own := _profiles(needed, world)):
+        names = ", ".join(dict.fromkeys(str(owner.profile) for owner in needed))
+        report.warn(
+            "Vault is passed over, since you have the keys of all that is needed as AWS profiles "
+            f"({names}): {'; '.join(map(str, login.found))}"
+        )
+        for name, keys in own.items():
+            with gathering.catching():
+                gateways[name] = world.gateway(declared, name, keys)
+        return Store(gateways, lacking, documents)
+    gathering.found.extend(login.found)
+    for owner in needed:
+        # Without a login nothing is known of any path.
+        known = documents if documents is not None else dict.fromkeys(wanted)
+        found = buckets.keys(owner, config.vault.mount, known, absent)
+        if isinstance(found, Misfortune) and owner.profile and world.by_hand:
+            found = _profile(owner.profile, world, found)
+        with gathering.catching():
+            if isinstance(found, Misfortune):
+                lacking[owner.name] = found
+            elif found:
+                gateways[owner.name] = world.gateway(declared, owner.name, found)
+    return Store(gateways, lacking, documents)
+
+
+def _profiles(owners: Collection[OwnerSpec], world: World) -> dict[str, Keys]:
+    """Return a person's own keys by owner; none where those of one are not to be had so."""
+    if not world.by_hand or not all(owner.profile for owner in owners):
+        return {}
+    try:
+        return {owner.name: world.profile(owner.profile or "") for owner in owners}
+    except GatewayError:
+        return {}
+
+
+def _profile(name: str, world: World, lack: Misfortune) -> Keys | Misfortune:
+    """Return a person's own keys, where Vault lacks them."""
+    try:
+        return world.profile(name)
+    except GatewayError as error:
+        return replace(lack, text=f"{lack.text}; {error}")
+
+
+def undone(
+    lack: Misfortune, owner: str, declared: BucketConfig, inventory: Inventory
+) -> Misfortune:
+    """Tell of an owner's missing keys with what stays as it is for the lack of them.
+
+    Args:
+        lack: Why the keys are not there.
+        owner: Whose they are.
+        declared: What is declared.
+        inventory: What we made, which may be declared no longer.
+    """
+    buckets = [each for each in declared.buckets.values() if each.owner == owner]
+    topics = {name for name, each in declared.topics.items() if each.owner == owner}
+    # A topic and its notifications wait for each other.
+    topics |= {spec.topic for each in buckets for spec in each.notifications.values()}
+    made, names = inventory.without(declared.unconfirmed), {each.name for each in buckets}
+    topics |= {name for name, each in made.topics.items() if each.owner == owner}
+    left = [
+        *(f"bucket {name}" for name in names),
+        *(f"topic {name}" for name in topics),
+        *(
+            f"notification {each.current} of bucket {bucket}"
+            for (bucket, _), each in made.notifications.items()
+            if each.owner == owner and bucket not in names
+        ),
+        *(
+            f"policy of bucket {bucket}"
+            for bucket, by in made.policies.items()
+            if by == owner and bucket not in names
+        ),
+    ]
+    stays = f"{', '.join(sorted(left)) or 'what was made with them'} stays as it is"
+    return replace(lack, text=f"its keys are not there, so {stays}: {lack.text}")
+
+
+def _stuck(
+    whole: Config, reduced: Config, renewing: notification_secret.Renewal
+) -> Misfortune | None:
+    """Tell that a secret cannot change while topics that carry it cannot."""
+    at = renewing.at
+    topics = set(with_secret(bucket_config(whole), at))
+    topics -= set(with_secret(bucket_config(reduced), at))
+    if not topics:
+        return None
+    return Misfortune(
+        f"Secret {at.secret}",
+        f"Vault has another value of its key {at.key}, which stays as it is: enqueue would drop "
+        f"what topic {', '.join(sorted(topics))} announces, as that cannot be changed with it",
+    )
+
+
+def _live_notification(
+    config: Config, cluster: Cluster, gathering: Gathering
+) -> KubernetesSecret | None:
+    if at := config.notification_secret:
+        with gathering.catching():
+            return cluster.secret(at.secret)
+    return None
+
+
+def live_buckets(config: Config, world: World, report: Report) -> Live:
+    """Read what `buckets import` writes down; what the cluster does not tell is a warning.
+
+    Raises:
+        Problems: Something in Vault or the object store could not be read.
+    """
+    declared = bucket_config(config)
+    gathering, cluster = Gathering(), world.cluster()
+    # Of each bucket, be nothing of it confirmed yet.
+    asked = {name: replace(each, manages_policy=True) for name, each in declared.buckets.items()}
+    whole = replace(declared, topics={}, buckets=asked)
+    gateways = gateways_of(config, whole, Inventory(), world, report, gathering)
+    found, topics = {}, {}
+    for name, bucket in declared.buckets.items():
+        report.step(f"reading bucket {name}")
+        with gathering.catching():
+            store = gateways.get(bucket.owner)
+            if store is None:
+                continue
+            there = ObservedBucket(store.notifications(name), tuple(store.policy(name)))
+            found[name] = there
+            for notification in there.notifications:
+                if notification.name not in bucket.foreign:
+                    topic = store.topic(notification.topic)
+                    topics.update({topic.name: topic} if topic else {})
+    gathering.check()
+    secrets, inventory, address = dict[str, Mapping[str, Secret]](), Inventory(), ""
+    try:
+        inventory = ledger_of(config, cluster, report).of(declared.endpoint)
+        if config.enqueue:
+            address = cluster.service(config.enqueue.service).address or ""
+        for name in (*config.secrets, *sorted(config.existing)):
+            if held := cluster.secret(config.secret_name(name)):
+                secrets[name] = held.data
+    except KubernetesError as error:
+        report.warn(
+            f"not all of the cluster can be seen, so some is as the gateway has it: {error}"
+        )
+    return Live(found, topics, secrets, address, inventory)
+
+
+def _read(
+    wanted: list[VaultPath],
+    world: World,
+    report: Report,
+    gathering: Gathering,
+    absent: dict[VaultPath, VaultError | None] | None = None,
+) -> secret_sync.Documents | None:
+    """Read from Vault and end the login; None where there was no login."""
+    documents: secret_sync.Documents | None = None if wanted else {}
+    if wanted:
+        report.step("logging in to Vault")
+        with gathering.catching(), world.vault() as vault:
+            documents = secret_sync.read(vault, wanted, report, gathering, absent)
+    return documents

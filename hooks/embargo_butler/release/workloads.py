@@ -1,0 +1,43 @@
+"""What has pods, and waiting until these are new and ready."""
+
+from __future__ import annotations
+
+import time
+
+from embargo_butler.adapters.programs import Programs
+from embargo_butler.errors import HooksError
+from embargo_butler.health.pods import Pod, Workload
+from embargo_butler.release.upgrade import Say
+
+WORKLOADS = ("StatefulSet", "Deployment")
+_PATIENCE_SECONDS = 180
+_LOOK_SECONDS = 2
+# Not a crash: clients crash as long as Redis is being exchanged, and come back.
+_HOPELESS = ("ErrImageNeverPull", "ImagePullBackOff", "InvalidImageName")
+
+
+def wait(programs: Programs, kind: str, name: str, say: Say) -> None:
+    """Wait until a workload's pods are new and ready.
+
+    Raises:
+        HooksError: They do not become so.
+    """
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        [live] = programs.objects(kind.lower(), name)
+        found = Workload.of(live)
+        if found.ready >= found.wanted and not live["status"].get("unavailableReplicas"):
+            say(f"{kind} {name}: {found.ready} of {found.wanted} pods are ready")
+            return
+        selector = ",".join(f"{k}={v}" for k, v in live["spec"]["selector"]["matchLabels"].items())
+        states = {
+            each.name: each.state for each in map(Pod.of, programs.objects("pods", "-l", selector))
+        }
+        hopeless = [f"{pod} is {state}" for pod, state in states.items() if state in _HOPELESS]
+        if hopeless or time.monotonic() > until:
+            told = hopeless or [f"{pod} {state}" for pod, state in states.items()]
+            raise HooksError(
+                f"{kind} {name}: {found.ready} of {found.wanted} new pods are ready: "
+                + ("; ".join(told) or "there is no pod")
+            )
+        time.sleep(_LOOK_SECONDS)

@@ -1,1 +1,0 @@
-"""The command line's verbs, a module for each area."""

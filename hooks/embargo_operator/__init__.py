@@ -1,1 +1,0 @@
-"""The operators' verbs over a release, from their own machine: they drive helm and kubectl."""
