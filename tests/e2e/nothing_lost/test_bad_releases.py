@@ -55,6 +55,8 @@ MORE: dict[str, Any] = {
 """What each of them declares beside: it has to be gone again."""
 
 ONE_DETECTOR = r"LSSTCam/\d{8}/\w+/\w+_R22_S11\.fits$"
+OF_ONE_DETECTOR = "LSSTCam/20260603/MC_O_20260603_000258/MC_O_20260603_000258_R22_S11.fits"
+"""What its author tried it with: the chart's own example is refused before anything is deployed."""
 ANNOUNCED = {"wrong-to-http": {"topic": "rubin-NAME", "events": ["s3:ObjectCreated:*"]}}
 MOVED: dict[str, Any] = {"topics": {"rubin-NAME": {"attributes": {"push-endpoint": f"{DEAD}/no"}}}}
 BAD = {
@@ -63,7 +65,16 @@ BAD = {
     "image-that-answers-500": Bad(
         {"enqueue": {"image": {"tag": "99.0.0-fails"}}}, stay=("enqueue",)
     ),
-    "wrong-regexp": Bad({"enqueue": {"env": {"DATASET_REGEXP": ONE_DETECTOR}}}, False, True),
+    "wrong-regexp": Bad(
+        {
+            "enqueue": {
+                "env": {"DATASET_REGEXP": ONE_DETECTOR},
+                "examples": {"taken": [OF_ONE_DETECTOR]},
+            }
+        },
+        False,
+        True,
+    ),
     # A key of another Secret, whose content is no password of Redis.
     "wrong-password-of-redis": Bad(
         {
