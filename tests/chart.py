@@ -30,12 +30,7 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
             "volumeMounts": {"/extra": {"name": "extra"}},
             "tolerations": [{"key": "ingest", "operator": "Exists"}],
         },
-        "pods": {
-            "imagePullSecrets": [{"name": "registry"}],
-            "topologySpreadConstraints": [
-                {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
-            ],
-        },
+        "pods": {"imagePullSecrets": [{"name": "registry"}]},
         "redis": {"persistence": {"existingClaim": "old"}},
         "networkPolicy": {"enabled": True},
         "monitoring": {

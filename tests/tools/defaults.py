@@ -18,7 +18,6 @@ NULLS: Mapping[str, str] = {
     "<component>.replicas": "left out of the manifest, so that `kubectl scale` lasts",
     "<component>.podDisruptionBudget.maxUnavailable": "a drain may take as many as it likes",
     "<component>.tolerations": "those of `pods`",
-    "<component>.topologySpreadConstraints": "those of `pods`",
     "<component>.priorityClassName": "that of `pods`",
     "<component>.env.*": "the variable is not set",
     "<component>.volumes.*": "there is no such volume",

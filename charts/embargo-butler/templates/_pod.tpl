@@ -49,7 +49,7 @@ metadata:
 {{- define "embargo-butler.pod" -}}
 {{- $pod := merge (deepCopy .values) .root.Values.pods -}}
 {{- /* `merge` would take an empty list or text for none. */}}
-{{- range $key := list "tolerations" "topologySpreadConstraints" "priorityClassName" }}
+{{- range $key := list "tolerations" "priorityClassName" }}
 {{- $own := index $.values $key }}
 {{- $_ := set $pod $key (ternary (index $.root.Values.pods $key) $own (kindIs "invalid" $own)) }}
 {{- end }}
@@ -72,14 +72,6 @@ terminationGracePeriodSeconds: {{ int64 .values.terminationGracePeriodSeconds }}
 {{- with get $pod $key }}
 {{ dict $key . | toYaml }}
 {{- end }}
-{{- end }}
-{{- with $pod.topologySpreadConstraints }}
-topologySpreadConstraints:
-  {{- $own := dict "labelSelector" (dict "matchLabels" (include "embargo-butler.selector" $ | fromYaml)) }}
-  {{- range . }}
-  {{- /* A selector of its own is not added to, as together they might count no pod at all. */}}
-  - {{- ternary . (merge (deepCopy .) $own) (hasKey . "labelSelector") | toYaml | nindent 4 }}
-  {{- end }}
 {{- end }}
 {{- end }}
 

@@ -24,7 +24,6 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "pods.priorityClassName": ("High Class",),
     "pods.nodeSelector": ({"a b": "c"}, {"a": "b c"}),
     "pods.tolerations": ([{"key": "a", "operator": "Is"}], [{"kye": "a"}]),
-    "pods.topologySpreadConstraints": ([{"maxSkew": 1}], [{"maxSkew": "one"}]),
     "idle.affinity": ({"nodeAffinity": {"required": {}}}, {"podAffinity": []}),
     "idle.serviceAccount.name": ("Reader",),
     "redis.password": ({"secret": "Redis_"}, {"key": "a b"}),

@@ -30,7 +30,7 @@ DEFAULTS = load(CHART / "values.yaml")
 DEFAULT_OF = dict(paths(DEFAULTS))
 # What no rule across fields looks at, so that one rendering tells of all of them.
 UNRULED = re.compile(
-    r"vault\..*|.*\.(tolerations|topologySpreadConstraints|priorityClassName|maxUnavailable)"
+    r"vault\..*|.*\.(tolerations|priorityClassName|maxUnavailable)"
     r"|(enqueue|presence)\.replicas|secrets\.db-env"
     r"|ingest\.env\.(WEBHOOK_URI|S3_ENDPOINT_URL|MAX_INGESTS|RUCIO_DTN|RUCIO_SCOPE)"
 )
