@@ -25,7 +25,6 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "ingest": {"replicas": None, "autoscaling": {"enabled": True}},
         "presence": {"replicas": 2, "service": {"sourceRanges": ["10.0.0.0/8"]}},
         "idle": {
-            "serviceAccount": {"create": True},
             "volumes": {"extra": {"emptyDir": {"sizeLimit": "1Mi"}}},
             "volumeMounts": {"/extra": {"name": "extra"}},
             "tolerations": [{"key": "ingest", "operator": "Exists"}],

@@ -53,7 +53,7 @@ metadata:
 {{- $own := index $.values $key }}
 {{- $_ := set $pod $key (ternary (index $.root.Values.pods $key) $own (kindIs "invalid" $own)) }}
 {{- end }}
-{{- with .account | default (include "embargo-butler.serviceAccount" .) -}}
+{{- with .account -}}
 serviceAccountName: {{ . }}
 {{ end -}}
 automountServiceAccountToken: {{ .token | default false }}
@@ -72,13 +72,6 @@ terminationGracePeriodSeconds: {{ int64 .values.terminationGracePeriodSeconds }}
 {{- with get $pod $key }}
 {{ dict $key . | toYaml }}
 {{- end }}
-{{- end }}
-{{- end }}
-
-{{- /* The ServiceAccount of a component: none of its own unless the values say so. */}}
-{{- define "embargo-butler.serviceAccount" -}}
-{{- with .values.serviceAccount }}
-{{- if or .create .name }}{{ .name | default (printf "%s-%s" (include "embargo-butler.fullname" $.root) $.name) }}{{ end }}
 {{- end }}
 {{- end }}
 

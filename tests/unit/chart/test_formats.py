@@ -25,7 +25,6 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "pods.nodeSelector": ({"a b": "c"}, {"a": "b c"}),
     "pods.tolerations": ([{"key": "a", "operator": "Is"}], [{"kye": "a"}]),
     "idle.affinity": ({"nodeAffinity": {"required": {}}}, {"podAffinity": []}),
-    "idle.serviceAccount.name": ("Reader",),
     "redis.password": ({"secret": "Redis_"}, {"key": "a b"}),
     "redis.persistence.storageClass": ("Weka FS",),
     "redis.persistence.existingClaim": ("Old_Claim",),

@@ -58,12 +58,6 @@
       "which the jobs set when they restart something, so every upgrade would restart it again: leave it out")
     $name) }}
 {{- end }}
-{{- if and .values.serviceAccount.annotations (not .values.serviceAccount.create) }}
-{{- fail (printf (print
-      "`%s.serviceAccount.annotations` is given, but `%s.serviceAccount.create` is false: "
-      "set it to true, or annotate the account where it is made")
-    $name $name) }}
-{{- end }}
 {{- $volumes := merge (include "embargo-butler.given" .values.volumes | fromJson) (.values.claims | default dict) }}
 {{- range $path, $mount := include "embargo-butler.given" .values.volumeMounts | fromJson }}
 {{- if not (hasKey $volumes $mount.name) }}
