@@ -31,7 +31,6 @@ vault:
     {{- with include "embargo-butler.loginSecret" $ }}
     secret:
       name: {{ . }}
-      {{- pick $.Values.vault.auth.secret "token" "roleId" "secretId" | toYaml | nindent 6 }}
     {{- end }}
     {{- end }}
 secrets:

@@ -12,15 +12,6 @@ _FROM_SECRET = ("approle", "wrapped")
 
 
 @dataclass(frozen=True)
-class StoredKeys:
-    """The keys of the Secret that a login is made with; a wrapped token's key is the job's name."""
-
-    token: str = "token"
-    role_id: str = "role-id"
-    secret_id: str = "secret-id"
-
-
-@dataclass(frozen=True)
 class VaultConfig:
     """Where Vault is and how to log in.
 
@@ -34,7 +25,6 @@ class VaultConfig:
         role: The role to log in as.
         audience: Whom the service-account token is for.
         stored: The Secret that a login is made with, empty for none.
-        stored_keys: Its keys.
         namespace: The namespace of Vault Enterprise, empty for none.
         ca_bundle: PEM text or a file of it; empty for what the system trusts.
         timeout: For how many seconds an answer is waited for.
@@ -49,7 +39,6 @@ class VaultConfig:
     role: str = ""
     audience: str = "vault"
     stored: str = ""
-    stored_keys: StoredKeys = StoredKeys()
     namespace: str = ""
     ca_bundle: str = ""
     timeout: int = 10
@@ -71,7 +60,7 @@ def parse(node: Node) -> VaultConfig:
     address, method = _text(top["address"]), auth["method"].choice(*LOGINS)
     if address and not re.match(r"https?://[^/@]+/?$", address):
         raise top["address"].fail("expected a URL such as https://vault.example.org:8200")
-    stored, keys = _stored(top["auth"].child("secret"), method)
+    stored = _stored(top["auth"].child("secret"), method)
     role = top["auth"].child("role")
     return VaultConfig(
         address=address,
@@ -81,7 +70,6 @@ def parse(node: Node) -> VaultConfig:
         role=role.text() if method in ("kubernetes", "jwt") else _text(role),
         audience=_text(auth.get("audience"), "vault"),
         stored=stored,
-        stored_keys=keys,
         namespace=_text(top.get("namespace")),
         ca_bundle=_text(top.get("caBundle")),
         timeout=_whole(top.get("timeoutSeconds"), 10, 1),
@@ -90,19 +78,12 @@ def parse(node: Node) -> VaultConfig:
     )
 
 
-def _stored(node: Node, method: str) -> tuple[str, StoredKeys]:
+def _stored(node: Node, method: str) -> str:
     if node.value is None:
         if method in _FROM_SECRET:
             raise node.fail(f"is missing; the {method} login is made with what a Secret holds")
-        return "", StoredKeys()
-    entries = node.mapping(("name",), ("token", "roleId", "secretId"))
-    default = StoredKeys()
-    keys = StoredKeys(
-        token=_text(entries.get("token"), default.token),
-        role_id=_text(entries.get("roleId"), default.role_id),
-        secret_id=_text(entries.get("secretId"), default.secret_id),
-    )
-    return entries["name"].text(), keys
+        return ""
+    return node.mapping(("name",), ())["name"].text()
 
 
 def _text(node: Node | None, default: str = "") -> str:

@@ -10,7 +10,7 @@ import yaml
 
 from embargo_butler.config.config import Config, parse
 from embargo_butler.config.reader import Node
-from embargo_butler.config.vault import LOGINS, StoredKeys
+from embargo_butler.config.vault import LOGINS
 from tests.unit.chart.facts import FACTS
 from tests.unit.chart.helm import CHART, HelmError, Manifest, files, helm, merged, parsed, render
 
@@ -369,7 +369,6 @@ def test_every_login(method: str) -> None:
     assert (vault.method, vault.login_mount) == (method, method)
     assert vault.role == "embargo-butler-summit"
     assert vault.stored == ("" if by_pod else "vault-login")
-    assert vault.stored_keys == StoredKeys()
     found = render("summit", values)
     for name in ("secrets", "buckets"):
         allowed = {
@@ -380,12 +379,6 @@ def test_every_login(method: str) -> None:
             assert ("podFailurePolicy" in job["spec"]) == (method != "wrapped")
             volumes = {volume["name"] for volume in job["spec"]["template"]["spec"]["volumes"]}
             assert ("vault-token" in volumes) == by_pod
-
-
-def test_keys_of_a_login() -> None:
-    keys = {"name": "vault-login", "token": "t", "roleId": "r", "secretId": "s"}
-    vault = config_of({"vault": {"auth": {"method": "approle", "secret": keys}}}).vault
-    assert vault.stored_keys == StoredKeys(token="t", role_id="r", secret_id="s")
 
 
 def test_secrets_that_are_named_one_by_one() -> None:

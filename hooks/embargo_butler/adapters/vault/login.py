@@ -77,8 +77,9 @@ def log_in(client: hvac.Client, config: VaultConfig, means: Means, ask: Ask) -> 
         case "approle":
             what = f"Vault login at auth/{mount}"
             where, values = _from_secret(what, config, means)
-            keys = (config.stored_keys.role_id, config.stored_keys.secret_id)
-            role_id, secret_id = (_key(what, where, values, key) for key in keys)
+            role_id, secret_id = (
+                _key(what, where, values, key) for key in ("role-id", "secret-id")
+            )
 
             def enter() -> Any:
                 return client.auth.approle.login(role_id, secret_id, mount_point=mount)
@@ -110,7 +111,7 @@ def log_in(client: hvac.Client, config: VaultConfig, means: Means, ask: Ask) -> 
             client.token = answer["auth"]["client_token"]
         case _ if config.stored:
             where, values = _from_secret("Vault login with a token", config, means)
-            client.token = _key("Vault login", where, values, config.stored_keys.token)
+            client.token = _key("Vault login", where, values, "token")
             return LoggedIn(own=False)
         case _:
             client.token = _present_token()

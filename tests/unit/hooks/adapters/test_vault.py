@@ -16,7 +16,7 @@ import responses
 from embargo_butler.adapters.vault.client import VaultLogin
 from embargo_butler.adapters.vault.handed_over import gathered
 from embargo_butler.config.config import VaultPath
-from embargo_butler.config.vault import StoredKeys, VaultConfig
+from embargo_butler.config.vault import VaultConfig
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import Gathering, VaultError
 from embargo_butler.secret import Secret
@@ -81,12 +81,11 @@ def test_the_login_is_ended_after_a_failure(
 
 
 def test_jwt_approle_and_a_namespace(token: Path) -> None:
-    stored = {"role-id": Secret("r-1\n"), "s": Secret("s-1")}
-    keys = StoredKeys(secret_id="s")
+    stored = {"role-id": Secret("r-1\n"), "secret-id": Secret("s-1")}
     for config, path, body in (
         (using("jwt", role="summit"), "jwt", {"role": "summit", "jwt": JWT}),
         (
-            using("approle", stored="a", stored_keys=keys),
+            using("approle", stored="a"),
             "approle",
             {"role_id": "r-1", "secret_id": "s-1"},
         ),
