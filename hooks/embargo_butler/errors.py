@@ -41,7 +41,6 @@ VaultKind = Literal[
     "server-error",
     "field-missing",
     "value-empty",
-    "not-base64",
     "template",
 ]
 """What can be wrong with Vault and what is read from it; `vault` is anything else."""

@@ -37,13 +37,11 @@ class FieldSource:
         at: The path.
         field: The field.
         optional: Whether it may be missing.
-        binary: Whether it is base64 of what the Secret is to hold.
     """
 
     at: VaultPath
     field: str
     optional: bool = False
-    binary: bool = False
 
 
 @dataclass(frozen=True)
@@ -265,10 +263,9 @@ def _source(node: Node) -> Source:
     if kinds == ["value"]:
         return LiteralSource(node.mapping(("value",), ())["value"].text(empty=True))
     if kinds == ["path"]:
-        keys = node.mapping(("path", "field"), ("version", "optional", "encoding"))
+        keys = node.mapping(("path", "field"), ("version", "optional"))
         optional = node.child("optional").flag()
-        binary = "encoding" in keys and keys["encoding"].choice("text", "base64") == "base64"
-        return FieldSource(_path(node), keys["field"].text(), optional, binary)
+        return FieldSource(_path(node), keys["field"].text(), optional)
     keys = node.mapping(("template", "from"), ("optional",))
     sources = {}
     for name, place in keys["from"].mapping().items():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -153,12 +151,11 @@ def value_of(what: str, source: Source, documents: Documents) -> Secret | None:
     match source:
         case LiteralSource(value=value):
             return Secret(value)
-        case FieldSource(at=at, field=name, optional=optional, binary=binary):
+        case FieldSource(at=at, field=name, optional=optional):
             document = documents[at]
             if document is None or (optional and name not in document):
                 return None
-            found = field_of(what, at, name, document)
-            return _decoded(what, at, name, found) if binary else found
+            return field_of(what, at, name, document)
         case TemplateSource():
             return _filled(what, source, documents)
 
@@ -181,18 +178,6 @@ def field_of(what: str, at: VaultPath, name: str, document: Mapping[str, Secret]
             "value-empty",
         )
     return document[name]
-
-
-def _decoded(what: str, at: VaultPath, name: str, value: Secret) -> Secret:
-    try:
-        # Line breaks are what the usual tools put in; anything else is a mistake.
-        return Secret(base64.b64decode(b"".join(value.reveal().split()), validate=True))
-    except binascii.Error:
-        raise VaultError(
-            f"{what}: field {name!r} of Vault path {at} is not base64; encode it, or leave out "
-            "`encoding: base64`",
-            "not-base64",
-        ) from None
 
 
 def _filled(what: str, source: TemplateSource, documents: Documents) -> Secret | None:

@@ -44,7 +44,6 @@ def test_no_output_shows_a_value(place: Place, capfd: pytest.CaptureFixture[str]
         {"template": "{{ s[s.a] }}", "from": {"s": at}},
         {"template": "{{ s.a + 1 }}", "from": {"s": at}},
         {"template": "{{ s.a.b.c }}{{ [][s.a] }}", "from": {"s": at}},
-        {**at, "field": "a", "encoding": "base64"},
         {**at, "field": "none"},
     ):
         place.config["secrets"]["planted"]["wrong"] = wrong

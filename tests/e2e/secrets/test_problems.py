@@ -45,10 +45,6 @@ def empty(place: Place) -> None:
     source(place, {**place.put("some", a=""), "field": "a"})
 
 
-def undecodable(place: Place) -> None:
-    source(place, {**place.put("some", a="not base64!"), "field": "a", "encoding": "base64"})
-
-
 def template(place: Place) -> None:
     at = place.put("some", a="x")
     source(place, {"template": "{{ s.a + 1 }}", "from": {"s": at}})
@@ -100,7 +96,6 @@ WRONG: dict[str, tuple[Callable[[Place], None], str, str]] = {
     "destroyed": (destroyed, "version-destroyed", "put a new one"),
     "missing": (missing, "field-missing", "has no field 'b'; its fields: a"),
     "empty": (empty, "value-empty", "is empty"),
-    "undecodable": (undecodable, "not-base64", "is not base64"),
     "template": (template, "template", "fails with TypeError"),
     "refused": (refused, "login-refused", f":{ACCOUNT}, audience vault: "),
     "no role": (norole, "login-refused", "as role nobody"),

@@ -63,7 +63,6 @@ BAD: list[tuple[str, Any, str]] = [
     ("vault.auth", {"method": "jwt"}, r"vault\.auth\.role: expected text, found nothing"),
     ("vault.timeoutSeconds", 0, r"vault\.timeoutSeconds: expected at least 1"),
     ("vault.caBundel", "x", r"vault\.caBundel: unknown key"),
-    ("secrets.redis.redis-password.encoding", "hex", r"encoding: expected one of text, base64"),
     ("secrets.redis.a b", {"value": ""}, r"expected as key of a Secret"),
     ("secrets.Redis", {}, r"secrets\.Redis: expected as name of a Secret"),
     ("hooks.secrets", {"retired": ["redis"]}, r"retired\[0\]: also declared: 'redis'"),

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 import io
 import threading
 from collections.abc import Mapping
@@ -78,18 +77,14 @@ def test_only_what_changed_is_written(site: dict[str, Any], write: Write, world:
 
 def test_sources(site: dict[str, Any], write: Write, world: FakeWorld) -> None:
     text = "line\r\nünï\n" + "x" * 100_000 + "\n"
-    binary = bytes(range(256))
-    encoded = base64.encodebytes(binary).decode()
     world.fake_vault.documents["big"] = {
         "file": text,
-        "binary": encoded,
         "access": "A/K",
         "secret": "s@:",
     }
     site["secrets"]["all"] = {
         "file": {"path": "big", "field": "file"},
         "pinned": {"path": "big", "field": "file", "version": 3},
-        "binary": {"path": "big", "field": "binary", "encoding": "base64"},
         "empty": {"value": ""},
         "absent": {"path": "big", "field": "nothing", "optional": True},
         "profile": {
@@ -101,7 +96,6 @@ def test_sources(site: dict[str, Any], write: Write, world: FakeWorld) -> None:
     assert values(world, "all") == {
         "file": text.encode(),
         "pinned": text.encode(),
-        "binary": binary,
         "empty": b"",
         "profile": b"https://A%2FK:s%40%3A@host\n",
     }
@@ -179,7 +173,6 @@ A = {"a": {"path": "a"}}
 SOURCES: dict[str, tuple[dict[str, Any], str]] = {
     "field-missing": ({"path": "a", "field": "none"}, "its fields: binary, empty, word"),
     "value-empty": ({"path": "a", "field": "empty"}, "fill it, or declare `value: "),
-    "not-base64": ({"path": "a", "field": "binary", "encoding": "base64"}, "is not base64"),
     "template": ({"template": "{{ a.word | nosuch }}", "from": A}, "filter"),
     "template of nothing": ({"template": "{{ a.nope }}", "from": A}, "no 'nope' under a"),
     "template of empty": ({"template": "{{ a.empty }}", "from": A}, "'empty' of Vault path a"),
