@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
-from embargo_butler.buckets.observed import Keys
 from embargo_butler.config.buckets import BucketConfig
 from embargo_butler.config.config import Config
 from embargo_butler.config.delivery import SecretKey
@@ -16,12 +15,12 @@ from embargo_butler.errors import (
     KubernetesError,
     RedisError,
 )
-from embargo_butler.jobs import jobs
 from embargo_butler.model.ports import (
     Announcer,
     Butler,
     Cluster,
     Gateway,
+    Keys,
     Logs,
     Objects,
     Passwords,
@@ -108,7 +107,7 @@ class RealWorld:
     def _connected(self) -> Records:
         from embargo_butler.adapters.redis.records import RedisRecords
 
-        config = jobs.pipeline(self._config).redis
+        config = self._config.required_pipeline.redis
         if self.by_hand:
             self._look_for_pods(config.service)
         password = self._secret(config.password)
@@ -134,7 +133,7 @@ class RealWorld:
         """Return whom Redis lets in; nothing is connected to yet."""
         from embargo_butler.adapters.redis.passwords import RedisPasswords
 
-        pod = f"{jobs.pipeline(self._config).redis.service}-0"
+        pod = f"{self._config.required_pipeline.redis.service}-0"
         until = min(self._until, time.monotonic() + _REDIS_SECONDS)
         return RedisPasswords(
             self._redis_address, self._redis_name, lambda: self.cluster().running(pod), until
@@ -146,7 +145,7 @@ class RealWorld:
         return f"Redis of namespace {self._config.namespace}{by}"
 
     def _redis_address(self) -> tuple[str, int]:
-        config = jobs.pipeline(self._config).redis
+        config = self._config.required_pipeline.redis
         if not self.by_hand:
             return f"{config.service}.{self._config.namespace}.svc", config.port
         if self._redis is None:
@@ -162,21 +161,21 @@ class RealWorld:
 
         env = {
             name: self._secret(value) if isinstance(value, SecretKey) else Secret(value)
-            for name, value in jobs.pipeline(self._config).ingest.env.items()
+            for name, value in self._config.required_pipeline.ingest.env.items()
         }
-        return BucketObjects(jobs.pipeline(self._config).bucket, env)
+        return BucketObjects(self._config.required_pipeline.bucket, env)
 
     def butler(self) -> Butler:
         """Return the Butler that a pod of ingest knows."""
         from embargo_butler.adapters.butler import PodButler
 
-        return PodButler(self._config.namespace, jobs.pipeline(self._config).ingest.deployment)
+        return PodButler(self._config.namespace, self._config.required_pipeline.ingest.deployment)
 
     def announcer(self) -> Announcer:
         """Return the way by which the environment's enqueue hears of objects."""
         from embargo_butler.adapters.senders import TopicAnnouncer, WebhookAnnouncer
 
-        pipeline, namespace = jobs.pipeline(self._config), self._config.namespace
+        pipeline, namespace = self._config.required_pipeline, self._config.namespace
         to, service = pipeline.enqueue, self._config.enqueue
         if to is None:
             raise ConfigError(
@@ -203,7 +202,7 @@ class RealWorld:
         """Return the logs of the environment's pods."""
         from embargo_butler.adapters.pod_logs import PodLogs
 
-        ingest = jobs.pipeline(self._config).ingest.deployment
+        ingest = self._config.required_pipeline.ingest.deployment
         return PodLogs(self._config.namespace, ingest.removeprefix(f"{self._config.fullname}-"))
 
     def close(self) -> None:

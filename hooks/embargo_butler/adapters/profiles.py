@@ -9,8 +9,8 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, PartialCredentialsError
 from botocore.session import Session
 
-from embargo_butler.buckets.observed import Keys
 from embargo_butler.errors import GatewayError
+from embargo_butler.model.ports import Keys
 from embargo_butler.secret import Secret
 
 _UNSET = (None, None, None, None)

@@ -39,7 +39,7 @@ from embargo_butler.errors import (
 from embargo_butler.misfortune import Misfortune
 from embargo_butler.model import urls as _urls
 from embargo_butler.model.plan import Plan
-from embargo_butler.model.ports import Cluster, Gateway
+from embargo_butler.model.ports import READERS, Cluster, Gateway, Keys
 from embargo_butler.model.resources import (
     KubernetesSecret,
     ObservedBucket,
@@ -50,19 +50,8 @@ from embargo_butler.secret import Secret
 from embargo_butler.secrets.sync import Documents, field_of
 
 _POLL_SECONDS = 0.5
-# How many requests are under way at once. A gateway answers a kept-open connection in 25 to 45 ms
-# and is idle for most of them: 24 at once were seen to be ten times as fast as one by one.
-READERS = 24
 
 Attributes = Mapping[str, Mapping[str, Secret]]
-
-
-@dataclass(frozen=True)
-class Keys:
-    """One owner's keys."""
-
-    access: Secret
-    secret: Secret
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from embargo_butler.config.delivery import PipelineConfig, SecretKey
 from embargo_butler.config.reader import Node
 from embargo_butler.config.templates import references
 from embargo_butler.config.vault import VaultConfig
+from embargo_butler.errors import ConfigError
 
 
 @dataclass(frozen=True, order=True)
@@ -123,6 +124,32 @@ class Config:
     restart: RestartConfig = RestartConfig(False, ())
     keeps: bool = False
     predecessor: Mapping[str, str] | None = None
+
+    @property
+    def required_buckets(self) -> BucketConfig:
+        """The part about buckets.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        if self.buckets is None:
+            raise ConfigError(
+                f"{self.file}: bucketConfig: is missing, so there are no buckets to keep"
+            )
+        return self.buckets
+
+    @property
+    def required_pipeline(self) -> PipelineConfig:
+        """The part about the pipeline.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        if self.pipeline is None:
+            raise ConfigError(
+                f"{self.file}: pipeline: is missing; ConfigMap {self.fullname}-config has it"
+            )
+        return self.pipeline
 
     def secret_name(self, declared: str) -> str:
         """Return the name under which a declared Secret is there now."""

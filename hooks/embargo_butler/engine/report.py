@@ -28,7 +28,7 @@ from typing import Any, TextIO
 from embargo_butler import terminal
 from embargo_butler.errors import HooksError, Problems
 from embargo_butler.model.plan import Change, Plan
-from embargo_butler.secrets.comparison import KeyState
+from embargo_butler.model.resources import KeyState
 
 
 class Report:

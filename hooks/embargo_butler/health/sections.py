@@ -73,7 +73,7 @@ def status(
         declared: Whether to compare with what is declared too, which takes a login to Vault.
         typed: Spells the commands that are advised.
     """
-    pipeline = jobs.pipeline(config)
+    pipeline = config.required_pipeline
     yield shown("queues", lambda: _answered(pipeline, world))
     yield shown("images", lambda: _images(pipeline, world.objects, world.records(), typed))
     yield shown("newest", lambda: _newest(pipeline, world.objects(), world.records(), typed))
@@ -277,7 +277,7 @@ def _reconcile(config: Config, world: jobs.World, typed: Typed) -> Section:
             f"there is no release, so nothing runs by the clock; by hand: `{typed(('backfill',))}`"
         )
         return Section("reconcile", (line,))
-    cluster, pipeline, now = world.cluster(), jobs.pipeline(config), datetime.now(UTC)
+    cluster, pipeline, now = world.cluster(), config.required_pipeline, datetime.now(UTC)
     found = dict(lookups.last(config, cluster))
     waiting = lookups.open_ones(config, cluster, pipeline.name, now)
     lines = [f"the buckets job asks to look from {each.since} on: {each.why}" for each in waiting]
@@ -337,7 +337,7 @@ def _buckets(config: Config, job: jobs.Job, typed: Typed) -> Section:
     """Tell of each declared notification whether it, its topic and its bucket's policy are well."""
     wrong = [change.instruction.target for change in _drift(job)]
     rows = [("BUCKET", "NOTIFICATION", "TOPIC", "")]
-    declared = jobs.bucket_config(config)
+    declared = config.required_buckets
     for name, bucket in declared.buckets.items():
         for each in bucket.notifications.values():
             about = (f"topic {each.topic}", f"notification {each.name}")

@@ -24,7 +24,6 @@ from embargo_butler.buckets.inventory import (
     Ledger,
     by_declaration,
 )
-from embargo_butler.buckets.observed import Keys
 from embargo_butler.buckets.safety import refuse_most
 from embargo_butler.config.buckets import (
     BucketConfig,
@@ -36,7 +35,6 @@ from embargo_butler.config.config import (
     VaultPath,
     with_secret,
 )
-from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import (
     ConfigError,
@@ -62,6 +60,7 @@ from embargo_butler.model.ports import (
     Butler,
     Cluster,
     Gateway,
+    Keys,
     Logs,
     Objects,
     Passwords,
@@ -69,6 +68,7 @@ from embargo_butler.model.ports import (
     Vault,
 )
 from embargo_butler.model.resources import (
+    KeyState,
     KubernetesSecret,
     ObservedBucket,
     Topic,
@@ -78,7 +78,7 @@ from embargo_butler.secrets import predecessor, redis_password
 from embargo_butler.secrets import removal as secret_removal
 from embargo_butler.secrets import restarts as settling
 from embargo_butler.secrets import sync as secret_sync
-from embargo_butler.secrets.comparison import KeyState, compare
+from embargo_butler.secrets.comparison import compare
 
 
 class World(Protocol):
@@ -265,32 +265,6 @@ def rest(config: Config, world: World, report: Report, until: float) -> Job:
     return Job(settling.finish(config, cluster, world.passwords, report, until), cluster)
 
 
-def bucket_config(config: Config) -> BucketConfig:
-    """Return the part about buckets.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    if config.buckets is None:
-        raise ConfigError(
-            f"{config.file}: bucketConfig: is missing, so there are no buckets to keep"
-        )
-    return config.buckets
-
-
-def pipeline(config: Config) -> PipelineConfig:
-    """Return the part about the pipeline.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    if config.pipeline is None:
-        raise ConfigError(
-            f"{config.file}: pipeline: is missing; ConfigMap {config.fullname}-config has it"
-        )
-    return config.pipeline
-
-
 def object_store(
     config: Config,
     world: World,
@@ -314,7 +288,7 @@ def object_store(
     Raises:
         Problems: Everything that stands against it; nothing was written.
     """
-    declared = bucket_config(config)
+    declared = config.required_buckets
     gathering = Gathering()
     for name in renew:
         with gathering.catching():
@@ -333,7 +307,7 @@ def object_store(
     config = replace(config, buckets=declared)
     for name in renew:
         with gathering.catching():
-            if name in bucket_config(whole).topics and name not in declared.topics:
+            if name in whole.required_buckets.topics and name not in declared.topics:
                 told = "; ".join(map(str, misfortunes))
                 raise VaultError(f"topic {name} cannot be renewed: {told}", "path-absent")
     if store.documents:
@@ -393,7 +367,7 @@ def object_store(
     plan = replace(
         plan,
         warnings=(*missing.warnings, *plan.warnings),
-        unconfirmed=tuple(bucket_config(whole).unconfirmed.lines()),
+        unconfirmed=tuple(whole.required_buckets.unconfirmed.lines()),
         misfortunes=tuple(misfortunes),
     )
     if put_off:
@@ -408,7 +382,7 @@ def object_store(
         problems=tuple(beside),
         undeclared=tuple(buckets.undeclared_statements(declared, observed)),
         topics=observed.in_use(),
-        left=bucket_config(whole).ids - declared.ids,
+        left=whole.required_buckets.ids - declared.ids,
     )
 
 
@@ -565,8 +539,8 @@ def _stuck(
 ) -> Misfortune | None:
     """Tell that a secret cannot change while topics that carry it cannot."""
     at = renewing.at
-    topics = set(with_secret(bucket_config(whole), at))
-    topics -= set(with_secret(bucket_config(reduced), at))
+    topics = set(with_secret(whole.required_buckets, at))
+    topics -= set(with_secret(reduced.required_buckets, at))
     if not topics:
         return None
     return Misfortune(
@@ -591,7 +565,7 @@ def live_buckets(config: Config, world: World, report: Report) -> Live:
     Raises:
         Problems: Something in Vault or the object store could not be read.
     """
-    declared = bucket_config(config)
+    declared = config.required_buckets
     gathering, cluster = Gathering(), world.cluster()
     # Of each bucket, be nothing of it confirmed yet.
     asked = {name: replace(each, manages_policy=True) for name, each in declared.buckets.items()}

@@ -44,7 +44,7 @@ def withdrawal(config: Config, world: jobs.World, report: Report) -> jobs.Job:
     Raises:
         Problems: The configuration has a mistake; nothing was written.
     """
-    declared = jobs.bucket_config(config)
+    declared = config.required_buckets
     gathering = Gathering()
     made = _made(config, declared, world, report)
     announcing = {name: each for name, each in declared.buckets.items() if each.notifications}

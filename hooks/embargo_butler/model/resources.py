@@ -210,3 +210,28 @@ def _canonical(text: Secret) -> Secret:
 def _event(name: str) -> str:
     # S3's answers leave out what its requests may say ("ObjectCreated:Put").
     return name.removeprefix("s3:").casefold()
+
+
+@dataclass(frozen=True)
+class KeyState:
+    """One key of one Secret.
+
+    Attributes:
+        secret: The Secret.
+        key: The key.
+        state: `same`, `changed`, `new` (not live yet), `removed` (live and ours, no longer
+            declared), `foreign` (live and not ours, so it stays), `missing` (declared as optional,
+            and Vault does not have it).
+        live: A short hash of the live value, empty where there is none.
+        declared: A short hash of the value that it should have, empty where there is none.
+    """
+
+    secret: str
+    key: str
+    state: str
+    live: str = ""
+    declared: str = ""
+
+    def __str__(self) -> str:
+        hashes = " -> ".join(dict.fromkeys(filter(None, (self.live, self.declared))))
+        return f"Secret {self.secret}, key {self.key}: {self.state} {hashes}".rstrip()

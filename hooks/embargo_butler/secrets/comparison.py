@@ -5,38 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from embargo_butler.config.config import Config
-from embargo_butler.model.resources import KubernetesSecret
+from embargo_butler.model.resources import KeyState, KubernetesSecret
 from embargo_butler.secret import Secret
 
 _SHOWN = 8
-
-
-@dataclass(frozen=True)
-class KeyState:
-    """One key of one Secret.
-
-    Attributes:
-        secret: The Secret.
-        key: The key.
-        state: `same`, `changed`, `new` (not live yet), `removed` (live and ours, no longer
-            declared), `foreign` (live and not ours, so it stays), `missing` (declared as optional,
-            and Vault does not have it).
-        live: A short hash of the live value, empty where there is none.
-        declared: A short hash of the value that it should have, empty where there is none.
-    """
-
-    secret: str
-    key: str
-    state: str
-    live: str = ""
-    declared: str = ""
-
-    def __str__(self) -> str:
-        hashes = " -> ".join(dict.fromkeys(filter(None, (self.live, self.declared))))
-        return f"Secret {self.secret}, key {self.key}: {self.state} {hashes}".rstrip()
 
 
 def compare(

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from embargo_butler.config.config import Config
 from embargo_butler.model.ports import Cluster
-from embargo_butler.model.resources import KubernetesSecret
-from embargo_butler.secrets.comparison import KeyState, compare
+from embargo_butler.model.resources import KeyState, KubernetesSecret
+from embargo_butler.secrets.comparison import compare
 
 
 def compared(

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from embargo_butler.adapters.redis.records import RedisRecords
-from embargo_butler.buckets.observed import Keys
 from embargo_butler.config.buckets import BucketConfig
 from embargo_butler.errors import (
     HooksError,
@@ -19,6 +18,7 @@ from embargo_butler.errors import (
     VaultError,
 )
 from embargo_butler.model.ports import (
+    Keys,
     LeaseState,
     Pod,
     Right,

@@ -24,8 +24,8 @@ from embargo_butler.adapters.rgw import answer_xml as _answer_xml
 from embargo_butler.adapters.rgw import topic_xml as _topic_xml
 from embargo_butler.adapters.rgw.hints import AWAY, hint
 from embargo_butler.adapters.why import why
-from embargo_butler.buckets.observed import READERS
 from embargo_butler.errors import GatewayError, NoBucketError
+from embargo_butler.model.ports import READERS
 from embargo_butler.secret import Secret
 
 _ATTEMPTS = 5

@@ -112,7 +112,7 @@ def _leave_event(run: Run, reason: str, told: str) -> None:
 
 def _last_night(run: Run) -> Sequence[str]:
     """Show what enqueue did not take, and tell what is wrong for certain."""
-    config, now = jobs.pipeline(run.config), datetime.now(UTC)
+    config, now = run.config.required_pipeline, datetime.now(UTC)
     run.report.step(f"bucket {config.bucket}: looking for what enqueue leaves out")
     found = left_out(config, run.world.objects(), window("24h", "", now, timedelta()))
     run.report.show("leftOut", dict(found.others), list(found.lines()))

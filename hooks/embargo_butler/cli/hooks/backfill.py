@@ -27,7 +27,6 @@ from embargo_butler.delivery.backfill import (
 from embargo_butler.delivery.days import Window, window
 from embargo_butler.delivery.stages import Stage, parse
 from embargo_butler.errors import ConfigError, HooksError
-from embargo_butler.jobs import jobs
 
 # An object this new is still being announced.
 _GRACE = timedelta(seconds=60)
@@ -60,7 +59,7 @@ def add_to(areas: Areas) -> None:
 
 
 def _backfill(run: Run) -> int:
-    arguments, config = run.arguments, jobs.pipeline(run.config)
+    arguments, config = run.arguments, run.config.required_pipeline
     _check_bucket(config, arguments.bucket)
     now = datetime.now(UTC)
     within = _window(arguments.since, arguments.until, now)
@@ -81,7 +80,7 @@ def _backfill(run: Run) -> int:
 
 
 def _reconcile(run: Run) -> int:
-    config, now = jobs.pipeline(run.config), datetime.now(UTC)
+    config, now = run.config.required_pipeline, datetime.now(UTC)
     cluster = run.world.cluster()
     wanted = lookups.open_ones(run.config, cluster, config.name, now)
     within = _window(run.arguments.since, "", now)

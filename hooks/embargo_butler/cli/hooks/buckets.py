@@ -104,6 +104,6 @@ def _withdraw(run: Run) -> int:
 
 def _import(run: Run) -> int:
     live = jobs.live_buckets(run.config, run.world, run.report)
-    found = imported(jobs.bucket_config(run.config), live)
+    found = imported(run.config.required_buckets, live)
     print(yaml.safe_dump(found, sort_keys=False, width=100), end="")
     return DONE

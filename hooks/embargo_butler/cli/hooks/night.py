@@ -18,7 +18,6 @@ from embargo_butler.delivery.night import Arrival, Night
 from embargo_butler.delivery.night_page import page
 from embargo_butler.delivery.stages import Places, why_dropped
 from embargo_butler.errors import HooksError
-from embargo_butler.jobs import jobs
 from embargo_butler.model.ports import Objects, Records
 
 
@@ -31,7 +30,7 @@ def add_to(areas: Areas) -> None:
 
 
 def _report(run: Run) -> int:
-    config, day = jobs.pipeline(run.config), run.arguments.night
+    config, day = run.config.required_pipeline, run.arguments.night
     try:
         datetime.strptime(day, "%Y%m%d")
     except ValueError:

@@ -26,7 +26,6 @@ from embargo_butler.delivery.trace import (
 )
 from embargo_butler.errors import KubernetesError
 from embargo_butler.health.tables import lasting, table
-from embargo_butler.jobs import jobs
 
 _SHOWN = 6
 _LOG_LINE = 200
@@ -42,7 +41,7 @@ def add_to(areas: Areas) -> None:
 
 
 def _trace(run: Run) -> int:
-    config, objects = jobs.pipeline(run.config), run.world.objects()
+    config, objects = run.config.required_pipeline, run.world.objects()
     subject = find(run.arguments.exposure, objects, config.bucket)
     records, now = run.world.records(), time.time()
     butler = None if run.arguments.no_butler else run.world.butler()

@@ -25,7 +25,6 @@ from embargo_butler.delivery.triggering import (
 )
 from embargo_butler.errors import Gathering, UnsafePlanError
 from embargo_butler.health.tables import table
-from embargo_butler.jobs import jobs
 
 _WAIT_SECONDS = 120
 _CLOCK_SECONDS = 2.0
@@ -81,7 +80,7 @@ class _Asked:
 
 
 def _trigger(run: Run) -> int:
-    config, objects = jobs.pipeline(run.config), run.world.objects()
+    config, objects = run.config.required_pipeline, run.world.objects()
     _refuse(config, run)
     gathering, subjects = Gathering(), []
     for each in run.arguments.objects:
