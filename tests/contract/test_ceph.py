@@ -17,6 +17,7 @@ from embargo_butler.adapters.rgw.client import RgwGateway
 from embargo_butler.adapters.rgw.notification_xml import written
 from embargo_butler.buckets import policy
 from embargo_butler.config.buckets import BucketSpec, Grant
+from embargo_butler.model import statements
 from embargo_butler.model.resources import (
     Notification,
     Topic,
@@ -223,7 +224,7 @@ def test_a_tenants_topic_notification_and_policy(ceph: Server, name: str) -> Non
     bucket = BucketSpec(name, owner, True, (Grant("read", (owner, "else")),), (), {}, (), (), ())
     wanted = policy.declared(bucket, "test")
     gateway.put_policy(name, wanted)
-    assert policy.same(gateway.policy(name), wanted)
+    assert statements.same(gateway.policy(name), wanted)
     ceph.gateway("tenant").delete_topic(name)
     gateway.delete_notification(name, "id")
     s3.delete_bucket(Bucket=name)

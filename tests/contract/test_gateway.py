@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from embargo_butler.adapters.rgw.client import RgwGateway
-from embargo_butler.buckets import policy
 from embargo_butler.errors import GatewayError
+from embargo_butler.model import statements
 from embargo_butler.model.resources import Notification, same_notification
 from tests.contract.server import CREATED, ENDPOINT, Server
 
@@ -16,9 +16,9 @@ def gateway(server: Server) -> RgwGateway:
     return server.gateway()
 
 
-def statement(bucket: str) -> policy.Statement:
+def statement(bucket: str) -> statements.Statement:
     return {
-        "Sid": f"{policy.SID}Read",
+        "Sid": f"{statements.SID}Read",
         "Effect": "Allow",
         "Principal": {"AWS": ["arn:aws:iam:::user/somebody"]},
         "Action": ["s3:GetObject", "s3:ListBucket"],
@@ -55,7 +55,7 @@ def test_a_notification_reads_back_as_put(gateway: RgwGateway, bucket: str, name
 def test_a_policy_comes_and_goes(gateway: RgwGateway, bucket: str) -> None:
     assert gateway.policy(bucket) == []
     gateway.put_policy(bucket, [statement(bucket)])
-    assert policy.same(gateway.policy(bucket), [statement(bucket)])
+    assert statements.same(gateway.policy(bucket), [statement(bucket)])
     gateway.put_policy(bucket, [])
     assert gateway.policy(bucket) == []
 

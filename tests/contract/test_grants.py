@@ -15,6 +15,8 @@ from embargo_butler.config.buckets import (
     Denial,
     Grant,
 )
+from embargo_butler.config.buckets_parser import endangers
+from embargo_butler.model import statements
 from tests.contract.server import Server
 
 OURS, THEIRS = "LSSTCam/ours.fits", "LATISS/theirs.fits"
@@ -37,7 +39,7 @@ def allow(ceph: Server, bucket: str, *grants: Grant, deny: tuple[Denial, ...] = 
     spec = BucketSpec(bucket, ceph.owner["user"], True, grants, deny, {}, (), (), ())
     wanted = policy.declared(spec, "test")
     ceph.gateway().put_policy(bucket, wanted)
-    assert policy.same(ceph.gateway().policy(bucket), wanted)
+    assert statements.same(ceph.gateway().policy(bucket), wanted)
 
 
 def read(client: Any, bucket: str, key: str) -> str:
@@ -140,7 +142,7 @@ def test_an_owner_who_is_denied_objects_below_a_prefix_keeps_the_bucket(
 ) -> None:
     owner, gateway = ceph.s3(), ceph.gateway()
     denial = Denial((ceph.owner["user"],), ("s3:PutObject", "s3:*DeleteObject*"), "LSSTCam/")
-    assert not policy.endangers(denial, ceph.owner["user"], ingested=False)
+    assert not endangers(denial, ceph.owner["user"], ingested=False)
     allow(ceph, bucket, deny=(denial,))
     assert refused(owner.put_object, Bucket=bucket, Key=OURS, Body="")
     assert refused(owner.delete_object, Bucket=bucket, Key=OURS)

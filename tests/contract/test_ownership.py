@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from embargo_butler.adapters.rgw.client import RgwGateway
-from embargo_butler.buckets import policy
 from embargo_butler.engine.apply import apply
 from embargo_butler.errors import Problems
 from embargo_butler.jobs.clean_up import clean_up
+from embargo_butler.model import statements
 from embargo_butler.model.resources import Notification, same_notification
 from embargo_butler.secret import Secret
 from tests.contract.server import CREATED, Server
@@ -130,7 +130,7 @@ def test_their_statements_stay_until_they_are_taken_over(site: Site) -> None:
     site.declared["takeOver"] = True
     site.run()
     [read] = site.gateway.policy(site.bucket)
-    assert policy.is_ours(read, site.load().environment)
+    assert statements.is_ours(read, site.load().environment)
     assert site.run().changes == ()
 
 
@@ -142,7 +142,7 @@ def test_an_uninstall_leaves_what_is_not_ours(site: Site) -> None:
     job = clean_up(site.load(), site.world, silent())
     apply(job.plan, job.cluster, job.gateways, silent())
     assert list(site.gateway.notifications(site.bucket)) == foreign
-    assert policy.same(site.gateway.policy(site.bucket), kept)
+    assert statements.same(site.gateway.policy(site.bucket), kept)
     left = {name for name in site.gateway.topics() if name.startswith(site.bucket)}
     assert left == {f"{site.bucket}-theirs"}
     assert clean_up(site.load(), site.world, silent()).plan.changes == ()

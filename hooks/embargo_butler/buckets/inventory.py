@@ -19,7 +19,6 @@ from embargo_butler.config.buckets import (
 )
 from embargo_butler.errors import KubernetesError
 
-KEY = "inventory.json"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 STAMP = "%Y%m%dt%H%M%S"
 _GENERATION = r"-\d{8}t\d{6}"

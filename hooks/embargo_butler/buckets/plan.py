@@ -49,6 +49,7 @@ from embargo_butler.errors import (
     OwnershipError,
     UnsafePlanError,
 )
+from embargo_butler.model import statements
 from embargo_butler.model.plan import (
     Change,
     DeleteNotification,
@@ -461,10 +462,10 @@ class _Planning:
         live = self.observed.buckets[bucket.name].statements
         environment = self.config.environment
         wanted = policy.planned(bucket, live, environment)
-        ours = sum(policy.is_ours(each, environment) for each in wanted)
+        ours = sum(statements.is_ours(each, environment) for each in wanted)
         if ours:
             self.policies[bucket.name] = bucket.owner
-        if not policy.same(live, wanted):
+        if not statements.same(live, wanted):
             kept = len(wanted) - ours
             gone = len(policy.without_ours(live, environment)) - kept
             why = f"{ours} statements of ours, {kept} of others kept"

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from embargo_butler.buckets import policy
-from embargo_butler.buckets.confirmation import confirmed
 from embargo_butler.config import names as _names
 from embargo_butler.config.buckets import (
     DRAIN_SECONDS,
@@ -20,10 +18,12 @@ from embargo_butler.config.buckets import (
     OwnerSpec,
     TopicSpec,
 )
+from embargo_butler.config.confirmation import confirmed
 from embargo_butler.config.reader import Node
 from embargo_butler.config.topic_attributes import topic_attribute
 from embargo_butler.errors import Gathering, UnsafePlanError
 from embargo_butler.model import urls as _urls
+from embargo_butler.model.statements import PATTERN, below_prefix, parted
 from embargo_butler.model.xml_text import unfit
 
 _GRANTS = ("read", "write", "readWrite")
@@ -370,7 +370,7 @@ def _granted(kind: str, node: Node) -> list[Grant]:
 def _prefix(node: Node, empty: bool = False) -> str:
     """Read what keys begin with; a policy takes some characters for patterns and variables."""
     prefix = node.text(empty)
-    if found := policy.PATTERN & set(prefix):
+    if found := PATTERN & set(prefix):
         raise node.fail(f"expected what the keys begin with, without `{min(found)}`")
     return prefix
 
@@ -387,7 +387,7 @@ def _denial(node: Node, owner: str, ingested: bool) -> Denial:
         below = _prefix(keys["prefix"], empty=True) if "prefix" in keys else ""
     for place in keys["actions"].items() if below and actions else ():
         with gathering.catching():
-            if not policy.below_prefix(place.text()):
+            if not below_prefix(place.text()):
                 raise place.fail(
                     f"{place.text()} is not of objects only, nor s3:ListBucket or "
                     "s3:ListBucketVersions, so it cannot be denied below a prefix: name the "
@@ -395,9 +395,38 @@ def _denial(node: Node, owner: str, ingested: bool) -> Denial:
                 )
     gathering.check()
     denial = Denial(principals, actions, below)
-    if why := policy.endangers(denial, owner, ingested):
+    if why := endangers(denial, owner, ingested):
         raise UnsafePlanError(str(node.fail(why)))
     return denial
+
+
+def endangers(denial: Denial, owner: str, ingested: bool) -> str:
+    """Return what would happen if a denial hit the bucket's own owner; empty if it does no harm.
+
+    Ceph lets a denial count for the owner as well, be it of the policy itself (16.2.15).
+
+    Args:
+        denial: What is denied.
+        owner: The bucket's owner.
+        ingested: Whether the environment ingests from this bucket.
+    """
+    if owner not in denial.principals:
+        return ""
+    listing, others = parted(list(denial.actions))
+    if not denial.prefix or listing or not all(map(below_prefix, others)):
+        return (
+            f"denies {', '.join(denial.actions)} to {owner}, who owns the bucket and could be "
+            "locked out, of its policy too: only an administrator of the object store could mend "
+            f"that; take {owner} out of `principals`, or deny actions of objects only (such as "
+            "s3:PutObject), below a `prefix`"
+        )
+    if ingested:
+        return (
+            f"denies {', '.join(denial.actions)} below {denial.prefix} to {owner}, who owns the "
+            "bucket, and the environment ingests from all of it (ingest.env.BUCKET): images could "
+            f"be refused when they are PUT, or read; take {owner} out of `principals`"
+        )
+    return ""
 
 
 def _state(node: Node, gathering: Gathering) -> tuple[bool, str]:

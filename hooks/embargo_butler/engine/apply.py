@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from math import inf
 
-from embargo_butler.buckets import inventory, policy
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import GatewayError, KubernetesError
 from embargo_butler.model.plan import (
+    INVENTORY,
     AdmitPassword,
     ApplySecret,
     AwaitRestart,
@@ -34,6 +34,7 @@ from embargo_butler.model.ports import (
 )
 from embargo_butler.model.resources import same_notification
 from embargo_butler.model.stale import stale
+from embargo_butler.model.statements import same
 
 SEEN_SECONDS = 2.0
 """Within which a node gives a starting container what a Secret holds now, clocks included."""
@@ -102,7 +103,7 @@ def _perform(instruction: Instruction, cluster: Cluster, gateways: Mapping[str, 
         case DeleteRight(right=right):
             cluster.delete_right(right)
         case WriteInventory(name=name, text=text):
-            cluster.apply_config_map(name, {inventory.KEY: text})
+            cluster.apply_config_map(name, {INVENTORY: text})
         case PutTopic():
             _put_topic(instruction, gateways[instruction.owner])
         case DeleteTopic(owner=owner, name=name):
@@ -113,7 +114,7 @@ def _perform(instruction: Instruction, cluster: Cluster, gateways: Mapping[str, 
             _delete_notification(instruction, gateways[instruction.owner])
         case PutPolicy(owner=owner, bucket=bucket, statements=statements):
             gateways[owner].put_policy(bucket, statements)
-            if not policy.same(gateways[owner].policy(bucket), statements):
+            if not same(gateways[owner].policy(bucket), statements):
                 raise _not_kept(instruction, "reads back differently")
 
 

@@ -19,7 +19,6 @@ from embargo_butler.buckets.confirmation import (
     without_owners,
 )
 from embargo_butler.buckets.inventory import (
-    KEY,
     Inventory,
     Ledger,
     by_declaration,
@@ -50,6 +49,7 @@ from embargo_butler.jobs import notification_secret
 from embargo_butler.migration.importing import Live
 from embargo_butler.misfortune import Misfortune
 from embargo_butler.model.plan import (
+    INVENTORY,
     AdmitPassword,
     ApplySecret,
     Plan,
@@ -396,7 +396,7 @@ def ledger_of(config: Config, cluster: Cluster, report: Report) -> Ledger:
     """Return what we made, on all object stores."""
     report.step(f"reading ConfigMap {config.inventory_name}")
     where = f"ConfigMap {config.inventory_name} of namespace {config.namespace}"
-    return Ledger((cluster.config_map(config.inventory_name) or {}).get(KEY), where)
+    return Ledger((cluster.config_map(config.inventory_name) or {}).get(INVENTORY), where)
 
 
 def gateways_of(

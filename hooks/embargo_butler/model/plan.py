@@ -130,6 +130,10 @@ class DeleteRight:
         return f"Role {self.right.name}"
 
 
+INVENTORY = "inventory.json"
+"""The key of the inventory's ConfigMap that has its text."""
+
+
 @dataclass(frozen=True)
 class WriteInventory:
     """Write down what is ours; before it is made, and after the rest is gone."""

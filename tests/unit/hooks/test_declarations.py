@@ -23,6 +23,7 @@ from embargo_butler.errors import (
     Problems,
 )
 from embargo_butler.jobs.clean_up import without_ours
+from embargo_butler.model import statements
 from embargo_butler.model.resources import (
     KubernetesSecret,
     Notification,
@@ -397,7 +398,7 @@ def test_a_policy_that_is_handed_over_stays(at: Site, environment: str) -> None:
     then.run()
     mine, theirs = at.store.policies[BUCKET][:2], at.store.policies[BUCKET][2:]
     assert mine == before
-    assert [policy.own_name(each) for each in theirs] == ["Read", "Deny1"]
+    assert [statements.own_name(each) for each in theirs] == ["Read", "Deny1"]
     assert then.run() == []
     del at.bucket["grants"], at.bucket["deny"]
     at.run()
@@ -434,10 +435,10 @@ def test_principals_are_compared_kind_by_kind(key: str) -> None:
         return [{"Effect": "Deny", key: principal, "Action": "s3:*", "Resource": "*"}]
 
     someone = "arn:aws:iam:::user/someone"
-    assert policy.same(said("*"), said({"AWS": ["*"]}))
-    assert not policy.same(said({"AWS": "someone"}), said({"AWS": someone}))
-    assert not policy.same(said({"AWS": someone}), said({"CanonicalUser": someone}))
-    assert not policy.same(said({"AWS": someone}), said({"AWS": someone, "Federated": "x"}))
+    assert statements.same(said("*"), said({"AWS": ["*"]}))
+    assert not statements.same(said({"AWS": "someone"}), said({"AWS": someone}))
+    assert not statements.same(said({"AWS": someone}), said({"CanonicalUser": someone}))
+    assert not statements.same(said({"AWS": someone}), said({"AWS": someone, "Federated": "x"}))
 
 
 def test_a_bare_name_in_a_live_policy_is_a_tenant(

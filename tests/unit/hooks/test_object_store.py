@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from embargo_butler.buckets.inventory import KEY
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.config.config import load
 from embargo_butler.engine.apply import apply
@@ -24,7 +23,7 @@ from embargo_butler.errors import (
     VaultError,
 )
 from embargo_butler.jobs import jobs
-from embargo_butler.model.plan import Plan
+from embargo_butler.model.plan import INVENTORY, Plan
 from embargo_butler.model.ports import ServiceState
 from embargo_butler.model.resources import (
     KubernetesSecret,
@@ -89,7 +88,7 @@ class Site:
 
     @property
     def inventory(self) -> str:
-        return self.world.fake_cluster.config_maps["embargo-butler-inventory"][KEY]
+        return self.world.fake_cluster.config_maps["embargo-butler-inventory"][INVENTORY]
 
 
 @pytest.fixture
@@ -1107,7 +1106,7 @@ _OWNED = {"owner": BUCKET, "names": [BUCKET]}
 def test_an_unreadable_inventory_is_not_taken_for_an_empty_one(at: Site, store: Any) -> None:
     stores = {at.document["bucketConfig"]["endpoint"]: store}
     text = json.dumps({"version": 1, "stores": stores} if store else {})
-    at.world.fake_cluster.config_maps["embargo-butler-inventory"] = {KEY: text}
+    at.world.fake_cluster.config_maps["embargo-butler-inventory"] = {INVENTORY: text}
     with pytest.raises(KubernetesError, match="cannot be read as an inventory"):
         at.run()
 

@@ -14,10 +14,10 @@ from embargo_butler.adapters.rgw import notification_xml as _notification_xml
 from embargo_butler.adapters.rgw import topic_xml as _topic_xml
 from embargo_butler.adapters.rgw.answer_xml import root, text
 from embargo_butler.adapters.rgw.requests import Absent, Requests
-from embargo_butler.buckets.policy import VERSION
 from embargo_butler.config.buckets import tenant_of
 from embargo_butler.errors import GatewayError
 from embargo_butler.model.resources import Notification, Topic
+from embargo_butler.model.statements import VERSION
 from embargo_butler.secret import Secret
 
 

@@ -1,0 +1,63 @@
+"""Sets aside what is declared as unconfirmed, and whatever hangs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from embargo_butler.config.buckets import BucketSpec, TopicSpec, Unconfirmed
+
+
+def confirmed(
+    topics: Mapping[str, TopicSpec], buckets: Mapping[str, BucketSpec]
+) -> tuple[dict[str, TopicSpec], dict[str, BucketSpec], Unconfirmed]:
+    """Return what may be written, and what may not.
+
+    A change of a topic is complete only once its notifications are put again, so a topic and its
+    notifications wait for each other.
+    """
+    aside = dict[str, str]()
+    for topic in topics.values():
+        if topic.unconfirmed:
+            aside[topic.name] = topic.unconfirmed
+    entries = {
+        (bucket.name, spec.name): (spec.topic, bucket.unconfirmed or spec.unconfirmed)
+        for bucket in buckets.values()
+        for spec in bucket.notifications.values()
+    }
+    for (bucket_name, name), (topic_name, why) in entries.items():
+        if why:
+            aside.setdefault(topic_name, f"its notification {name} of bucket {bucket_name}: {why}")
+    notifications = {
+        key: why or f"its topic {topic_name} is unconfirmed"
+        for key, (topic_name, why) in entries.items()
+        if why or topic_name in aside
+    }
+    policies = {
+        bucket.name: bucket.unconfirmed
+        for bucket in buckets.values()
+        if bucket.unconfirmed and bucket.manages_policy
+    }
+    kept = {
+        bucket.name: replace(
+            bucket,
+            notifications={
+                name: spec
+                for name, spec in bucket.notifications.items()
+                if (bucket.name, name) not in notifications
+            },
+        )
+        for bucket in buckets.values()
+        if not bucket.unconfirmed
+    }
+    return (
+        {name: topic for name, topic in topics.items() if name not in aside},
+        kept,
+        Unconfirmed(
+            aside,
+            notifications,
+            policies,
+            frozenset(buckets.keys() - kept.keys()),
+            {name: topics[name].shared for name in aside if name in topics},
+        ),
+    )
