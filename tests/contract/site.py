@@ -14,12 +14,12 @@ from typing import Any
 
 import yaml
 
-from embargo_butler.buckets.inventory import TIME
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.config.config import Config, load
 from embargo_butler.engine.apply import apply
 from embargo_butler.engine.report import Report
 from embargo_butler.jobs import jobs
+from embargo_butler.model import times
 from embargo_butler.model.plan import Plan
 from embargo_butler.model.ports import Gateway
 from embargo_butler.model.resources import Notification
@@ -282,4 +282,4 @@ def silent() -> Report:
 
 
 def _seconds(text: str) -> float:
-    return datetime.strptime(text, TIME).replace(tzinfo=UTC).timestamp() if text else 0.0
+    return times.read(text).timestamp() if text else 0.0

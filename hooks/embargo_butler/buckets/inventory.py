@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from embargo_butler.config.buckets import (
@@ -18,8 +17,8 @@ from embargo_butler.config.buckets import (
     tenant_of,
 )
 from embargo_butler.errors import KubernetesError
+from embargo_butler.model import times
 
-TIME = "%Y-%m-%dT%H:%M:%SZ"
 STAMP = "%Y%m%dt%H%M%S"
 _GENERATION = r"-\d{8}t\d{6}"
 """What the name of a topic or notification that replaced another has after the declared one."""
@@ -242,7 +241,7 @@ def _owned(entry: Mapping[str, Any]) -> Owned:
 
 def _times(found: Mapping[str, Any]) -> dict[str, str]:
     for time in found.values():
-        datetime.strptime(time, TIME)
+        times.read(time)
     return dict(found)
 
 

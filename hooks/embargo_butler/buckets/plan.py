@@ -28,7 +28,6 @@ from embargo_butler.buckets import policy
 from embargo_butler.buckets import queues as full_queue
 from embargo_butler.buckets.inventory import (
     STAMP,
-    TIME,
     Inventory,
     Ledger,
     Owned,
@@ -49,7 +48,7 @@ from embargo_butler.errors import (
     OwnershipError,
     UnsafePlanError,
 )
-from embargo_butler.model import statements
+from embargo_butler.model import statements, times
 from embargo_butler.model.plan import (
     Change,
     DeleteNotification,
@@ -393,7 +392,7 @@ class _Planning:
     def _put_topic(self, spec: TopicSpec, topic: Topic, why: str) -> None:
         self.real[spec.name] = topic.name
         if (owned := self.topics.get(spec.name)) and topic.name not in self.observed.topics:
-            made = {**owned.made, topic.name: self.now.strftime(TIME)}
+            made = {**owned.made, topic.name: times.text(self.now)}
             self.topics[spec.name] = replace(owned, made=made)
         self.changes.append(Change(PutTopic(spec.owner, topic), why))
 
@@ -449,7 +448,7 @@ class _Planning:
 
     def _missed(self, bucket: BucketSpec, name: str, topic: Owned | None) -> None:
         """Have a bucket looked through whose notification was taken away, nobody knows when."""
-        now = self.now.strftime(TIME)
+        now = times.text(self.now)
         before = [made for made in topic.made.values() if made < now] if topic else []
         since = min(before, default="")
         self.lookups.append(Lookup(bucket.name, f"notification {name} was not there", since=since))

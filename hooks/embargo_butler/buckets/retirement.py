@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from embargo_butler.buckets import policy
-from embargo_butler.buckets.inventory import TIME, Inventory
+from embargo_butler.buckets.inventory import Inventory
 from embargo_butler.buckets.observed import Observed
 from embargo_butler.config.buckets import BucketConfig
+from embargo_butler.model import times
 from embargo_butler.model.plan import (
     Change,
     DeleteNotification,
@@ -127,14 +128,14 @@ def _topic(
         result.changes.append(Change(DeleteTopic(going.owner, going.name), going.why))
         return
     # The time of a run that was killed before it took the notifications away does not count.
-    left = _stamp(now) if users or not going.left else going.left
-    until = datetime.strptime(left, TIME).replace(tzinfo=UTC) + timedelta(seconds=going.drain)
+    left = times.text(now) if users or not going.left else going.left
+    until = times.read(left) + timedelta(seconds=going.drain)
     if now < until:
         result.kept.add(going.name)
         result.left[going.name] = left
         result.warnings.append(
-            f"topic {going.name} ({going.why}) drains to {topic.endpoint} until {_stamp(until)}; "
-            "the first run after that takes it away"
+            f"topic {going.name} ({going.why}) drains to {topic.endpoint} until "
+            f"{times.text(until)}; the first run after that takes it away"
         )
     else:
         result.changes.append(Change(DeleteTopic(going.owner, going.name), going.why))
@@ -147,10 +148,6 @@ def _topic(
         # It was written down before the notifications went, by as much as a run may take.
         ended = "" if users else left
         result.lookups.extend(Lookup(bucket, why, ended, going.made) for bucket in buckets)
-
-
-def _stamp(time: datetime) -> str:
-    return time.strftime(TIME)
 
 
 def _policies(config: BucketConfig, inventory: Inventory, observed: Observed) -> Iterator[Change]:

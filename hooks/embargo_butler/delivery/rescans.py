@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from embargo_butler.buckets.inventory import TIME
 from embargo_butler.config.config import Config
 from embargo_butler.errors import KubernetesError
+from embargo_butler.model import times
 from embargo_butler.model.plan import Lookup
 from embargo_butler.model.ports import Cluster
 
@@ -51,25 +51,25 @@ class Wanted:
     @property
     def begin(self) -> datetime:
         """From when on."""
-        return _time(self.since)
+        return times.read(self.since)
 
     @property
     def end(self) -> datetime:
         """To when."""
-        return _time(self.until)
+        return times.read(self.until)
 
 
 def note(config: Config, cluster: Cluster, lookups: Iterable[Lookup], now: datetime) -> None:
     """Write down what a plan wants to be looked through, beside what stands there already."""
-    stamp = now.strftime(TIME)
-    latest = (now + timedelta(seconds=config.deadline)).strftime(TIME)
-    earliest = (now - _KEPT).strftime(TIME)
+    stamp = times.text(now)
+    latest = times.text(now + timedelta(seconds=config.deadline))
+    earliest = times.text(now - _KEPT)
     new = [
         Wanted(stamp, each.bucket, max(each.since, earliest), each.until or latest, each.why)
         for each in lookups
     ]
     if new:
-        kept = [each for each in _noted(config, cluster) if _time(each.noted) > now - _KEPT]
+        kept = [each for each in _noted(config, cluster) if times.read(each.noted) > now - _KEPT]
         text = json.dumps([asdict(each) for each in [*kept, *new]], indent=1)
         cluster.apply_config_map(_name(config), {_KEY: text})
 
@@ -93,7 +93,7 @@ def last(config: Config, cluster: Cluster) -> Mapping[str, Any]:
     found = cluster.config_map(f"{config.fullname}-reconcile") or {}
     try:
         document = dict(json.loads(found.get(_LAST, "{}")))
-        _time(document["time"])
+        times.read(document["time"])
     except (ValueError, TypeError, KeyError):
         return {}
     return document
@@ -117,7 +117,7 @@ def silence(
         A sentence; empty where all was announced, or nobody has looked for long.
     """
     number = found.get("unannounced")
-    if not number or now - _time(found["time"]) > _FRESH:
+    if not number or now - times.read(found["time"]) > _FRESH:
         return ""
     # Consumers read a topic of Kafka by its name, so that it gets no other by itself.
     renew = typed(("buckets", "renew", "TOPIC")) if mode == "webhook" else "docs/operators.md"
@@ -148,7 +148,7 @@ def _noted(config: Config, cluster: Cluster) -> list[Wanted]:
     try:
         noted = [Wanted(**each) for each in json.loads(found.get(_KEY, "[]"))]
         for text in (text for each in noted for text in (each.noted, each.since, each.until)):
-            _time(text)
+            times.read(text)
     except (ValueError, TypeError):
         raise KubernetesError(
             f"ConfigMap {_name(config)} of namespace {config.namespace}: cannot be read as a list "
@@ -159,7 +159,3 @@ def _noted(config: Config, cluster: Cluster) -> list[Wanted]:
 
 def _name(config: Config) -> str:
     return f"{config.fullname}-lookups"
-
-
-def _time(text: str) -> datetime:
-    return datetime.strptime(text, TIME).replace(tzinfo=UTC)

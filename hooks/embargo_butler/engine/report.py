@@ -27,6 +27,7 @@ from typing import Any, TextIO
 
 from embargo_butler import terminal
 from embargo_butler.errors import HooksError, Problems
+from embargo_butler.model import times
 from embargo_butler.model.plan import Change, Plan
 from embargo_butler.model.resources import KeyState
 
@@ -147,7 +148,7 @@ class Report:
         """Close the account with its outcome in a word and in one sentence, the last line."""
         self._document["result"] = result
         # A second more: what is left of it after the last whole one belongs to the run too.
-        ended = (datetime.now(UTC) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        ended = times.text(datetime.now(UTC) + timedelta(seconds=1))
         for lookup in self._document["backfill"]:
             lookup["until"] = lookup["until"] or ended
         if self._as_json:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 
-from embargo_butler.buckets.inventory import TIME
 from embargo_butler.config.config import Config
 from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.delivery import rescans as lookups
@@ -24,6 +23,7 @@ from embargo_butler.errors import (
 )
 from embargo_butler.health.tables import lasting, table
 from embargo_butler.jobs import jobs
+from embargo_butler.model import times
 from embargo_butler.model.plan import TIDYING, Change
 from embargo_butler.model.ports import Objects, Records
 from embargo_butler.secrets import predecessor
@@ -290,7 +290,7 @@ def _reconcile(config: Config, world: jobs.World, typed: Typed) -> Section:
         return Section("reconcile", ("has not run yet", *lines), None)
     found.pop("done", None)
     problems = []
-    age = now - _time(found["time"])
+    age = now - times.read(found["time"])
     if age > _RECONCILE_LATE and pipeline.by_clock:
         problems.append(
             f"the last reconcile was {lasting(age.total_seconds())} ago: is its CronJob at work?"
@@ -304,10 +304,6 @@ def _reconcile(config: Config, world: jobs.World, typed: Typed) -> Section:
         f"{found['queued']} queued"
     )
     return Section("reconcile", (line, *lines), found, tuple(problems))
-
-
-def _time(text: str) -> datetime:
-    return datetime.strptime(text, TIME).replace(tzinfo=UTC)
 
 
 def _secrets(job: jobs.Job, typed: Typed) -> Section:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from embargo_butler.buckets.inventory import TIME, Inventory
+from embargo_butler.buckets.inventory import Inventory
 from embargo_butler.buckets.observed import Attributes, Observed
 from embargo_butler.config.config import (
     Config,
@@ -21,6 +21,7 @@ from embargo_butler.config.config import (
 )
 from embargo_butler.config.delivery import SecretKey
 from embargo_butler.errors import Gathering
+from embargo_butler.model import times
 from embargo_butler.model.plan import (
     ApplySecret,
     AwaitRestart,
@@ -167,7 +168,7 @@ def dropped(
         there = observed.topics.get(real)
         if there and "OpaqueData" in Topic(real, attributes[name]).differs(there):
             changing.add(name)
-    since = min(live.since.get(at.key, now), now).strftime(TIME)
+    since = times.text(min(live.since.get(at.key, now), now))
     return [
         Lookup(bucket.name, _WHY, since=since)
         for bucket in buckets.buckets.values()

@@ -25,8 +25,8 @@ from typing import Any
 import yaml
 
 from embargo_butler.adapters.programs import ProgramError, Programs
-from embargo_butler.buckets.inventory import TIME
 from embargo_butler.errors import HooksError
+from embargo_butler.model import times
 
 ANNOTATION = "embargo-butler/paused"
 _KEDA = "autoscaling.keda.sh/paused-replicas"
@@ -127,7 +127,7 @@ def pause(programs: Programs, ingest: Ingest, say: Say) -> None:
         HooksError: A pod does not end.
     """
     if ingest.paused is None:
-        now = f"{datetime.now(UTC).strftime(TIME)}"
+        now = times.text(datetime.now(UTC))
         noted = json.dumps({"replicas": ingest.replicas, "since": now, "by": getpass.getuser()})
         _annotate(programs, f"deployment/{ingest.name}", ANNOTATION, noted)
     hold(programs, ingest)

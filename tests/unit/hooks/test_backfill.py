@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from embargo_butler.buckets.inventory import TIME
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.errors import KubernetesError
+from embargo_butler.model import times
 from tests.unit.hooks.conftest import PIPELINE, Write
 from tests.unit.hooks.pipeline_site import BUCKET, QUEUE, Site
 
@@ -135,7 +135,9 @@ def test_text_groups_and_shows_the_first_few(pipeline: Site) -> None:
 
 def ask_to_look(pipeline: Site, hours: int) -> str:
     """Ask, as the buckets job does, to look from so long ago on; return from when."""
-    begin, end = (time.strftime(TIME, time.gmtime(pipeline.now - h * 3600)) for h in (hours, 1))
+    begin, end = (
+        time.strftime(times.FORM, time.gmtime(pipeline.now - h * 3600)) for h in (hours, 1)
+    )
     asked = {"noted": end, "bucket": "rubin-summit", "since": begin, "until": end, "why": "x"}
     maps = pipeline.world.fake_cluster.config_maps
     maps["embargo-butler-lookups"] = {"lookups.json": json.dumps([asked])}

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from embargo_butler.buckets.inventory import TIME
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.engine import apply
+from embargo_butler.model import times
 from embargo_butler.model.ports import (
     Pod,
     Rollout,
@@ -108,7 +108,7 @@ def test_all_in_one_go_in_this_order_and_looked_up(
     monkeypatch.setattr(place.cluster, "apply_secret", apply_secret)
     monkeypatch.setattr(place.cluster, "apply_config_map", apply_config_map)
     place.vault("second")
-    begin = datetime.now(UTC).strftime(TIME)
+    begin = times.text(datetime.now(UTC))
     assert place.run("buckets", "apply") == 0
     assert order[:3] == ["embargo-butler-lookups", "secret", "pods"]
     assert (place.secret, place.held, place.carried) == ("second", "second", "second")
@@ -133,7 +133,7 @@ def test_the_topic_stays_until_all_pods_have_it_and_the_next_run_ends_it(
     place.site["hooks"]["deadlineSeconds"] = 240
     place.cluster.config_maps.pop("embargo-butler-lookups")
     place.start(ENQUEUE)
-    since = place.cluster.secrets["notification"].since["secret"].strftime(TIME)
+    since = times.text(place.cluster.secrets["notification"].since["secret"])
     assert place.run("buckets", "apply") == 0
     assert place.carried == "second"
     assert since in place.lookups, "from when the secret changed on"

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from embargo_butler.adapters import kubectl
-from embargo_butler.buckets.inventory import TIME
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.config.config import load
 from embargo_butler.connections import RealWorld
@@ -19,6 +18,7 @@ from embargo_butler.errors import (
     RedisError,
     VaultError,
 )
+from embargo_butler.model import times
 from embargo_butler.model.ports import Rollout, ServiceState
 from embargo_butler.model.resources import KubernetesSecret
 from embargo_butler.secret import Secret
@@ -54,7 +54,7 @@ def test_a_stuck_queue_and_a_late_reconcile_are_problems(pipeline: Site) -> None
     pipeline.store.hset(f"FILE:{path}", "recv_time", str(pipeline.now - 1000))
     pipeline.store.lpush(f"WORKER:{BUCKET}:pod", pipeline.put(2))
     last = {
-        "time": time.strftime(TIME, time.gmtime(pipeline.now - 3600)),
+        "time": time.strftime(times.FORM, time.gmtime(pipeline.now - 3600)),
         "found": 7,
         "queued": 4,
         "left": 3,

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
-from embargo_butler.buckets.inventory import TIME
 from embargo_butler.cli.hooks.running import (
     CHANGES,
     DONE,
@@ -27,6 +26,7 @@ from embargo_butler.delivery.backfill import (
 from embargo_butler.delivery.days import Window, window
 from embargo_butler.delivery.stages import Stage, parse
 from embargo_butler.errors import ConfigError, HooksError
+from embargo_butler.model import times
 
 # An object this new is still being announced.
 _GRACE = timedelta(seconds=60)
@@ -98,7 +98,7 @@ def _reconcile(run: Run) -> int:
     whole = not (left and config.automatic)
     looked = [each for each in wanted if each.end < within.until] if whole else []
     result = {
-        "time": now.strftime(TIME),
+        "time": times.text(now),
         "found": len(found.lost),
         "unannounced": sum(each.stage is Stage.UNSEEN for each in found.lost),
         "due": len(due),
@@ -156,8 +156,8 @@ def _end(run: Run, found: Survey, chosen: Sequence[Lost], queued: int, maximum: 
 
 def _look(run: Run, config: PipelineConfig, within: Window) -> Survey:
     run.report.step(
-        f"bucket {config.bucket}: looking for what was PUT from {within.since.strftime(TIME)} "
-        f"until {within.until.strftime(TIME)}"
+        f"bucket {config.bucket}: looking for what was PUT from {times.text(within.since)} "
+        f"until {times.text(within.until)}"
     )
     return survey(config, run.world.objects(), run.world.records(), within)
 
@@ -165,8 +165,8 @@ def _look(run: Run, config: PipelineConfig, within: Window) -> Survey:
 def _show(run: Run, config: PipelineConfig, within: Window, found: Survey) -> None:
     document = {
         "bucket": config.bucket,
-        "since": within.since.strftime(TIME),
-        "until": within.until.strftime(TIME),
+        "since": times.text(within.since),
+        "until": times.text(within.until),
         "listed": found.listed,
         "matched": found.matched,
         "unparsable": found.unparsable,
