@@ -36,7 +36,7 @@ _REDIS_SECONDS = 60
 """For which a Redis that runs and does not answer is asked again: it may be loading its data."""
 
 
-class RealWorld:
+class Connections:
     """Makes them; client libraries are slow to import, so only what is used is."""
 
     def __init__(

@@ -18,7 +18,7 @@ from embargo_butler.adapters.kubernetes.client import Namespace
 from embargo_butler.adapters.vault.client import VaultLogin
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.config.config import Config, load
-from embargo_butler.connections import RealWorld
+from embargo_butler.connections import Connections
 from embargo_butler.model.ports import Vault
 from embargo_butler.secrets.vault_policy import vault_policy
 from tests.rig import cluster, vault
@@ -28,7 +28,7 @@ ACCOUNT = "embargo-butler-secrets"
 FULLNAME = "embargo-butler"
 
 
-class World(RealWorld):
+class World(Connections):
     """The real outside, as it is in the job's pod: with its projected token."""
 
     def __init__(self, config: Config, job: str, token: Path) -> None:

@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 
 from embargo_butler.config.config import Config
 from embargo_butler.config.delivery import PipelineConfig
+from embargo_butler.connections import Connections
 from embargo_butler.delivery import rescans as lookups
 from embargo_butler.delivery.exposures import named
 from embargo_butler.delivery.given_up import given_up
-from embargo_butler.engine.report import Report
 from embargo_butler.errors import (
     HooksError,
     KubernetesError,
     RedisError,
 )
 from embargo_butler.health.tables import lasting, table
-from embargo_butler.jobs import jobs
 from embargo_butler.model import times
-from embargo_butler.model.plan import TIDYING, Change
 from embargo_butler.model.ports import Objects, Records
-from embargo_butler.secrets import predecessor
 
 _WAITS_TOO_LONG = 900.0
 _ANNOUNCED_LATE = 600.0
 # Idle gives a list back after 11 to 21 s.
 _STANDS_STILL = 60
 _RECONCILE_LATE = timedelta(minutes=20)
-_OF_KEYS = {"changed": "older than Vault", "new": "missing", "removed": "no longer declared"}
-
-COMPARED = ("secrets", "buckets")
-"""The sections that compare with what is declared, which takes a login to Vault."""
 
 Typed = Callable[[Sequence[str]], str]
 """Spells a command as a person types it."""
@@ -61,16 +53,12 @@ class Section:
     hidden: str = ""
 
 
-def status(
-    config: Config, world: jobs.World, report: Report, declared: bool, typed: Typed
-) -> Iterator[Section]:
+def status(config: Config, world: Connections, typed: Typed) -> Iterator[Section]:
     """Look at everything, a section after the other; writes nothing.
 
     Args:
         config: The configuration.
         world: Makes the connections.
-        report: Is told what is done.
-        declared: Whether to compare with what is declared too, which takes a login to Vault.
         typed: Spells the commands that are advised.
     """
     pipeline = config.required_pipeline
@@ -78,16 +66,6 @@ def status(
     yield shown("images", lambda: _images(pipeline, world.objects, world.records(), typed))
     yield shown("newest", lambda: _newest(pipeline, world.objects(), world.records(), typed))
     yield shown("reconcile", lambda: _reconcile(config, world, typed))
-    if declared and config.predecessor is not None:
-        yield shown("secrets", lambda: _predecessors_secrets(config, world, report))
-    elif declared and config.secrets:
-        yield shown("secrets", lambda: _secrets(jobs.secrets(config, world, report), typed))
-    if declared and config.buckets:
-        now = time.monotonic()
-        yield shown(
-            "buckets",
-            lambda: _buckets(config, jobs.object_store(config, world, report, now), typed),
-        )
 
 
 def shown(name: str, look: Callable[[], Section]) -> Section:
@@ -98,7 +76,7 @@ def shown(name: str, look: Callable[[], Section]) -> Section:
         return Section(name, hidden=str(error))
 
 
-def _answered(config: PipelineConfig, world: jobs.World) -> Section:
+def _answered(config: PipelineConfig, world: Connections) -> Section:
     """Show the queues; a Redis that does not answer is no lack of a right, but not well."""
     try:
         return _queues(config, world.records(), _takers(config, world))
@@ -106,7 +84,7 @@ def _answered(config: PipelineConfig, world: jobs.World) -> Section:
         return Section("queues", problems=(str(error),))
 
 
-def _takers(config: PipelineConfig, world: jobs.World) -> str:
+def _takers(config: PipelineConfig, world: Connections) -> str:
     """Tell that nobody takes from the queue; empty where somebody does, or it is not to be seen."""
     what = f"Deployment {config.ingest.deployment}"
     try:
@@ -271,7 +249,7 @@ def _last(objects: Objects, folder: str) -> str | None:
     return max(found, key=lambda each: each.rstrip("/").rpartition("_")[2], default=None)
 
 
-def _reconcile(config: Config, world: jobs.World, typed: Typed) -> Section:
+def _reconcile(config: Config, world: Connections, typed: Typed) -> Section:
     if config.predecessor is not None:
         line = (
             f"there is no release, so nothing runs by the clock; by hand: `{typed(('backfill',))}`"
@@ -304,62 +282,3 @@ def _reconcile(config: Config, world: jobs.World, typed: Typed) -> Section:
         f"{found['queued']} queued"
     )
     return Section("reconcile", (line, *lines), found, tuple(problems))
-
-
-def _secrets(job: jobs.Job, typed: Typed) -> Section:
-    keys: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for each in job.keys:
-        keys[each.secret][each.state].append(each.key)
-    lines, problems = [], []
-    for secret, states in keys.items():
-        wrong = [f"{word}: {', '.join(states[s])}" for s, word in _OF_KEYS.items() if s in states]
-        if wrong:
-            problems.append(f"Secret {secret}: {'; '.join(wrong)}: `{typed(('plan',))}`")
-        else:
-            lines.append(secret)
-    lines = [f"as in Vault: {', '.join(lines)}"] if lines else []
-    return _planned("secrets", job, lines, problems)
-
-
-def _predecessors_secrets(config: Config, world: jobs.World, report: Report) -> Section:
-    """Tell whether the running values are Vault's, without which a take-over is refused."""
-    states = jobs.predecessors_secrets(config, world, report)
-    same = sorted({config.secret_name(each.secret) for each in states if each.state == "same"})
-    lines = (f"as in Vault: {', '.join(same)}",) if same else ()
-    return Section("secrets", lines, None, predecessor.refused(config, states))
-
-
-def _buckets(config: Config, job: jobs.Job, typed: Typed) -> Section:
-    """Tell of each declared notification whether it, its topic and its bucket's policy are well."""
-    wrong = [change.instruction.target for change in _drift(job)]
-    rows = [("BUCKET", "NOTIFICATION", "TOPIC", "")]
-    declared = config.required_buckets
-    for name, bucket in declared.buckets.items():
-        for each in bucket.notifications.values():
-            about = (f"topic {each.topic}", f"notification {each.name}")
-            touched = any(target.startswith(about) for target in wrong)
-            state = "to be changed" if touched else "in order"
-            state = "left as it is" if (name, each.name) in job.left else state
-            rows.append((name, each.name, each.topic, state))
-    lines = table(rows, "") if len(rows) > 1 else []
-    if job.plan.unconfirmed:
-        lines.append(f"left alone, as unconfirmed: {len(job.plan.unconfirmed)} declarations")
-    return _planned("buckets", job, lines, [f"{c}: `{typed(('plan',))}`" for c in _drift(job)])
-
-
-def _planned(name: str, job: jobs.Job, lines: list[str], problems: list[str]) -> Section:
-    lines += [f"warning: {each}" for each in job.plan.warnings]
-    problems += map(str, [*job.plan.misfortunes, *job.problems])
-    changes = [str(change) for change in job.plan.changes]
-    if not problems and not lines:
-        lines.append("as declared")
-    document = {
-        "changes": changes,
-        "warnings": list(job.plan.warnings),
-        "misfortunes": [asdict(each) for each in job.plan.misfortunes],
-    }
-    return Section(name, tuple(lines), document, tuple(problems))
-
-
-def _drift(job: jobs.Job) -> list[Change]:
-    return [each for each in job.plan.changes if not isinstance(each.instruction, TIDYING)]

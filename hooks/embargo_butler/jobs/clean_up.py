@@ -13,6 +13,8 @@ from embargo_butler.buckets.confirmation import without_buckets, without_owners
 from embargo_butler.buckets.inventory import Inventory
 from embargo_butler.config.buckets import BucketConfig, BucketSpec
 from embargo_butler.config.config import Config
+from embargo_butler.connections import Connections
+from embargo_butler.engine.job import Job
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import (
     DangerError,
@@ -20,8 +22,6 @@ from embargo_butler.errors import (
     UnsafePlanError,
 )
 from embargo_butler.jobs.jobs import (
-    Job,
-    World,
     ledger_of,
     store_of,
     undone,
@@ -87,7 +87,7 @@ def _withdraw(config: Config) -> str:
     return command(["make", "withdraw", f"ENV={config.environment}", "APPLY=1"])
 
 
-def clean_up(config: Config, world: World, report: Report) -> Job:
+def clean_up(config: Config, world: Connections, report: Report) -> Job:
     """Plan what an uninstall takes out of the object store: notifications, then topics, ours alone.
 
     What belongs to an owner without keys stays, and is told of as a misfortune.
@@ -136,7 +136,7 @@ def danger(config: Config, before: Sequence[str] | None, report: Report) -> Dang
     )
 
 
-def _retirement(config: Config, declared: BucketConfig, world: World, report: Report) -> Job:
+def _retirement(config: Config, declared: BucketConfig, world: Connections, report: Report) -> Job:
     gathering, cluster = Gathering(), world.cluster()
     ledger = ledger_of(config, cluster, report)
     inventory = ledger.of(declared.endpoint)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from embargo_butler.buckets import observed as buckets
 from embargo_butler.buckets import plan as bucket_plan
@@ -34,6 +33,8 @@ from embargo_butler.config.config import (
     VaultPath,
     with_secret,
 )
+from embargo_butler.connections import Connections
+from embargo_butler.engine.job import Job
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import (
     ConfigError,
@@ -56,22 +57,14 @@ from embargo_butler.model.plan import (
     plan_secrets,
 )
 from embargo_butler.model.ports import (
-    Announcer,
-    Butler,
     Cluster,
     Gateway,
     Keys,
-    Logs,
-    Objects,
-    Passwords,
-    Records,
-    Vault,
 )
 from embargo_butler.model.resources import (
     KeyState,
     KubernetesSecret,
     ObservedBucket,
-    Topic,
 )
 from embargo_butler.secret import Secret
 from embargo_butler.secrets import predecessor, redis_password
@@ -81,73 +74,7 @@ from embargo_butler.secrets import sync as secret_sync
 from embargo_butler.secrets.comparison import compare
 
 
-class World(Protocol):
-    """Makes the connections to the outside."""
-
-    @property
-    def by_hand(self) -> bool:
-        """Whether a person runs this, and not a pod."""
-
-    def vault(self) -> Vault:
-        """Log in to Vault."""
-
-    def profile(self, name: str) -> Keys:
-        """Return the keys of an AWS profile of the person who runs this."""
-
-    def cluster(self) -> Cluster:
-        """Return the environment's namespace."""
-
-    def gateway(self, config: BucketConfig, owner: str, keys: Keys) -> Gateway:
-        """Return the object store, with an owner's keys."""
-
-    def records(self) -> Records:
-        """Return the environment's Redis."""
-
-    def objects(self) -> Objects:
-        """Return the environment's bucket."""
-
-    def butler(self) -> Butler:
-        """Return the environment's Butler."""
-
-    def announcer(self) -> Announcer:
-        """Return the way by which the environment's enqueue hears of objects."""
-
-    def logs(self) -> Logs:
-        """Return the logs of the environment's pods."""
-
-    def passwords(self) -> Passwords:
-        """Return whom the environment's Redis lets in."""
-
-    def close(self) -> None:
-        """End the connections; what is asked for afterwards is connected anew."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A plan and what it needs to be carried out.
-
-    Attributes:
-        plan: The plan.
-        cluster: The namespace.
-        gateways: The object store, by owner.
-        keys: The state of every key of the Secrets.
-        problems: What stands against carrying it out, though it could be planned.
-        undeclared: What is there, was not declared and is not ours to change.
-        left: Notifications that are declared and left as they are, by bucket and declared Id.
-        topics: Ours that are announced to.
-    """
-
-    plan: Plan
-    cluster: Cluster
-    gateways: Mapping[str, Gateway] = field(default_factory=dict)
-    keys: tuple[KeyState, ...] = ()
-    problems: tuple[HooksError, ...] = ()
-    undeclared: tuple[str, ...] = ()
-    topics: tuple[Topic, ...] = ()
-    left: frozenset[tuple[str, str]] = frozenset()
-
-
-def secrets(config: Config, world: World, report: Report, rehearse: bool = False) -> Job:
+def secrets(config: Config, world: Connections, report: Report, rehearse: bool = False) -> Job:
     """Plan the Secrets.
 
     Args:
@@ -212,7 +139,9 @@ def _is(config: Config, state: KeyState) -> bool:
     return at is not None and (state.secret, state.key) == (at.secret, at.key)
 
 
-def predecessors_secrets(config: Config, world: World, report: Report) -> tuple[KeyState, ...]:
+def predecessors_secrets(
+    config: Config, world: Connections, report: Report
+) -> tuple[KeyState, ...]:
     """Compare what the predecessor's pods are told of Secrets with what Vault has.
 
     Raises:
@@ -226,7 +155,7 @@ def predecessors_secrets(config: Config, world: World, report: Report) -> tuple[
     return predecessor.compared(config, world.cluster(), wanted)
 
 
-def settle(config: Config, world: World, report: Report, until: float, patient: bool) -> Job:
+def settle(config: Config, world: Connections, report: Report, until: float, patient: bool) -> Job:
     """Plan the restart of what holds an older secret.
 
     Args:
@@ -255,7 +184,7 @@ def settle(config: Config, world: World, report: Report, until: float, patient: 
     return Job(plan, cluster)
 
 
-def rest(config: Config, world: World, report: Report, until: float) -> Job:
+def rest(config: Config, world: Connections, report: Report, until: float) -> Job:
     """Plan what comes after the restarts: what is old goes.
 
     Raises:
@@ -267,7 +196,7 @@ def rest(config: Config, world: World, report: Report, until: float) -> Job:
 
 def object_store(
     config: Config,
-    world: World,
+    world: Connections,
     report: Report,
     until: float,
     renew: Collection[str] = (),
@@ -403,7 +332,7 @@ def gateways_of(
     config: Config,
     declared: BucketConfig,
     inventory: Inventory,
-    world: World,
+    world: Connections,
     report: Report,
     gathering: Gathering,
 ) -> dict[str, Gateway]:
@@ -432,7 +361,7 @@ def store_of(
     config: Config,
     declared: BucketConfig,
     inventory: Inventory,
-    world: World,
+    world: Connections,
     report: Report,
     gathering: Gathering,
     more: Collection[VaultPath] = (),
@@ -481,7 +410,7 @@ def store_of(
     return Store(gateways, lacking, documents)
 
 
-def _profiles(owners: Collection[OwnerSpec], world: World) -> dict[str, Keys]:
+def _profiles(owners: Collection[OwnerSpec], world: Connections) -> dict[str, Keys]:
     """Return a person's own keys by owner; none where those of one are not to be had so."""
     if not world.by_hand or not all(owner.profile for owner in owners):
         return {}
@@ -491,7 +420,7 @@ def _profiles(owners: Collection[OwnerSpec], world: World) -> dict[str, Keys]:
         return {}
 
 
-def _profile(name: str, world: World, lack: Misfortune) -> Keys | Misfortune:
+def _profile(name: str, world: Connections, lack: Misfortune) -> Keys | Misfortune:
     """Return a person's own keys, where Vault lacks them."""
     try:
         return world.profile(name)
@@ -559,7 +488,7 @@ def _live_notification(
     return None
 
 
-def live_buckets(config: Config, world: World, report: Report) -> Live:
+def live_buckets(config: Config, world: Connections, report: Report) -> Live:
     """Read what `buckets import` writes down; what the cluster does not tell is a warning.
 
     Raises:
@@ -602,7 +531,7 @@ def live_buckets(config: Config, world: World, report: Report) -> Live:
 
 def _read(
     wanted: list[VaultPath],
-    world: World,
+    world: Connections,
     report: Report,
     gathering: Gathering,
     absent: dict[VaultPath, VaultError | None] | None = None,

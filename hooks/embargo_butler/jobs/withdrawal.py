@@ -15,6 +15,8 @@ from dataclasses import replace
 from embargo_butler.buckets.inventory import Inventory, generations
 from embargo_butler.config.buckets import BucketConfig, OwnerSpec
 from embargo_butler.config.config import Config
+from embargo_butler.connections import Connections
+from embargo_butler.engine.job import Job
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import (
     ConfigError,
@@ -34,7 +36,7 @@ from embargo_butler.model.plan import (
 from embargo_butler.model.ports import Gateway
 
 
-def withdrawal(config: Config, world: jobs.World, report: Report) -> jobs.Job:
+def withdrawal(config: Config, world: Connections, report: Report) -> Job:
     """Plan to take away each notification of ours, declared or made, whose events would wait.
 
     A shared topic has other consumers, who still empty it: its notification stays. An owner whose
@@ -68,10 +70,10 @@ def withdrawal(config: Config, world: jobs.World, report: Report) -> jobs.Job:
                 unread = Misfortune(f"bucket {bucket}", f"what announces there stays: {error}")
                 plan += Plan(misfortunes=(unread,))
     problems = tuple(gathering.found)
-    return jobs.Job(plan, world.cluster(), store.gateways, problems=problems)
+    return Job(plan, world.cluster(), store.gateways, problems=problems)
 
 
-def _without_vault(declared: BucketConfig, world: jobs.World) -> Mapping[str, OwnerSpec]:
+def _without_vault(declared: BucketConfig, world: Connections) -> Mapping[str, OwnerSpec]:
     """Return the owners, without a path in Vault where a person has their keys as a profile.
 
     Vault may be what is away.
@@ -85,7 +87,7 @@ def _without_vault(declared: BucketConfig, world: jobs.World) -> Mapping[str, Ow
     return owners
 
 
-def _made(config: Config, declared: BucketConfig, world: jobs.World, report: Report) -> Inventory:
+def _made(config: Config, declared: BucketConfig, world: Connections, report: Report) -> Inventory:
     """Return the notifications that we have made, none where the cluster does not tell."""
     try:
         ledger = jobs.ledger_of(config, world.cluster(), report)

@@ -10,6 +10,7 @@ from typing import Any
 
 from embargo_butler.adapters.redis.records import RedisRecords
 from embargo_butler.config.buckets import BucketConfig
+from embargo_butler.connections import Connections
 from embargo_butler.errors import (
     HooksError,
     KubernetesError,
@@ -331,8 +332,10 @@ class FakePasswords:
         return self.runs
 
 
-class FakeWorld:
+class FakeWorld(Connections):
     """All of it."""
+
+    by_hand = True
 
     def __init__(self, documents: Mapping[str, Mapping[str, str] | HooksError]) -> None:
         self.fake_vault = FakeVault(documents)
@@ -344,7 +347,6 @@ class FakeWorld:
         self.fake_announcer = FakeAnnouncer()
         self.redis: RedisRecords | None = None
         self.fake_passwords = FakePasswords()
-        self.by_hand = True
         self.profiles: list[str] = []
         self.closed = 0
 

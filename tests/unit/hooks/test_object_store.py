@@ -15,6 +15,7 @@ import pytest
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.config.config import load
 from embargo_butler.engine.apply import apply
+from embargo_butler.engine.job import Job
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import (
     GatewayError,
@@ -60,7 +61,7 @@ class Site:
         data = {"secret": Secret(value)}
         self.world.fake_cluster.secrets["notification"] = KubernetesSecret("notification", data)
 
-    def job(self, until: float = 0, *renew: str) -> jobs.Job:
+    def job(self, until: float = 0, *renew: str) -> Job:
         report = Report("", self.said, self.said, False)
         config = load(self.write(self.document))
         return jobs.object_store(config, self.world, report, until, renew, now=self.now)

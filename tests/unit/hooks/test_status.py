@@ -12,7 +12,7 @@ import pytest
 from embargo_butler.adapters import kubectl
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.config.config import load
-from embargo_butler.connections import RealWorld
+from embargo_butler.connections import Connections
 from embargo_butler.errors import (
     KubernetesError,
     RedisError,
@@ -247,9 +247,9 @@ def test_a_redis_without_a_ready_pod_is_told_at_once(
         raise AssertionError("kubectl would wait for a pod")
 
     monkeypatch.setattr(kubectl, "forwarded", nobody)
-    monkeypatch.setattr(RealWorld, "cluster", lambda _: pipeline.world.fake_cluster)
+    monkeypatch.setattr(Connections, "cluster", lambda _: pipeline.world.fake_cluster)
     pipeline.world.fake_cluster.states = [ServiceState(None, ready=False)]
-    with closing(RealWorld(load(Path(pipeline.file)), "status")) as world:
+    with closing(Connections(load(Path(pipeline.file)), "status")) as world:
         monkeypatch.setattr(pipeline.world, "records", world.records)
         code, document = pipeline.run("status", "--pipeline-only")
     why = "Redis does not run: Service redis of namespace summit has no ready pod"
@@ -300,9 +300,9 @@ def test_after_a_close_redis_is_reached_by_another_port(
         ended.append(ports[-1])
 
     monkeypatch.setattr(kubectl, "forwarded", forwarded)
-    monkeypatch.setattr(RealWorld, "_secret", lambda *_: Secret("s"))
-    monkeypatch.setattr(RealWorld, "cluster", lambda _: pipeline.world.fake_cluster)
-    with closing(RealWorld(load(Path(pipeline.file)), "status")) as world:
+    monkeypatch.setattr(Connections, "_secret", lambda *_: Secret("s"))
+    monkeypatch.setattr(Connections, "cluster", lambda _: pipeline.world.fake_cluster)
+    with closing(Connections(load(Path(pipeline.file)), "status")) as world:
         first = world.records()
         assert world.records() is first
         world.close()

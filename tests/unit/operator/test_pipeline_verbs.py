@@ -87,7 +87,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> FakeWorld:
 
     for name in ("config_map", "secret", "service", "lease"):
         monkeypatch.setattr(world.fake_cluster, name, silent)
-    monkeypatch.setattr(cli, "RealWorld", lambda *_: world)
+    monkeypatch.setattr(cli, "Connections", lambda *_: world)
     return world
 
 

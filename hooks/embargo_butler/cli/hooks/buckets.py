@@ -20,6 +20,7 @@ from embargo_butler.cli.hooks.running import (
 from embargo_butler.cli.hooks.settle import after
 from embargo_butler.delivery import rescans as lookups
 from embargo_butler.engine.apply import apply
+from embargo_butler.engine.job import Job
 from embargo_butler.errors import Gathering, HooksError
 from embargo_butler.jobs import jobs
 from embargo_butler.jobs.withdrawal import withdrawal
@@ -69,7 +70,7 @@ def _plan(run: Run) -> int:
 def _apply(run: Run) -> int:
     topics = run.arguments.topic
 
-    def plan() -> jobs.Job:
+    def plan() -> Job:
         job = jobs.object_store(run.config, run.world, run.report, run.until, topics)
         if not job.problems:
             # Before anything is changed: a run that is killed has told reconcile where to look.

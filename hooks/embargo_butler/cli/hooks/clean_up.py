@@ -13,6 +13,7 @@ from embargo_butler.cli.hooks.running import (
     ended,
     make,
 )
+from embargo_butler.engine.job import Job
 from embargo_butler.errors import Gathering, HooksError
 from embargo_butler.jobs.clean_up import (
     announcing,
@@ -21,7 +22,6 @@ from embargo_butler.jobs.clean_up import (
     refuse_running,
     secrets,
 )
-from embargo_butler.jobs.jobs import Job
 
 
 def add_to(areas: Areas) -> None:

@@ -29,7 +29,7 @@ from embargo_butler.cli.hooks.running import (
     plain,
 )
 from embargo_butler.config.config import Config, load
-from embargo_butler.connections import RESERVE_SECONDS, RealWorld
+from embargo_butler.connections import RESERVE_SECONDS, Connections
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import (
     DeadlineReached,
@@ -38,7 +38,6 @@ from embargo_butler.errors import (
     Stop,
     Terminated,
 )
-from embargo_butler.jobs import jobs
 
 _AREAS = {
     "secrets": ("secrets", "vault-policy"),
@@ -58,7 +57,7 @@ _AREAS = {
 
 def main(
     argv: Sequence[str] | None = None,
-    world: jobs.World | None = None,
+    world: Connections | None = None,
     caller: Caller | None = None,
 ) -> int:
     """Run a command.
@@ -92,7 +91,7 @@ def main(
         _limit(config.deadline if arguments.limited else 0, report)
         until = time.monotonic() + max(config.deadline - RESERVE_SECONDS, 0)
         verb: Verb = arguments.run
-        with closing(RealWorld(config, arguments.what, report.step)) as real:
+        with closing(Connections(config, arguments.what, report.step)) as real:
             run = Run(arguments, config, world or real, report, until, plain(arguments.config))
             if caller:
                 run = replace(run, spell=caller.spell, ahead=caller.ahead)
@@ -121,7 +120,7 @@ def _failed(
     error: HooksError,
     arguments: argparse.Namespace,
     config: Config | None,
-    world: jobs.World | None,
+    world: Connections | None,
     report: Report,
 ) -> int:
     """Tell what went wrong; a release goes on without Vault, a rollback without whatever it is.
@@ -143,7 +142,7 @@ def _failed(
     if config:
         try:
             job = f"Job/{config.fullname}-{arguments.what}"
-            cluster = (world or RealWorld(config, arguments.what)).cluster()
+            cluster = (world or Connections(config, arguments.what)).cluster()
             cluster.warn(job, "PassedOver", "; ".join(found))
         except Exception as error:
             report.warn(f"no Event could be left ({type(error).__name__})")
@@ -153,12 +152,12 @@ def _failed(
 
 
 def _is_a_hook(
-    arguments: argparse.Namespace, config: Config | None, world: jobs.World | None
+    arguments: argparse.Namespace, config: Config | None, world: Connections | None
 ) -> bool:
     """Whether a release waits for this; who types a verb is to learn that it did nothing."""
     if config is None or getattr(arguments, "topic", None):
         return False
-    return not (world or RealWorld(config, arguments.what)).by_hand
+    return not (world or Connections(config, arguments.what)).by_hand
 
 
 def _limit(seconds: int, report: Report) -> None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from embargo_butler import terminal
 from embargo_butler.config.config import Config
+from embargo_butler.connections import Connections
 from embargo_butler.engine.apply import apply
+from embargo_butler.engine.job import Job
 from embargo_butler.engine.lease import Lease
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import HooksError, Problems
-from embargo_butler.jobs.jobs import Job, World
 from embargo_butler.misfortune import Misfortune
 from embargo_butler.model.plan import Plan
 
@@ -74,7 +75,7 @@ class Run:
 
     arguments: argparse.Namespace
     config: Config
-    world: World
+    world: Connections
     report: Report
     until: float
     spell: Spell

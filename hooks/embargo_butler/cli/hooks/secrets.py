@@ -13,6 +13,7 @@ from embargo_butler.cli.hooks.running import (
     carry_out,
     show,
 )
+from embargo_butler.engine.job import Job
 from embargo_butler.jobs import jobs
 from embargo_butler.secrets.vault_policy import vault_policy
 
@@ -34,7 +35,7 @@ def _plan(run: Run) -> int:
 
 
 def _apply(run: Run) -> int:
-    def plan() -> jobs.Job:
+    def plan() -> Job:
         job = jobs.secrets(run.config, run.world, run.report, rehearse=True)
         run.report.keys(job.keys, said=False)
         return job

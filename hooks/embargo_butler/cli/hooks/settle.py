@@ -15,6 +15,7 @@ from embargo_butler.cli.hooks.running import (
     carry_out,
     show,
 )
+from embargo_butler.engine.job import Job
 from embargo_butler.jobs import jobs
 
 
@@ -26,7 +27,7 @@ def add_to(areas: Areas) -> None:
     add(into, "apply", _apply, "restart it, then take away what is old", rollback=True)
 
 
-def after(run: Run) -> tuple[Callable[[], jobs.Job], ...]:
+def after(run: Run) -> tuple[Callable[[], Job], ...]:
     """Return the plans of what comes after a release, to be made and carried out in this order."""
     if not run.config.restart.workloads:
         return ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -17,11 +18,9 @@ from embargo_butler.cli.hooks.running import (
     add,
 )
 from embargo_butler.engine.report import Report
-from embargo_butler.health.sections import (
-    COMPARED,
-    Section,
-    status,
-)
+from embargo_butler.health import declared
+from embargo_butler.health.sections import Section, shown, status
+from embargo_butler.jobs import jobs
 
 # Reading a worker's list sets back the clock by which idle finds dead pods, on Redis before 7.2.
 _LEAST_SECONDS = 30
@@ -76,7 +75,8 @@ def _once(run: Run, before: str) -> int:
     compared = not run.arguments.pipeline_only
     # One screen: what the plans say on their way is not for it.
     muted = Report("status", io.StringIO(), io.StringIO(), as_json=False)
-    sections = [*run.ahead(), *status(run.config, run.world, muted, compared, run.typed)]
+    sections = [*run.ahead(), *status(run.config, run.world, run.typed)]
+    sections += _declared(run, muted) if compared else ()
     problems = [f"{each.name}: {problem}" for each in sections for problem in each.problems]
     hidden = [each.name for each in sections if each.hidden]
     run.report.show("sections", [asdict(each) for each in sections])
@@ -99,12 +99,33 @@ def _once(run: Run, before: str) -> int:
         why = next(each.hidden for each in sections if each.hidden)
         if len(hidden) == len(sections):
             unseen = "nothing of it can be seen"
-        elif set(hidden) <= set(COMPARED):
+        elif set(hidden) <= set(declared.COMPARED):
             why += f"; `{run.typed(('status', '--pipeline-only'))}` leaves it out"
         run.report.end("unseen", f"{run.name}: {unseen}: {why}")
         return FAILED
     run.report.end("healthy", f"{run.name}: well")
     return DONE
+
+
+def _declared(run: Run, report: Report) -> Iterator[Section]:
+    """Compare with what is declared."""
+    config, world, typed = run.config, run.world, run.typed
+
+    def predecessors() -> Section:
+        states = jobs.predecessors_secrets(config, world, report)
+        return declared.predecessors_secrets(config, states)
+
+    def buckets() -> Section:
+        return declared.buckets(
+            config, jobs.object_store(config, world, report, time.monotonic()), typed
+        )
+
+    if config.predecessor is not None:
+        yield shown("secrets", predecessors)
+    elif config.secrets:
+        yield shown("secrets", lambda: declared.secrets(jobs.secrets(config, world, report), typed))
+    if config.buckets:
+        yield shown("buckets", buckets)
 
 
 def _text(section: Section) -> list[str]:
