@@ -98,6 +98,7 @@ bench: $(READY) ## measure what the jobs and a backfill cost, in pairs, on the r
 lint: $(READY)
 	@ruff format --check .
 	@ruff check .
+	@PYTHONPATH=hooks lint-imports --no-logo
 
 types: $(READY)
 	@mypy hooks tests
