@@ -62,6 +62,9 @@ hooks:
 bucketConfig:
   {{- fromJson . | toYaml | nindent 2 }}
 {{- end }}
+{{- with include "embargo-butler.noBuckets" . }}
+noBuckets: {{ . | quote }}
+{{- end }}
 {{ include "embargo-butler.pipelineConfig" . }}
 {{- end }}
 
@@ -105,5 +108,6 @@ pipeline:
   presence: {{ .Values.presence.enabled | ternary (printf "%s-presence" (include "embargo-butler.fullname" .)) "" | quote }}
   backfill: {{ .Values.hooks.backfill }}
   maximum: {{ int64 .Values.hooks.reconcile.maximum }}
-  byClock: {{ and .Values.hooks.reconcile.enabled (not (empty (include "embargo-butler.announced" .))) }}
+  byClock: {{ empty (include "embargo-butler.noClock" .) }}
+  reconcile: {{ include "embargo-butler.reconcile" . | quote }}
 {{- end }}

@@ -78,10 +78,14 @@ def parse(
     gathering.check()
     top = node.mapping(
         ("endpoint", "region", "owners", "buckets"),
-        ("topics", "zoneGroup", "drainSeconds", "onUninstall"),
+        ("environment", "topics", "zoneGroup", "drainSeconds", "onUninstall"),
     )
     region = zone_group = endpoint = ""
     drain, keep = DRAIN_SECONDS, False
+    with gathering.catching():
+        # A release from before it was asked for has none.
+        if "environment" in top and (its := top["environment"].text()) != environment:
+            raise top["environment"].fail(f"is {its}, but the environment here is {environment}")
     with gathering.catching():
         endpoint = _store(top["endpoint"])
     with gathering.catching():

@@ -101,6 +101,7 @@ class Config:
     Attributes:
         existing: The Secrets that somebody else makes, and that are never ours.
         cron_jobs: The jobs that run between releases, which log in to Vault as well.
+        no_buckets: Why nobody of the release looks after topics, notifications and policies.
         keeps: Whether a Vault that is away stops nothing while the live Secrets are complete.
         predecessor: The names that declared Secrets have where the chart's predecessor runs; None
             where it does not.
@@ -120,6 +121,7 @@ class Config:
     existing: frozenset[str] = frozenset()
     cron_jobs: tuple[str, ...] = ()
     buckets: BucketConfig | None = field(default=None)
+    no_buckets: str = ""
     pipeline: PipelineConfig | None = None
     restart: RestartConfig = RestartConfig(False, ())
     keeps: bool = False
@@ -211,7 +213,10 @@ def parse(root: Node) -> Config:
     """
     top = root.mapping(
         ("environment", "cluster", "namespace", "fullname", "vault", "secrets"),
-        ("existingSecrets", "enqueue", "hooks", "bucketConfig", "pipeline", "predecessor"),
+        (
+            *("existingSecrets", "enqueue", "hooks", "bucketConfig", "noBuckets", "pipeline"),
+            "predecessor",
+        ),
     )
     hooks = root.child("hooks")
     entries = (
@@ -260,6 +265,7 @@ def parse(root: Node) -> Config:
         else _buckets_parser.parse(
             buckets, environment, has_enqueue, known, vault.owners_path, ingested
         ),
+        no_buckets=top["noBuckets"].text() if "noBuckets" in top else "",
         pipeline=pipeline,
         restart=_restart(entries["restart"]) if "restart" in entries else RestartConfig(False, ()),
         keeps=outage.value is not None and outage.choice("fail", "keep") == "keep",

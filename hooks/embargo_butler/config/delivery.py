@@ -77,6 +77,7 @@ class PipelineConfig:
         maximum: How many objects it puts there at most.
         enqueue: How enqueue hears; None in a configuration that is older than this.
         by_clock: Whether reconcile runs by the clock, or only when somebody has it run.
+        reconcile: The same in a sentence, with the reason.
     """
 
     bucket: str
@@ -89,6 +90,7 @@ class PipelineConfig:
     maximum: int
     enqueue: AnnouncedTo | None = None
     by_clock: bool = True
+    reconcile: str = ""
 
     @property
     def name(self) -> str:
@@ -104,7 +106,7 @@ def parse(node: Node) -> PipelineConfig:
     """
     top = node.mapping(
         ("bucket", "regexp", "mode", "redis", "ingest"),
-        ("presence", "backfill", "maximum", "enqueue", "byClock"),
+        ("presence", "backfill", "maximum", "enqueue", "byClock", "reconcile"),
     )
     redis = top["redis"].mapping(("service", "port", "password"), ())
     ingest = top["ingest"].mapping(("deployment", "env"), ())
@@ -130,6 +132,7 @@ def parse(node: Node) -> PipelineConfig:
         automatic="backfill" in top and top["backfill"].choice("auto", "report") == "auto",
         maximum=top["maximum"].whole(1) if "maximum" in top else 10_000,
         by_clock="byClock" not in top or top["byClock"].flag(),
+        reconcile=top["reconcile"].text() if "reconcile" in top else "",
         enqueue=_announced_to(top["enqueue"]) if "enqueue" in top else None,
     )
 

@@ -103,7 +103,7 @@ def as_running(document: Mapping[str, Any], found: list[Manifest]) -> dict[str, 
             told["topic"] = topic
         pipeline["enqueue"] = told
     pipeline["presence"] = by["presence"]["metadata"]["name"] if "presence" in by else ""
-    pipeline["byClock"] = False
+    pipeline["byClock"], pipeline["reconcile"] = False, "does not run by the clock: no release"
     running = dict(_secrets(pipeline))
     made["predecessor"] = {
         declared[use]: secret for use, secret in running.items() if use in declared

@@ -66,6 +66,8 @@ def status(config: Config, world: Connections, typed: Typed) -> Iterator[Section
     yield shown("images", lambda: _images(pipeline, world.objects, world.records(), typed))
     yield shown("newest", lambda: _newest(pipeline, world.objects(), world.records(), typed))
     yield shown("reconcile", lambda: _reconcile(config, world, typed))
+    if config.no_buckets:
+        yield Section("buckets", (f"not kept by this release: {config.no_buckets}",))
 
 
 def shown(name: str, look: Callable[[], Section]) -> Section:
@@ -259,13 +261,12 @@ def _reconcile(config: Config, world: Connections, typed: Typed) -> Section:
     found = dict(lookups.last(config, cluster))
     waiting = lookups.open_ones(config, cluster, pipeline.name, now)
     lines = [f"the buckets job asks to look from {each.since} on: {each.why}" for each in waiting]
-    if not pipeline.by_clock:
-        lines.append(
-            "does not run by the clock here: hooks.reconcile is off, or no confirmed notification "
-            f"leads to this environment's enqueue; by hand: `{typed(('backfill',))}`"
-        )
+    by_hand = "" if pipeline.by_clock else f"; by hand: `{typed(('backfill',))}`"
+    if clock := pipeline.reconcile or ("" if pipeline.by_clock else "does not run by the clock"):
+        lines.append(f"{clock}{by_hand}")
+    how = {"byClock": pipeline.by_clock, "clock": pipeline.reconcile}
     if not found:
-        return Section("reconcile", ("has not run yet", *lines), None)
+        return Section("reconcile", ("has not run yet", *lines), how)
     found.pop("done", None)
     problems = []
     age = now - times.read(found["time"])
@@ -281,4 +282,4 @@ def _reconcile(config: Config, world: Connections, typed: Typed) -> Section:
         f"{lasting(age.total_seconds())} ago: {found['found']} lost objects found, "
         f"{found['queued']} queued"
     )
-    return Section("reconcile", (line, *lines), found, tuple(problems))
+    return Section("reconcile", (line, *lines), {**found, **how}, tuple(problems))

@@ -100,6 +100,7 @@ def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
     }
     return {
         "bucketConfig": {
+            "environment": config.environment,
             "endpoint": config.endpoint,
             "region": config.region,
             **zone_group,

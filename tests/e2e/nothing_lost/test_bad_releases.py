@@ -92,7 +92,9 @@ BAD = {
         }
     ),
     "wrong-endpoint-of-the-store": Bad({"bucketConfig": {"endpoint": DEAD}}),
-    "wrong-endpoint-of-the-topic": Bad({"bucketConfig": MOVED}, False, True),
+    "wrong-endpoint-of-the-topic": Bad(
+        {"bucketConfig": MOVED, "enqueue": {"names": ["198.20.0.1"]}}, False, True
+    ),
     "refused-by-the-schema": Bad({"ingest": {"replica": 3}}),
 }
 TRIED = "wrong-regexp"
@@ -141,11 +143,21 @@ def test_a_bad_release_is_rolled_back(changing: Changing, changing_night: Night,
 
 
 @pytest.mark.soak
-def test_a_bucket_that_nobody_announces_is_not_even_rendered(changing: Changing) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"ingest": {"env": {"BUCKET": "rubin-wrong"}}}, "wait for images that nobody announces"),
+        ({"bucketConfig": MOVED}, "has a topic that leads to this enqueue"),
+        ({"bucketConfig": {"environment": "wrong"}}, "`bucketConfig.environment` is wrong, but"),
+    ],
+)
+def test_a_bucket_that_nobody_announces_is_not_even_rendered(
+    changing: Changing, change: dict[str, Any], said: str
+) -> None:
     before = changing.revisions()
-    said = changing.upgrade({"ingest": {"env": {"BUCKET": "rubin-wrong"}}})
-    assert said.status != 0
-    assert "ingest would wait for images that nobody announces" in said.all
+    refused = changing.upgrade(_renamed(change, changing.release.name))
+    assert refused.status != 0
+    assert said in refused.all
     assert changing.revisions() == before
 
 

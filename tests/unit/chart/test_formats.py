@@ -66,6 +66,8 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "enqueue.kafka.drain.cluster": ("broker",),
     "vault.address": ("vault.slac.stanford.edu", "ftp://vault"),
     "vault.mount": ("/secret",),
+    "bucketConfig.environment": ("Summit", 7),
+    "enqueue.names": (["http://a/b"], ["a:80"], ["*"], ["a", "a"]),
     "bucketConfig.endpoint": ("s3dfrgw.slac.stanford.edu",),
     f"{TOPIC}.push-endpoint": ("198.20.0.1/notify", "ftp://x", "http://"),
     "ingest.env": (

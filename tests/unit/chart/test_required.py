@@ -34,6 +34,7 @@ REQUIRED: Mapping[str, Mapping[str, str | None]] = {
         "secrets.redis": None,
         "secrets.s3.s3_access": "ingest.env.AWS_ACCESS_KEY_ID",
         "secrets.s3.s3_access.path": None,
+        "bucketConfig.environment": None,
         "bucketConfig.endpoint": None,
         "bucketConfig.region": None,
         "bucketConfig.owners": None,

@@ -83,7 +83,33 @@ def test_a_reconcile_that_waits_for_somebody_is_never_late(
     _, document = pipeline.run("status", "--pipeline-only")
     assert section(document, "reconcile")["problems"] == []
     assert main(["status", "--config", pipeline.file, "--pipeline-only"], pipeline.world) == 0
-    assert "does not run by the clock here: " in pipeline.capsys.readouterr().out
+    assert "does not run by the clock; by hand: `" in pipeline.capsys.readouterr().out
+
+
+@pytest.mark.parametrize("by_clock", [True, False])
+def test_whether_reconcile_runs_is_said_as_the_chart_says_it(
+    by_clock: bool, pipeline: Site, site: dict[str, Any], write: Write
+) -> None:
+    told = {"byClock": by_clock, "reconcile": "runs or not: because"}
+    pipeline.file = str(write({**site, "pipeline": {**PIPELINE, **told}}))
+    backfill = f"; by hand: `embargo-hooks backfill --config {pipeline.file}`"
+    _, document = pipeline.run("status", "--pipeline-only")
+    found = section(document, "reconcile")
+    assert found["lines"] == [
+        "has not run yet",
+        f"runs or not: because{'' if by_clock else backfill}",
+    ]
+    assert found["document"] == {"byClock": by_clock, "clock": "runs or not: because"}
+
+
+def test_that_nobody_keeps_the_buckets_is_said_without_a_login(
+    pipeline: Site, site: dict[str, Any], write: Write
+) -> None:
+    del site["bucketConfig"]
+    pipeline.file = str(write({**site, "pipeline": PIPELINE, "noBuckets": "no bucketConfig"}))
+    code, document = pipeline.run("status", "--pipeline-only")
+    assert code == 0
+    assert section(document, "buckets")["lines"] == ["not kept by this release: no bucketConfig"]
 
 
 def test_what_is_not_as_declared_is_a_problem(pipeline: Site) -> None:

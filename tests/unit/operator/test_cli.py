@@ -430,6 +430,15 @@ def test_before_the_first_release_there_is_nothing_to_plan_topics_of(
     assert "buckets: planned when Secrets and pods are there" in capsys.readouterr().err
 
 
+def test_a_plan_says_that_nobody_keeps_the_buckets(
+    fake: Fake, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"noBuckets": "no bucketConfig: left to others"}
+    monkeypatch.setattr(Chart, "verbs_config", lambda *_: told)
+    assert run(fake, "plan", "summit") == 0
+    assert "buckets: not kept by this release: no bucketConfig" in capsys.readouterr().err
+
+
 class Dying:
     """Runs programs; the plan of Secrets takes too long, that of buckets is killed."""
 

@@ -7,6 +7,21 @@
       "give helm `--namespace %s`")
     .Values.environment .Values.namespace .Release.Namespace .Values.namespace) }}
 {{- end }}
+{{- with .Values.bucketConfig }}
+{{- $file := printf "bucket-config/%s.yaml" $.Values.environment }}
+{{- if not .environment }}
+{{- fail (printf (print
+      "`bucketConfig.environment` is missing, so nobody knows whose buckets these are: "
+      "write `environment: %s` below `bucketConfig:` in %s, or wherever it is given")
+    $.Values.environment $file) }}
+{{- end }}
+{{- if ne .environment $.Values.environment }}
+{{- fail (printf (print
+      "`bucketConfig.environment` is %s, but `environment` is %s: "
+      "give helm `-f values/%s.yaml -f %s`, files of the same environment")
+    .environment $.Values.environment $.Values.environment $file) }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "embargo-butler.checkComponents" -}}

@@ -34,6 +34,14 @@
 
 {{- define "embargo-butler.checkKafka" -}}
 {{- $kafka := .Values.enqueue.kafka }}
+{{- range $name := list "names" "fedBy" }}
+{{- if get $.Values.enqueue $name }}
+{{- fail (printf (print
+      "`enqueue.%s` is given, but `enqueue.mode` is kafka, which nobody announces to: "
+      "leave it out, and say in `enqueue.kafka.fedBy` who feeds the topic")
+    $name) }}
+{{- end }}
+{{- end }}
 {{- range $name := list "cluster" "topic" }}
 {{- if not (get $kafka $name) }}
 {{- fail (printf "`enqueue.mode` is kafka, but `enqueue.kafka.%s` is empty: say what to consume" $name) }}

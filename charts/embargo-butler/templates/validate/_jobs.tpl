@@ -83,11 +83,13 @@
 {{- end }}
 {{- end }}
 {{- $bucket := splitList "@" $.Values.ingest.env.BUCKET | last }}
-{{- if and .buckets (not (hasKey .buckets $bucket)) }}
+{{- $fedBy := include "embargo-butler.fedBy" $ }}
+{{- $asked := ternary (not (empty .buckets)) (empty $fedBy) (eq $.Values.enqueue.mode "kafka") }}
+{{- if and $asked (not (hasKey .buckets $bucket)) }}
 {{- fail (printf (print
-      "`ingest.env.BUCKET` is %s, but `bucketConfig.buckets` has only %s: "
+      "`ingest.env.BUCKET` is %s, but `bucketConfig.buckets` has %s: "
       "ingest would wait for images that nobody announces, so correct the one or the other")
-    $.Values.ingest.env.BUCKET (keys .buckets | sortAlpha | join ", ")) }}
+    $.Values.ingest.env.BUCKET (empty .buckets | ternary "none" (keys .buckets | sortAlpha | join ", " | print "only "))) }}
 {{- end }}
 {{- range $bucket, $thing := .buckets }}
 {{- range $id, $notification := $thing.notifications }}
@@ -103,6 +105,13 @@
     $id $bucket) }}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- if and (eq $.Values.enqueue.mode "webhook") (not $fedBy) (not (include "embargo-butler.announced" $ | fromJson)) }}
+{{- fail (printf (print
+      "`ingest.env.BUCKET` is %s, but no notification of `bucketConfig.buckets.%s.notifications` has a topic that leads to this enqueue: "
+      "give one whose push-endpoint is http://{{ enqueue.address }}:%d/notify, name the host that it has in `enqueue.names`, "
+      "or say in `enqueue.fedBy` who else announces here")
+    $.Values.ingest.env.BUCKET $bucket (int $.Values.enqueue.service.port)) }}
 {{- end }}
 {{- end }}
 {{- end }}

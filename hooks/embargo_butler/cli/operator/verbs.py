@@ -122,6 +122,8 @@ class Verbs:
         config = self._chart.verbs_config(self._programs)
         output = "json" if self._options.json else "text"
         areas = jobs_plan.plans(config) if config else []
+        if config and (why := config.get("noBuckets")):
+            _note(f"buckets: not kept by this release: {why}")
         if not revisions(self._programs):
             config = running.told(self._programs, config)
             if config and "predecessor" in config:
