@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ from embargo_butler.release import pausing, targets
 from embargo_butler.release.chart import Chart
 
 _WORKLOADS = ("Deployment", "StatefulSet")
+_SUSPENDED = "embargo-butler/suspended"
+"""The annotation in which the chart says why it has suspended a CronJob."""
 
 
 def look(programs: Programs, chart: Chart) -> Iterator[Section]:
@@ -181,8 +184,12 @@ def _jobs(programs: Programs) -> Section:
     for each in programs.objects("cronjobs", *ours):
         name, found = str(each["metadata"]["name"]), each.get("status", {})
         ran, well = found.get("lastScheduleTime", ""), found.get("lastSuccessfulTime", "")
-        lines.append(f"{name}: {_run(ran, well)}")
-        document.append({"name": name, "lastSchedule": ran, "lastSuccess": well})
+        suspended = bool(each["spec"].get("suspend"))
+        lines.append(f"{name}: {_run(ran, well)}{', suspended' if suspended else ''}")
+        document.append(
+            {"name": name, "lastSchedule": ran, "lastSuccess": well, "suspended": suspended}
+        )
+        problems += _set_by_hand(each, programs.namespace)
         if ran and ran > (well or each["metadata"]["creationTimestamp"]):
             if found.get("active"):
                 continue
@@ -203,6 +210,18 @@ def _jobs(programs: Programs) -> Section:
         else:
             lines.append(f"{name}: runs")
     return Section("jobs", tuple(lines), document, tuple(problems))
+
+
+def _set_by_hand(each: Mapping[str, Any], namespace: str) -> list[str]:
+    """Tell that somebody has suspended a CronJob, or set one going, against the release."""
+    metadata, suspended = each["metadata"], bool(each["spec"].get("suspend"))
+    meant = _SUSPENDED in (metadata.get("annotations") or {})
+    if suspended == meant:
+        return []
+    patch = ("patch", "cronjob", str(metadata["name"]), "-n", namespace, "--patch")
+    back = terminal.command(("kubectl", *patch, json.dumps({"spec": {"suspend": meant}})))
+    done = "suspended it" if suspended else "set it going, which the release has suspended"
+    return [f"{metadata['name']}: somebody has {done}: `{back}`"]
 
 
 def _run(ran: str, well: str) -> str:

@@ -155,6 +155,7 @@ def test_jobs(fake: Fake) -> None:
             "creationTimestamp": "2026-11-20T00:00:00Z",
             "labels": {"app.kubernetes.io/component": "audit"},
         },
+        "spec": {},
         "status": {
             "lastScheduleTime": "2026-11-24T01:00:00Z",
             "lastSuccessfulTime": "2026-11-24T00:00:30Z",
@@ -174,6 +175,33 @@ def test_jobs(fake: Fake) -> None:
     assert "`kubectl logs -n summit -l app.kubernetes.io/component=audit --tail=50`" in drifted
     assert broken.startswith("embargo-butler-b: failed ")
     assert any(line.startswith("embargo-butler-secrets: succeeded") for line in found.lines)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "suspend", "done"),
+    [
+        ({}, False, ""),
+        ({"embargo-butler/suspended": "a reason"}, True, ""),
+        ({}, True, "suspended it"),
+        (
+            {"embargo-butler/suspended": "a reason"},
+            False,
+            "set it going, which the release has suspended",
+        ),
+    ],
+)
+def test_a_cronjob_that_is_set_against_the_release(
+    annotations: dict[str, str], suspend: bool, done: str, fake: Fake
+) -> None:
+    name = "embargo-butler-reconcile"
+    metadata = {"name": name, "creationTimestamp": "2026-11-20T00:00:00Z"}
+    cron = {"kind": "CronJob", "metadata": {**metadata, "annotations": annotations}}
+    fake.says("kubectl get cronjobs", [{**cron, "spec": {"suspend": suspend}}])
+    found = look(fake)["jobs"]
+    assert found.lines == (f"{name}: has not run yet{', suspended' if suspend else ''}",)
+    back = json.dumps({"spec": {"suspend": not suspend}})
+    command = f"kubectl patch cronjob {name} -n summit --patch '{back}'"
+    assert found.problems == ((f"{name}: somebody has {done}: `{command}`",) if done else ())
 
 
 def test_without_the_right_to_see_the_release_the_pods_are_shown(fake: Fake) -> None:
