@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +47,7 @@ from embargo_butler.model.resources import (
 from embargo_butler.model.xml_text import unfit
 from embargo_butler.secret import Secret
 from embargo_butler.secrets.sync import Documents, field_of
+from embargo_butler.waiting import until
 
 _POLL_SECONDS = 0.5
 
@@ -275,9 +275,7 @@ def _addressed(template: str) -> bool:
 def address_of(
     enqueue: EnqueueConfig,
     cluster: Cluster,
-    until: float,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
+    patience: float,
 ) -> tuple[str, tuple[KubernetesError, ...]]:
     """Return the load balancer's address of enqueue once something is ready behind it.
 
@@ -287,21 +285,16 @@ def address_of(
     Args:
         enqueue: The Service.
         cluster: Where it is.
-        until: The time of `clock` after which it is given up; a time in the past looks once.
-        sleep: Waits between two looks.
-        clock: Tells the time.
+        patience: The monotonic time at which it is given up; a time in the past looks once.
 
     Raises:
         KubernetesError: There is no address, or another one than declared.
     """
-    while True:
+    for _ in until(patience, _POLL_SECONDS):
         state = cluster.service(enqueue.service)
         declared = enqueue.address in (None, state.address)
         if state.address and declared and state.ready:
             return state.address, ()
-        if clock() >= until:
-            break
-        sleep(_POLL_SECONDS)
     if state.address and not declared:
         raise KubernetesError(
             f"Service {enqueue.service}: has the load-balancer address {state.address}, but "

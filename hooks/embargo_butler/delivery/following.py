@@ -13,6 +13,7 @@ from embargo_butler.delivery.stages import (
     why_dropped,
 )
 from embargo_butler.model.ports import FileRecord, Records
+from embargo_butler.waiting import until
 
 _LOOK_SECONDS = 2.0
 # Looking into the workers' lists sets back idle's clock, on Redis before 7.2.
@@ -53,11 +54,10 @@ def follow(
     Returns:
         For each path how far it has come, and why it was given up.
     """
-    until, told = time.monotonic() + seconds, ""
-    workers = time.monotonic() + _FIRST_SECONDS
-    while True:
-        late = (now := time.monotonic()) >= until
-        places = None
+    now, told, found = time.monotonic(), "", dict[str, tuple[Outcome, str]]()
+    workers = now + _FIRST_SECONDS
+    for left in until(now + seconds, _LOOK_SECONDS):
+        late, now, places = left <= 0, time.monotonic(), None
         if late or now >= workers:
             places, workers = Places.read(records, bucket), now + _WORKERS_SECONDS
         notes = records.files(paths)
@@ -69,8 +69,8 @@ def follow(
         if said != told:
             say(told := said)
         if late or all(outcome in _SETTLED for outcome, _ in found.values()):
-            return found
-        time.sleep(min(_LOOK_SECONDS, max(until - now, 0.05)))
+            break
+    return found
 
 
 def _outcome(

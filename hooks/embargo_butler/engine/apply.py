@@ -35,6 +35,7 @@ from embargo_butler.model.ports import (
 from embargo_butler.model.resources import same_notification
 from embargo_butler.model.stale import stale
 from embargo_butler.model.statements import same
+from embargo_butler.waiting import until
 
 SEEN_SECONDS = 2.0
 """Within which a node gives a starting container what a Secret holds now, clocks included."""
@@ -119,22 +120,20 @@ def _perform(instruction: Instruction, cluster: Cluster, gateways: Mapping[str, 
 
 
 def _await(
-    instruction: AwaitRestart, cluster: Cluster, until: float, check: Callable[[], None]
+    instruction: AwaitRestart, cluster: Cluster, end: float, check: Callable[[], None]
 ) -> None:
     owner, at = instruction.owner, (instruction.secret, instruction.key)
-    while True:
+    for _ in until(end, _LOOK_SECONDS):
+        check()
         live = cluster.secret(instruction.secret)
         rollout = cluster.rollout(owner)
         older = stale(cluster.pods(), {instruction.secret: live} if live else {}, {})
         if rollout is None or (rollout.settled and at not in older.get(owner, {})):
             return
-        if time.monotonic() >= until:
-            raise KubernetesError(
-                f"{owner}: its pods are not replaced yet, so what announces to it stays as it is; "
-                "look at them (kubectl get pods), then run again"
-            )
-        check()
-        time.sleep(_LOOK_SECONDS)
+    raise KubernetesError(
+        f"{owner}: its pods are not replaced yet, so what announces to it stays as it is; "
+        "look at them (kubectl get pods), then run again"
+    )
 
 
 def _put_topic(put: PutTopic, gateway: Gateway) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -35,14 +35,13 @@ from embargo_butler.model.plan import (
 )
 from embargo_butler.model.ports import Cluster
 from embargo_butler.terminal import command
+from embargo_butler.waiting import until
 
 _TOLD_SECONDS = 60
 """Within which a cluster, even a busy one, has told the pods of deleted workloads to end."""
 
 
-def refuse_running(
-    config: Config, cluster: Cluster, report: Report, sleep: Callable[[float], None] = time.sleep
-) -> None:
+def refuse_running(config: Config, cluster: Cluster, report: Report) -> None:
     """See that the release is gone: `kubectl apply` of a whole rendering runs its clean-up too.
 
     An uninstall waits neither for what it deletes nor for the cluster to tell the pods.
@@ -62,9 +61,10 @@ def refuse_running(
             "template` was applied with kubectl, which runs every hook: give it `--no-hooks`, and "
             f"`{tidy}`"
         )
-    until = time.monotonic() + _TOLD_SECONDS
-    while orphans := _orphans(config, cluster):
-        if time.monotonic() >= until:
+    for left in until(time.monotonic() + _TOLD_SECONDS, 1):
+        if not (orphans := _orphans(config, cluster)):
+            break
+        if left <= 0:
             raise UnsafePlanError(
                 f"namespace {config.namespace} runs pods without {', '.join(orphans)}, and nobody "
                 "is deleting them (`--cascade orphan`?): what they need stays. Delete them, then "
@@ -72,7 +72,6 @@ def refuse_running(
                 f"more, once a queue is full the camera's PUTs fail: `{_withdraw(config)}`"
             )
         report.step(f"waiting until the pods of {', '.join(orphans)} are told to end")
-        sleep(1)
 
 
 def _orphans(config: Config, cluster: Cluster) -> list[str]:

@@ -27,6 +27,7 @@ import yaml
 from embargo_butler.adapters.programs import ProgramError, Programs
 from embargo_butler.errors import HooksError
 from embargo_butler.model import times
+from embargo_butler.waiting import until
 
 ANNOTATION = "embargo-butler/paused"
 _KEDA = "autoscaling.keda.sh/paused-replicas"
@@ -239,12 +240,11 @@ def _ready(programs: Programs) -> int:
 
 
 def _wait(programs: Programs, what: str, done: Callable[[], bool], say: Say) -> None:
-    until = time.monotonic() + _WAIT_SECONDS
     say(f"waiting until {what}")
-    while not done():
-        if time.monotonic() > until:
-            raise HooksError(
-                f"after {_WAIT_SECONDS} s it is still not so that {what}; "
-                f"`kubectl get pods -n {programs.namespace}` tells why"
-            )
-        time.sleep(1)
+    for _ in until(time.monotonic() + _WAIT_SECONDS, 1):
+        if done():
+            return
+    raise HooksError(
+        f"after {_WAIT_SECONDS} s it is still not so that {what}; "
+        f"`kubectl get pods -n {programs.namespace}` tells why"
+    )

@@ -21,6 +21,7 @@ from embargo_butler.adapters.revisions import (
 )
 from embargo_butler.errors import HooksError
 from embargo_butler.release import targets
+from embargo_butler.waiting import until
 
 _JOB_SECONDS = 600
 """Longer than any hook job's own deadline."""
@@ -86,12 +87,12 @@ def unlock(programs: Programs, lock: Lock, say: Callable[[str], None]) -> None:
         HooksError: A hook's Job does not end.
         ProgramError: The record could not be removed.
     """
-    until = time.monotonic() + _JOB_SECONDS
-    while running := _running_jobs(programs):
-        if time.monotonic() > until:
+    for left in until(time.monotonic() + _JOB_SECONDS, 2):
+        if not (running := _running_jobs(programs)):
+            break
+        if left <= 0:
             raise HooksError(f"Job {', '.join(running)} still runs after {_JOB_SECONDS} s")
         say(f"waiting for the end of Job {', '.join(running)}, which that Helm has begun")
-        time.sleep(2)
     # By its status as well, so that a revision that is no longer pending stays.
     labels = f"owner=helm,name={lock.release},version={lock.revision.number}"
     programs.kubectl("delete", "secret", "-l", f"{labels},status={lock.revision.status}")

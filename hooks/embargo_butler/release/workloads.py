@@ -8,6 +8,7 @@ from embargo_butler.adapters.programs import Programs
 from embargo_butler.errors import HooksError
 from embargo_butler.health.pods import Pod, Workload
 from embargo_butler.release.upgrade import Say
+from embargo_butler.waiting import until
 
 WORKLOADS = ("StatefulSet", "Deployment")
 _PATIENCE_SECONDS = 180
@@ -22,8 +23,7 @@ def wait(programs: Programs, kind: str, name: str, say: Say) -> None:
     Raises:
         HooksError: They do not become so.
     """
-    until = time.monotonic() + _PATIENCE_SECONDS
-    while True:
+    for left in until(time.monotonic() + _PATIENCE_SECONDS, _LOOK_SECONDS):
         [live] = programs.objects(kind.lower(), name)
         found = Workload.of(live)
         if found.ready >= found.wanted and not live["status"].get("unavailableReplicas"):
@@ -34,10 +34,9 @@ def wait(programs: Programs, kind: str, name: str, say: Say) -> None:
             each.name: each.state for each in map(Pod.of, programs.objects("pods", "-l", selector))
         }
         hopeless = [f"{pod} is {state}" for pod, state in states.items() if state in _HOPELESS]
-        if hopeless or time.monotonic() > until:
+        if hopeless or left <= 0:
             told = hopeless or [f"{pod} {state}" for pod, state in states.items()]
             raise HooksError(
                 f"{kind} {name}: {found.ready} of {found.wanted} new pods are ready: "
                 + ("; ".join(told) or "there is no pod")
             )
-        time.sleep(_LOOK_SECONDS)

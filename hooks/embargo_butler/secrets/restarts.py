@@ -30,6 +30,7 @@ from embargo_butler.model.stale import Key, stale
 from embargo_butler.secrets import redis_password
 from embargo_butler.secrets import removal as secret_removal
 from embargo_butler.secrets.redis_password import SUFFIX
+from embargo_butler.waiting import until
 
 _ROLLOUT_SECONDS = 60
 """For which a rollout that is under way is waited for: its pods may bring what is wanted."""
@@ -86,18 +87,15 @@ def calm(
     cluster: Cluster,
     live: Mapping[str, KubernetesSecret],
     report: Report,
-    until: float,
-    sleep: Callable[[float], None] = time.sleep,
+    patience: float,
 ) -> Held:
     """Look, and where somebody is stale, let the rollouts under way end first."""
-    held = look(config, cluster, live)
-    until = min(until, time.monotonic() + _ROLLOUT_SECONDS)
-    while unsettled := [owner for owner in held.stale if not _settled(cluster, owner)]:
-        if time.monotonic() >= until:
+    for _ in until(min(patience, time.monotonic() + _ROLLOUT_SECONDS), _LOOK_SECONDS):
+        held = look(config, cluster, live)
+        unsettled = [owner for owner in held.stale if not _settled(cluster, owner)]
+        if not unsettled:
             break
         report.step(f"waiting for the rollout of {', '.join(unsettled)}")
-        sleep(_LOOK_SECONDS)
-        held = look(config, cluster, live)
     # Once more: the pods that were looked at may be the ones that the rollout has replaced since.
     return look(config, cluster, live) if held.stale else held
 
@@ -107,8 +105,7 @@ def finish(
     cluster: Cluster,
     passwords: Callable[[], Passwords],
     report: Report,
-    until: float,
-    sleep: Callable[[float], None] = time.sleep,
+    patience: float,
 ) -> Plan:
     """Plan what comes last: the older password of Redis goes, and Secrets no longer declared.
 
@@ -118,7 +115,7 @@ def finish(
     gathering = Gathering()
     plan = Plan()
     with gathering.catching():
-        plan += _dismissal(config, cluster, passwords, report, until, sleep)
+        plan += _dismissal(config, cluster, passwords, report, patience)
     with gathering.catching():
         plan += secret_removal.plan_removal(config, cluster, report)
     gathering.check()
@@ -130,25 +127,23 @@ def _dismissal(
     cluster: Cluster,
     passwords: Callable[[], Passwords],
     report: Report,
-    until: float,
-    sleep: Callable[[float], None],
+    patience: float,
 ) -> Plan:
     at = config.redis_password
     live = cluster.secret(at.secret) if at else None
     if not at or not live or not live.ours or not redis_password.admitted(at, live):
         return Plan()
     key = (at.secret, at.key)
-    while True:
+    for left in until(patience, _LOOK_SECONDS):
         found = stale(cluster.pods(), {at.secret: live}, _told(config))
         olds = sorted(owner or "a pod of its own" for owner, keys in found.items() if key in keys)
         if not olds:
             break
-        if time.monotonic() >= until or not config.restart.automatic:
+        if left <= 0 or not config.restart.automatic:
             names = ", ".join(olds)
-            left = f"Redis still lets the password before in, which {names} may have: "
-            return Plan(warnings=(f"{left}it goes with the next run after they are replaced",))
+            why = f"Redis still lets the password before in, which {names} may have: "
+            return Plan(warnings=(f"{why}it goes with the next run after they are replaced",))
         report.step(f"waiting until {', '.join(olds)} no longer has the password before")
-        sleep(_LOOK_SECONDS)
     let_in = passwords().admitted((live.data[at.key],))
     if let_in is None:
         why = "Redis does not run, so it cannot be told that the password before is to go"

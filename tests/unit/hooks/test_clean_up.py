@@ -189,7 +189,9 @@ def test_pods_that_an_uninstall_has_left_keep_what_they_need(
 
     monkeypatch.setattr("embargo_butler.jobs.clean_up._TOLD_SECONDS", 60)
     config, cluster = load(file), world.fake_cluster
-    refuse_running(config, cluster, Report("", sys.stdout, sys.stdout, False), told)
+    with monkeypatch.context() as waited:
+        waited.setattr("time.sleep", told)
+        refuse_running(config, cluster, Report("", sys.stdout, sys.stdout, False))
     assert "waiting until the pods of Deployment embargo-butler-enqueue are told" in (
         capsys.readouterr().out
     )

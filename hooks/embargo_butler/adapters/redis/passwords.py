@@ -6,7 +6,6 @@ later). A change lasts until Redis restarts; then it reads what its Secret says.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -18,6 +17,7 @@ from redis.retry import Retry
 
 from embargo_butler.errors import RedisError
 from embargo_butler.secret import Secret
+from embargo_butler.waiting import until
 
 _TIMEOUT_SECONDS = 5
 _PAUSE_SECONDS = 0.5
@@ -66,17 +66,18 @@ class RedisPasswords:
         self._ask(by, "dismiss a password", dismiss)
 
     def _ask(self, by: Sequence[Secret], verb: str, call: Callable[[Any], Found]) -> Found | None:
-        while self._running():
+        for left in until(self._until, _PAUSE_SECONDS):
+            if not self._running():
+                break
             try:
                 return self._once(by, verb, call)
             except (ConnectionError, TimeoutError, BusyLoadingError) as error:
-                if time.monotonic() >= self._until:
+                if left <= 0:
                     raise RedisError(
                         f"{self._what}: cannot {verb}: it runs and does not answer "
                         f"({type(error).__name__}); nobody may get another password before it is "
                         "told. Look at its pod, then run again"
                     ) from None
-                time.sleep(_PAUSE_SECONDS)
         return None
 
     def _once(self, by: Sequence[Secret], verb: str, call: Callable[[Any], Found]) -> Found:

@@ -43,6 +43,7 @@ from embargo_butler.release.chart import Chart, jobs_config_of
 from embargo_butler.release.difference import Difference
 from embargo_butler.release.undone import Undone
 from embargo_butler.release.workloads import WORKLOADS
+from embargo_butler.waiting import until
 
 DONE, FAILED, CHANGES = 0, 1, 2
 _SETTLING_SECONDS = 60
@@ -322,9 +323,10 @@ class Verbs:
 
     def _settled(self, undone: Undone) -> int:
         """Tell how the release is; what the last hook has restarted gets the time to come back."""
-        until = time.monotonic() + _SETTLING_SECONDS
-        while any((found := status(self._programs)).problems()) and time.monotonic() < until:
-            time.sleep(2)
+        for _ in until(time.monotonic() + _SETTLING_SECONDS, 2):
+            found = status(self._programs)
+            if not any(found.problems()):
+                break
         found = replace(found, undone=undone.told())
         if self._options.json:
             _print_json(found.document())
