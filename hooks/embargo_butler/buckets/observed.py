@@ -14,13 +14,11 @@ from embargo_butler.buckets import policy
 from embargo_butler.buckets.inventory import Inventory, generations
 from embargo_butler.config.buckets import (
     BucketConfig,
-    OwnerSpec,
     TopicSpec,
 )
 from embargo_butler.config.config import (
     Config,
     EnqueueConfig,
-    VaultPath,
 )
 from embargo_butler.config.templates import (
     TemplateError,
@@ -33,12 +31,11 @@ from embargo_butler.errors import (
     Gathering,
     KubernetesError,
     NoBucketError,
-    VaultError,
 )
 from embargo_butler.misfortune import Misfortune
 from embargo_butler.model import urls as _urls
 from embargo_butler.model.plan import Plan
-from embargo_butler.model.ports import READERS, Cluster, Gateway, Keys
+from embargo_butler.model.ports import READERS, Cluster, Gateway
 from embargo_butler.model.resources import (
     KubernetesSecret,
     ObservedBucket,
@@ -46,7 +43,6 @@ from embargo_butler.model.resources import (
 )
 from embargo_butler.model.xml_text import unfit
 from embargo_butler.secret import Secret
-from embargo_butler.secrets.sync import Documents, field_of
 from embargo_butler.waiting import until
 
 _POLL_SECONDS = 0.5
@@ -81,77 +77,6 @@ class Observed:
         """Return the topics that one of the buckets announces to."""
         used = {live.topic for there in self.buckets.values() for live in there.notifications}
         return tuple(topic for name, topic in self.topics.items() if name in used)
-
-
-def owners(config: BucketConfig, inventory: Inventory, gathering: Gathering) -> list[OwnerSpec]:
-    """Return the owners whose keys are needed; one that is not declared is a problem.
-
-    Args:
-        config: What is declared.
-        inventory: What we made.
-        gathering: Takes the problems.
-    """
-    ours = inventory.without(config.unconfirmed)
-    owned = [*ours.topics.values(), *ours.notifications.values()]
-    needed = dict.fromkeys(
-        [bucket.owner for bucket in config.buckets.values() if bucket.asks]
-        + [topic.owner for topic in config.topics.values()]
-        + [entry.owner for entry in owned]
-        + list(ours.policies.values())
-    )
-    found = list[OwnerSpec]()
-    for name in needed:
-        with gathering.catching():
-            if name not in config.owners:
-                raise ConfigError(
-                    f"bucketConfig.owners.{name}: is missing, but topics or notifications made as "
-                    f"{name} have to be taken away; declare it until they are gone"
-                )
-            found.append(config.owners[name])
-    return found
-
-
-def keys(
-    owner: OwnerSpec,
-    mount: str,
-    documents: Documents,
-    absent: Mapping[VaultPath, VaultError | None],
-) -> Keys | Misfortune | None:
-    """Pick an owner's keys out of what was read.
-
-    Args:
-        owner: The owner.
-        mount: Vault's mount that the path is in.
-        documents: What was read.
-        absent: Why a path is not there.
-
-    Returns:
-        The keys, or that Vault has none; None where something else was wrong, which was noted.
-    """
-    about = f"owner {owner.name}"
-    if owner.path is None:
-        return Misfortune(
-            about,
-            "no place in Vault is named that has its keys: set vault.ownersPath, the folder of all "
-            f"owners' keys, or bucketConfig.owners.{owner.name}.path",
-        )
-    at = VaultPath(owner.path)
-    document, why = documents[at], absent.get(at)
-    fields = (owner.access_key, owner.secret_key)
-    values = tuple(f"{name}={name.upper()}" for name in fields)
-    path = f"{mount}/{owner.path}"
-    if why:
-        # Where it may not be read it may be there all the same: that is not to be written over.
-        unread = ("-cas=0",) if why.kind == "forbidden" else ()
-        return Misfortune(about, str(why), ("vault", "kv", "put", *unread, path, *values))
-    if document is None:
-        return None
-    try:
-        access, secret = (field_of("its keys", at, name, document) for name in fields)
-    except VaultError as error:
-        # Whatever else stands there stays.
-        return Misfortune(about, str(error), ("vault", "kv", "patch", path, *values))
-    return Keys(access, secret)
 
 
 def attributes(

@@ -21,10 +21,9 @@ from embargo_butler.errors import (
     Gathering,
     UnsafePlanError,
 )
+from embargo_butler.jobs import owner_keys
 from embargo_butler.jobs.jobs import (
     ledger_of,
-    store_of,
-    undone,
 )
 from embargo_butler.model.plan import (
     Change,
@@ -140,8 +139,10 @@ def _retirement(config: Config, declared: BucketConfig, world: Connections, repo
     ledger = ledger_of(config, cluster, report)
     inventory = ledger.of(declared.endpoint)
     left = without_ours(declared, inventory)
-    store = store_of(config, left, inventory, world, report, gathering)
-    misfortunes = tuple(undone(lack, name, left, inventory) for name, lack in store.lacking.items())
+    store = owner_keys.enter(config, left, inventory, world, report, gathering)
+    misfortunes = tuple(
+        owner_keys.undone(lack, name, left, inventory) for name, lack in store.lacking.items()
+    )
     left = without_owners(left, inventory, store.lacking)
     observed = buckets.observe(left, inventory, store.gateways, report, gathering)
     gathering.check()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from embargo_butler.buckets import observed as buckets
@@ -24,13 +24,10 @@ from embargo_butler.buckets.inventory import (
 )
 from embargo_butler.buckets.safety import refuse_most
 from embargo_butler.config.buckets import (
-    BucketConfig,
-    OwnerSpec,
     Unconfirmed,
 )
 from embargo_butler.config.config import (
     Config,
-    VaultPath,
     with_secret,
 )
 from embargo_butler.connections import Connections
@@ -38,7 +35,6 @@ from embargo_butler.engine.job import Job
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import (
     ConfigError,
-    GatewayError,
     Gathering,
     HooksError,
     KubernetesError,
@@ -46,7 +42,7 @@ from embargo_butler.errors import (
     Problems,
     VaultError,
 )
-from embargo_butler.jobs import notification_secret
+from embargo_butler.jobs import notification_secret, owner_keys
 from embargo_butler.migration.importing import Live
 from embargo_butler.misfortune import Misfortune
 from embargo_butler.model.plan import (
@@ -58,8 +54,6 @@ from embargo_butler.model.plan import (
 )
 from embargo_butler.model.ports import (
     Cluster,
-    Gateway,
-    Keys,
 )
 from embargo_butler.model.resources import (
     KeyState,
@@ -89,7 +83,7 @@ def secrets(config: Config, world: Connections, report: Report, rehearse: bool =
     gathering = Gathering()
     cluster = world.cluster()
     paths = secret_sync.paths(config)
-    documents = _read(paths, world, report, gathering)
+    documents = secret_sync.logged_in(world.vault, paths, report, gathering)
     live = secret_sync.observe(config, cluster, report, gathering)
     # Without a login nothing is known of any path, and whose the Secrets are is still looked at.
     wanted = secret_sync.desired(config, documents or dict.fromkeys(paths), gathering)
@@ -148,7 +142,7 @@ def predecessors_secrets(
         HooksError: Something cannot be read.
     """
     gathering = Gathering()
-    documents = _read(secret_sync.paths(config), world, report, gathering)
+    documents = secret_sync.logged_in(world.vault, secret_sync.paths(config), report, gathering)
     gathering.check()
     wanted = secret_sync.desired(config, documents or {}, gathering)
     gathering.check()
@@ -229,9 +223,11 @@ def object_store(
     inventory = ledger.of(declared.endpoint)
     live, renewing = _live_notification(config, cluster, gathering), None
     more = notification_secret.paths(config)
-    store = store_of(config, declared, inventory, world, report, gathering, more)
+    store = owner_keys.enter(config, declared, inventory, world, report, gathering, more)
     gateways, whole = store.gateways, config
-    misfortunes = [undone(lack, name, declared, inventory) for name, lack in store.lacking.items()]
+    misfortunes = [
+        owner_keys.undone(lack, name, declared, inventory) for name, lack in store.lacking.items()
+    ]
     declared = without_owners(declared, inventory, store.lacking)
     config = replace(config, buckets=declared)
     for name in renew:
@@ -328,141 +324,6 @@ def ledger_of(config: Config, cluster: Cluster, report: Report) -> Ledger:
     return Ledger((cluster.config_map(config.inventory_name) or {}).get(INVENTORY), where)
 
 
-def gateways_of(
-    config: Config,
-    declared: BucketConfig,
-    inventory: Inventory,
-    world: Connections,
-    report: Report,
-    gathering: Gathering,
-) -> dict[str, Gateway]:
-    """Return the object store by owner; where keys are not found, that is noted."""
-    store = store_of(config, declared, inventory, world, report, gathering)
-    gathering.found.extend(VaultError(str(lack), "path-absent") for lack in store.lacking.values())
-    return store.gateways
-
-
-@dataclass(frozen=True)
-class Store:
-    """The object store, as far as it can be entered.
-
-    Attributes:
-        gateways: By owner.
-        lacking: Whose keys are not there, by owner.
-        documents: What was read from Vault; None where there was no login.
-    """
-
-    gateways: dict[str, Gateway]
-    lacking: Mapping[str, Misfortune]
-    documents: secret_sync.Documents | None
-
-
-def store_of(
-    config: Config,
-    declared: BucketConfig,
-    inventory: Inventory,
-    world: Connections,
-    report: Report,
-    gathering: Gathering,
-    more: Collection[VaultPath] = (),
-) -> Store:
-    """Enter the object store with the keys of each owner that is needed.
-
-    A person who has all of them as AWS profiles needs no login to Vault, but for what else it has.
-
-    Args:
-        config: The configuration.
-        declared: The part about buckets.
-        inventory: What we made.
-        world: Makes the connections.
-        report: Is told what is done.
-        gathering: Takes the problems.
-        more: What else to read from Vault.
-    """
-    needed = buckets.owners(declared, inventory, gathering)
-    wanted = dict.fromkeys([VaultPath(owner.path) for owner in needed if owner.path])
-    absent: dict[VaultPath, VaultError | None] = {at: None for at in wanted if at not in more}
-    login = Gathering()
-    documents = _read(list(dict.fromkeys([*wanted, *more])), world, report, login, absent)
-    gateways, lacking = dict[str, Gateway](), dict[str, Misfortune]()
-    if documents is None and not more and (own := _profiles(needed, world)):
-        names = ", ".join(dict.fromkeys(str(owner.profile) for owner in needed))
-        report.warn(
-            "Vault is passed over, since you have the keys of all that is needed as AWS profiles "
-            f"({names}): {'; '.join(map(str, login.found))}"
-        )
-        for name, keys in own.items():
-            with gathering.catching():
-                gateways[name] = world.gateway(declared, name, keys)
-        return Store(gateways, lacking, documents)
-    gathering.found.extend(login.found)
-    for owner in needed:
-        # Without a login nothing is known of any path.
-        known = documents if documents is not None else dict.fromkeys(wanted)
-        found = buckets.keys(owner, config.vault.mount, known, absent)
-        if isinstance(found, Misfortune) and owner.profile and world.by_hand:
-            found = _profile(owner.profile, world, found)
-        with gathering.catching():
-            if isinstance(found, Misfortune):
-                lacking[owner.name] = found
-            elif found:
-                gateways[owner.name] = world.gateway(declared, owner.name, found)
-    return Store(gateways, lacking, documents)
-
-
-def _profiles(owners: Collection[OwnerSpec], world: Connections) -> dict[str, Keys]:
-    """Return a person's own keys by owner; none where those of one are not to be had so."""
-    if not world.by_hand or not all(owner.profile for owner in owners):
-        return {}
-    try:
-        return {owner.name: world.profile(owner.profile or "") for owner in owners}
-    except GatewayError:
-        return {}
-
-
-def _profile(name: str, world: Connections, lack: Misfortune) -> Keys | Misfortune:
-    """Return a person's own keys, where Vault lacks them."""
-    try:
-        return world.profile(name)
-    except GatewayError as error:
-        return replace(lack, text=f"{lack.text}; {error}")
-
-
-def undone(
-    lack: Misfortune, owner: str, declared: BucketConfig, inventory: Inventory
-) -> Misfortune:
-    """Tell of an owner's missing keys with what stays as it is for the lack of them.
-
-    Args:
-        lack: Why the keys are not there.
-        owner: Whose they are.
-        declared: What is declared.
-        inventory: What we made, which may be declared no longer.
-    """
-    buckets = [each for each in declared.buckets.values() if each.owner == owner]
-    topics = {name for name, each in declared.topics.items() if each.owner == owner}
-    # A topic and its notifications wait for each other.
-    topics |= {spec.topic for each in buckets for spec in each.notifications.values()}
-    made, names = inventory.without(declared.unconfirmed), {each.name for each in buckets}
-    topics |= {name for name, each in made.topics.items() if each.owner == owner}
-    left = [
-        *(f"bucket {name}" for name in names),
-        *(f"topic {name}" for name in topics),
-        *(
-            f"notification {each.current} of bucket {bucket}"
-            for (bucket, _), each in made.notifications.items()
-            if each.owner == owner and bucket not in names
-        ),
-        *(
-            f"policy of bucket {bucket}"
-            for bucket, by in made.policies.items()
-            if by == owner and bucket not in names
-        ),
-    ]
-    stays = f"{', '.join(sorted(left)) or 'what was made with them'} stays as it is"
-    return replace(lack, text=f"its keys are not there, so {stays}: {lack.text}")
-
-
 def _stuck(
     whole: Config, reduced: Config, renewing: notification_secret.Renewal
 ) -> Misfortune | None:
@@ -499,7 +360,7 @@ def live_buckets(config: Config, world: Connections, report: Report) -> Live:
     # Of each bucket, be nothing of it confirmed yet.
     asked = {name: replace(each, manages_policy=True) for name, each in declared.buckets.items()}
     whole = replace(declared, topics={}, buckets=asked)
-    gateways = gateways_of(config, whole, Inventory(), world, report, gathering)
+    gateways = owner_keys.enter_all(config, whole, Inventory(), world, report, gathering)
     found, topics = {}, {}
     for name, bucket in declared.buckets.items():
         report.step(f"reading bucket {name}")
@@ -527,19 +388,3 @@ def live_buckets(config: Config, world: Connections, report: Report) -> Live:
             f"not all of the cluster can be seen, so some is as the gateway has it: {error}"
         )
     return Live(found, topics, secrets, address, inventory)
-
-
-def _read(
-    wanted: list[VaultPath],
-    world: Connections,
-    report: Report,
-    gathering: Gathering,
-    absent: dict[VaultPath, VaultError | None] | None = None,
-) -> secret_sync.Documents | None:
-    """Read from Vault and end the login; None where there was no login."""
-    documents: secret_sync.Documents | None = None if wanted else {}
-    if wanted:
-        report.step("logging in to Vault")
-        with gathering.catching(), world.vault() as vault:
-            documents = secret_sync.read(vault, wanted, report, gathering, absent)
-    return documents

@@ -8,12 +8,10 @@ inventory, which is kept over an uninstall, tells of notifications that are decl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 
 from embargo_butler.buckets.inventory import Inventory, generations
-from embargo_butler.config.buckets import BucketConfig, OwnerSpec
+from embargo_butler.config.buckets import BucketConfig
 from embargo_butler.config.config import Config
 from embargo_butler.connections import Connections
 from embargo_butler.engine.job import Job
@@ -26,7 +24,7 @@ from embargo_butler.errors import (
     NoBucketError,
     Problems,
 )
-from embargo_butler.jobs import jobs
+from embargo_butler.jobs import jobs, owner_keys
 from embargo_butler.misfortune import Misfortune
 from embargo_butler.model.plan import (
     Change,
@@ -53,11 +51,12 @@ def withdrawal(config: Config, world: Connections, report: Report) -> Job:
     owners = {bucket: each.owner for (bucket, _), each in made.notifications.items()}
     owners |= {name: each.owner for name, each in announcing.items()}
     # Whose buckets announce nothing, their keys may be missing.
-    asked = replace(declared, topics={}, buckets=announcing, owners=_without_vault(declared, world))
-    store = jobs.store_of(config, asked, made, world, report, gathering)
+    asked = replace(declared, topics={}, buckets=announcing)
+    # Vault may be what is away.
+    store = owner_keys.enter(config, asked, made, world, report, gathering, profiles_first=True)
     if mistakes := [each for each in gathering.found if isinstance(each, ConfigError)]:
         raise Problems(mistakes)
-    lacking = [jobs.undone(lack, name, asked, made) for name, lack in store.lacking.items()]
+    lacking = [owner_keys.undone(lack, name, asked, made) for name, lack in store.lacking.items()]
     plan = Plan(misfortunes=tuple(lacking))
     for bucket, owner in owners.items():
         if gateway := store.gateways.get(owner):
@@ -71,20 +70,6 @@ def withdrawal(config: Config, world: Connections, report: Report) -> Job:
                 plan += Plan(misfortunes=(unread,))
     problems = tuple(gathering.found)
     return Job(plan, world.cluster(), store.gateways, problems=problems)
-
-
-def _without_vault(declared: BucketConfig, world: Connections) -> Mapping[str, OwnerSpec]:
-    """Return the owners, without a path in Vault where a person has their keys as a profile.
-
-    Vault may be what is away.
-    """
-    owners = dict(declared.owners)
-    for name, owner in declared.owners.items():
-        if owner.profile and world.by_hand:
-            with suppress(GatewayError):
-                world.profile(owner.profile)
-                owners[name] = replace(owner, path=None)
-    return owners
 
 
 def _made(config: Config, declared: BucketConfig, world: Connections, report: Report) -> Inventory:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from embargo_butler.config.config import (
@@ -43,6 +43,22 @@ def paths(config: Config) -> list[VaultPath]:
         for source in keys.values():
             needed.update(dict.fromkeys(paths_of(source)))
     return list(needed)
+
+
+def logged_in(
+    login: Callable[[], Vault],
+    wanted: list[VaultPath],
+    report: Report,
+    gathering: Gathering,
+    absent: dict[VaultPath, VaultError | None] | None = None,
+) -> Documents | None:
+    """Log in to `read` paths, if there are any, and end the login; None where there was none."""
+    documents: Documents | None = None if wanted else {}
+    if wanted:
+        report.step("logging in to Vault")
+        with gathering.catching(), login() as vault:
+            documents = read(vault, wanted, report, gathering, absent)
+    return documents
 
 
 def read(
