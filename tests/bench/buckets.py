@@ -102,7 +102,7 @@ class _Command:
     def __init__(self, many: ManyBuckets, place: BucketPlace) -> None:
         self._many, self._place = many, place
         keys = credentials.load().s3(OWNER)
-        self._at = place.place.put("bench", access=keys.access_key, secret=keys.secret_key)
+        self._at = place.place.put("bench", access_key=keys.access_key, secret_key=keys.secret_key)
         self.env = {
             "KUBECONFIG": str(place.place.kubeconfig),
             "VAULT_TOKEN": place.place.admin.token,
@@ -166,7 +166,7 @@ def _planning(many: ManyBuckets, count: int, folder: Path) -> Callable[[], objec
     file = folder / "planning.yaml"
     file.write_text(yaml.safe_dump(document))
     config, world = load(file), World(many.gateway())
-    world.fake_vault.documents["owner"] = {"access": "x", "secret": "x"}
+    world.fake_vault.documents["owner"] = {"access_key": "x", "secret_key": "x"}
 
     def plan() -> None:
         job = jobs.object_store(config, world, silent(), 0)

@@ -72,11 +72,10 @@ class ManyBuckets:
     def declared(self, size: int) -> dict[str, Any]:
         """Return the `bucketConfig` of the first of them, without where the keys are."""
         names = self.names[:size]
-        owner = {"path": "owner", "accessKey": "access", "secretKey": "secret"}
         return {
             "endpoint": self.store.url,
             "region": REGION,
-            "owners": {OWNER: owner},
+            "owners": {OWNER: {"path": "owner"}},
             "topics": {
                 topic: {"owner": OWNER, "attributes": {"push-endpoint": self.endpoint}}
                 for topic in dict.fromkeys(map(self.topic, names))

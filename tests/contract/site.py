@@ -121,13 +121,7 @@ class Site:
             "bucketConfig": {
                 "endpoint": endpoint or server.endpoint,
                 "region": server.region,
-                "owners": {
-                    self.owner: {
-                        "path": "owner",
-                        "accessKey": "access_key",
-                        "secretKey": "secret_key",
-                    }
-                },
+                "owners": {self.owner: {"path": "owner"}},
                 "topics": self.topics,
                 "buckets": {bucket: self.declared},
             },

@@ -43,7 +43,7 @@ class BucketPlace:
         self.place = Place(folder)
         self.name = self.place.name
         keys = credentials.load().s3(OWNER)
-        at = self.place.put("owner", access=keys.access_key, secret=keys.secret_key)
+        at = self.place.put("owner", access_key=keys.access_key, secret_key=keys.secret_key)
         self.place.role("buckets", _RULES)
         self.place.config["vault"]["auth"] = {"method": "token"}
         self.attributes: dict[str, Any] = {"push-endpoint": _ENDPOINT, "persistent": True}
@@ -54,7 +54,7 @@ class BucketPlace:
         self.place.config["bucketConfig"] = {
             "endpoint": RGW_URL,
             "region": REGION,
-            "owners": {OWNER: {**at, "accessKey": "access", "secretKey": "secret"}},
+            "owners": {OWNER: at},
             "topics": {self.name: {"owner": OWNER, "attributes": self.attributes}},
             "buckets": {self.name: self.bucket},
         }

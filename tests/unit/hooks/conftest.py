@@ -36,13 +36,7 @@ SITE: dict[str, Any] = {
     "bucketConfig": {
         "endpoint": "http://198.20.0.1:7480",
         "region": "default",
-        "owners": {
-            "rubin-summit": {
-                "path": "owners/rubin-summit",
-                "accessKey": "access_key",
-                "secretKey": "secret_key",
-            }
-        },
+        "owners": {"rubin-summit": {"path": "owners/rubin-summit"}},
         "topics": {
             "rubin-summit": {
                 "owner": "rubin-summit",

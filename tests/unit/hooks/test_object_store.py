@@ -489,8 +489,7 @@ def test_a_generation_that_no_inventory_knows_of_is_adopted_by_name(made: Site, 
 def test_who_made_it_once_is_not_needed_for_ever(made: Site) -> None:
     config = made.document["bucketConfig"]
     made.world.fake_vault.documents["second"] = {"access_key": "second-access", "secret_key": "x"}
-    keys = {"path": "second", "accessKey": "access_key", "secretKey": "secret_key"}
-    config["owners"]["second"] = keys
+    config["owners"]["second"] = {"path": "second"}
     config["topics"][BUCKET]["owner"] = made.bucket["owner"] = "second"
     made.run()
     made.run(renew=(BUCKET,))
