@@ -16,16 +16,12 @@ class OwnerSpec:
     Attributes:
         name: The user; one of a tenant is `tenant$user`.
         path: The Vault path; None where neither it nor `vault.ownersPath` is said.
-        access_key: The field of the access key.
-        secret_key: The field of the secret key.
         own_path: Whether the path is said for this owner alone.
         profile: The AWS profile that has the keys on a login node, for as long as Vault has not.
     """
 
     name: str
     path: str | None
-    access_key: str = "access_key"
-    secret_key: str = "secret_key"
     own_path: bool = True
     profile: str = ""
 

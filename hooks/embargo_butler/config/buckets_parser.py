@@ -215,14 +215,12 @@ def _store(node: Node) -> str:
 
 
 def _owner(name: str, node: Node, owners_path: str) -> OwnerSpec:
-    keys = node.mapping((), ("path", "profile", "accessKey", "secretKey"))
+    keys = node.mapping((), ("path", "profile"))
     said = {key: entry.text() for key, entry in keys.items()}
     common = f"{owners_path}/{name.replace('$', '/')}" if owners_path else None
     return OwnerSpec(
         name=name,
         path=said["path"].strip("/") if "path" in said else common,
-        access_key=said.get("accessKey", OwnerSpec.access_key),
-        secret_key=said.get("secretKey", OwnerSpec.secret_key),
         own_path="path" in said,
         profile=said.get("profile", ""),
     )

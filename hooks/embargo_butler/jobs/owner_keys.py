@@ -22,6 +22,9 @@ from embargo_butler.model.ports import Gateway, Keys
 from embargo_butler.secrets import sync
 from embargo_butler.secrets.sync import Documents
 
+_FIELDS = ("access_key", "secret_key")
+"""The fields of an owner's path in Vault."""
+
 
 @dataclass(frozen=True)
 class Store:
@@ -213,8 +216,7 @@ def _in_vault(
         )
     at = VaultPath(owner.path)
     document, why = documents[at], absent.get(at)
-    fields = (owner.access_key, owner.secret_key)
-    values = tuple(f"{name}={name.upper()}" for name in fields)
+    values = tuple(f"{name}={name.upper()}" for name in _FIELDS)
     path = f"{mount}/{owner.path}"
     if why:
         # Where it may not be read it may be there all the same: that is not to be written over.
@@ -223,7 +225,7 @@ def _in_vault(
     if document is None:
         return None
     try:
-        access, secret = (sync.field_of("its keys", at, name, document) for name in fields)
+        access, secret = (sync.field_of("its keys", at, name, document) for name in _FIELDS)
     except VaultError as error:
         # Whatever else stands there stays.
         return Misfortune(about, str(error), ("vault", "kv", "patch", path, *values))

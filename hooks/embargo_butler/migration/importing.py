@@ -16,7 +16,6 @@ from embargo_butler.buckets.inventory import Inventory, Owned
 from embargo_butler.config.buckets import (
     BucketConfig,
     BucketSpec,
-    OwnerSpec,
 )
 from embargo_butler.config.topic_attributes import SCHEMES, as_declared
 from embargo_butler.model import urls as _urls
@@ -93,8 +92,6 @@ def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
         name: {
             **({"path": each.path} if each.own_path else {}),
             **({"profile": each.profile} if each.profile else {}),
-            **({"accessKey": each.access_key} if each.access_key != OwnerSpec.access_key else {}),
-            **({"secretKey": each.secret_key} if each.secret_key != OwnerSpec.secret_key else {}),
         }
         for name, each in config.owners.items()
     }
