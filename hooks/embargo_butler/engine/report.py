@@ -115,10 +115,6 @@ class Report:
         for line in lines:
             self._say(line)
 
-    def shown(self, name: str) -> Any:
-        """Return what was added under a name."""
-        return self._document.get(name)
-
     def begin(self, change: Change) -> None:
         """Note that a change is being made now."""
         self.doing = f"{change.instruction.verb} {change.instruction.target}"
