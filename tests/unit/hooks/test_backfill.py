@@ -108,17 +108,10 @@ def test_two_at_once_do_not_queue_the_same(pipeline: Site) -> None:
     assert pipeline.queue() == []
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--since", "yesterday"], "neither a time"),
-        (["--bucket", "rubin-bts"], "works on embargo@rubin-summit only"),
-    ],
-)
-def test_bad_arguments(pipeline: Site, words: list[str], said: str) -> None:
-    code, document = pipeline.run("backfill", *words)
+def test_bad_arguments(pipeline: Site) -> None:
+    code, document = pipeline.run("backfill", "--since", "yesterday")
     assert code == 1
-    assert said in document["summary"]
+    assert "neither a time" in document["summary"]
 
 
 def test_text_groups_and_shows_the_first_few(pipeline: Site) -> None:

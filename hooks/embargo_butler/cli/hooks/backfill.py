@@ -40,7 +40,6 @@ def add_to(areas: Areas) -> None:
     """Add the area's verbs."""
     filling = add(areas, "backfill", _backfill, "find what was never announced, or given up")
     filling.set_defaults(verb="", limited=False)
-    filling.add_argument("--bucket", default="", help="the environment's, for certainty")
     filling.add_argument("--until", default="", metavar="TIME", help="by default 60 s ago")
     filling.add_argument("--max", type=int, metavar="N", help="how long the queue may get")
     filling.add_argument(
@@ -60,7 +59,6 @@ def add_to(areas: Areas) -> None:
 
 def _backfill(run: Run) -> int:
     arguments, config = run.arguments, run.config.required_pipeline
-    _check_bucket(config, arguments.bucket)
     now = datetime.now(UTC)
     within = _window(arguments.since, arguments.until, now)
     if within.since < now - _REMEMBERED and arguments.apply and not arguments.in_butler:
@@ -211,13 +209,6 @@ def _groups(lost: Sequence[Lost]) -> Iterator[str]:
 def _subjects(paths: Sequence[str]) -> list[tuple[str, str, str]]:
     names = filter(None, map(parse, paths))
     return sorted({(name.instrument, name.day, name.exposure) for name in names})
-
-
-def _check_bucket(config: PipelineConfig, given: str) -> None:
-    if given and given not in (config.bucket, config.name):
-        raise HooksError(
-            f"--bucket {given}: this environment's ingest works on {config.bucket} only"
-        )
 
 
 def _again(run: Run, *more: str) -> str:
