@@ -28,12 +28,6 @@ from embargo_butler.release import targets
 from embargo_butler.release.difference import Manifest
 from embargo_butler.release.upgrade import Say
 
-NO_ATOMIC = (
-    "a take-over is no matter for --atomic (--rollback-on-failure): a first installation that "
-    "fails would be uninstalled by it, and the running site with it. Leave it out: a take-over "
-    "that fails puts everything back by itself"
-)
-
 
 def check(
     programs: Programs, manifests: list[Manifest], config: Mapping[str, Any] | None

@@ -72,7 +72,7 @@ TARGETS = {
     "apply": Target("apply", "--yes --take-over"),
     "rollback": Target("rollback", "--revision= --yes --take-over"),
     "unlock": Target("unlock", "--yes"),
-    "take-over": Target("take-over", "--yes --atomic --back"),
+    "take-over": Target("take-over", "--yes --back"),
     "audit": Target("audit"),
     "buckets": Target("buckets plan", shows=True),
     "buckets-apply": Target("buckets apply"),

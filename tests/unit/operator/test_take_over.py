@@ -118,7 +118,6 @@ def changed(fake: Fake) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "answers", "said"),
     [
-        (("--atomic",), {}, "would be uninstalled by it"),
         ((), {"helm history": history("deployed")}, "summit is a release of Helm already"),
         ((), {"kubectl get -f": ""}, "nobody to take over from"),
         ((), {"kubectl get secret embargo": "stored"}, "BACK=1` puts back"),

@@ -74,7 +74,6 @@ def _run(
         revision=getattr(arguments, "revision", None),
         yes=getattr(arguments, "yes", False),
         take_over=getattr(arguments, "take_over", False),
-        atomic=getattr(arguments, "atomic", False),
         back=getattr(arguments, "back", False),
         json=arguments.output == "json",
         words=words,
@@ -176,7 +175,6 @@ def _parser() -> Parser:
         if name == "rollback":
             adding.add_argument("--revision", type=int, help="where to go back to")
         if name == "take-over":
-            adding.add_argument("--atomic", action="store_true", help="what a take-over refuses")
             adding.add_argument("--back", action="store_true", help="put back what was there")
         if name == "promote":
             adding.add_argument("--from", dest="source", default="", help="whose images")

@@ -62,7 +62,6 @@ class Options:
         revision: Where a rollback goes back to; None for the last good one before now.
         yes: Whether to go on without asking.
         take_over: Whether what others have made or changed becomes the release's.
-        atomic: Whether Helm is to undo by itself what fails.
         back: Whether a take-over is undone.
         json: Whether a program reads what is told.
         words: What else was typed, for a verb that takes more.
@@ -73,7 +72,6 @@ class Options:
     revision: int | None = None
     yes: bool = False
     take_over: bool = False
-    atomic: bool = False
     back: bool = False
     json: bool = False
     words: Sequence[str] = ()
@@ -177,8 +175,6 @@ class Verbs:
 
     def take_over(self) -> int:
         """Show the diff, ask, put the chart over the manifests that run here without Helm."""
-        if self._options.atomic:
-            raise HooksError(take_over.NO_ATOMIC)
         self._refuse_two_managers()
         manifests = self._chart.manifests(self._programs)
         if self._options.back:
