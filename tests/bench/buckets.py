@@ -18,7 +18,7 @@ from statistics import median
 import yaml
 
 from embargo_butler.config.config import load
-from embargo_butler.jobs import jobs
+from embargo_butler.jobs import buckets as buckets_job
 from tests.bench import awscli
 from tests.bench.cost import Cost, cost
 from tests.bench.store import NOTIFICATIONS, OWNER, ManyBuckets
@@ -169,7 +169,7 @@ def _planning(many: ManyBuckets, count: int, folder: Path) -> Callable[[], objec
     world.fake_vault.documents["owner"] = {"access_key": "x", "secret_key": "x"}
 
     def plan() -> None:
-        job = jobs.object_store(config, world, silent(), 0)
+        job = buckets_job.plan(config, world, silent(), 0)
         assert job.plan.changes == (), "this was to find nothing to do"
 
     return plan

@@ -18,7 +18,7 @@ from embargo_butler.cli.hooks.command import main
 from embargo_butler.config.config import Config, load
 from embargo_butler.engine.apply import apply
 from embargo_butler.engine.report import Report
-from embargo_butler.jobs import jobs
+from embargo_butler.jobs import buckets as buckets_job
 from embargo_butler.model import times
 from embargo_butler.model.plan import Plan
 from embargo_butler.model.ports import Gateway
@@ -167,7 +167,7 @@ class Site:
     def run(self, *renew: str, later: float = 0) -> Plan:
         """Plan and apply, as if some time had gone by."""
         now = datetime.now(UTC) + timedelta(seconds=later)
-        job = jobs.object_store(self.load(), self.world, silent(), 0, renew, now)
+        job = buckets_job.plan(self.load(), self.world, silent(), 0, renew, now)
         apply(job.plan, job.cluster, job.gateways, silent())
         return job.plan
 

@@ -24,7 +24,7 @@ from embargo_butler.delivery.backfill import survey
 from embargo_butler.delivery.days import Window
 from embargo_butler.engine.apply import apply
 from embargo_butler.engine.lease import Lease
-from embargo_butler.jobs.jobs import object_store
+from embargo_butler.jobs.buckets import plan as object_store
 from embargo_butler.secret import Secret
 from tests.contract.conftest import Rows
 from tests.contract.receiver import Receiver

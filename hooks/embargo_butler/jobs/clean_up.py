@@ -22,9 +22,7 @@ from embargo_butler.errors import (
     UnsafePlanError,
 )
 from embargo_butler.jobs import owner_keys
-from embargo_butler.jobs.jobs import (
-    ledger_of,
-)
+from embargo_butler.jobs.buckets import ledger_of
 from embargo_butler.model.plan import (
     Change,
     DeleteNotification,

@@ -24,7 +24,8 @@ from embargo_butler.errors import (
     NoBucketError,
     Problems,
 )
-from embargo_butler.jobs import jobs, owner_keys
+from embargo_butler.jobs import buckets as buckets_job
+from embargo_butler.jobs import owner_keys
 from embargo_butler.misfortune import Misfortune
 from embargo_butler.model.plan import (
     Change,
@@ -75,7 +76,7 @@ def withdrawal(config: Config, world: Connections, report: Report) -> Job:
 def _made(config: Config, declared: BucketConfig, world: Connections, report: Report) -> Inventory:
     """Return the notifications that we have made, none where the cluster does not tell."""
     try:
-        ledger = jobs.ledger_of(config, world.cluster(), report)
+        ledger = buckets_job.ledger_of(config, world.cluster(), report)
         ours = ledger.of(declared.endpoint).without(declared.unconfirmed)
     except KubernetesError as error:
         report.warn(f"only what is declared is looked for: {error}")

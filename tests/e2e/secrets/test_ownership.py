@@ -11,7 +11,7 @@ import pytest
 from embargo_butler.config.config import load
 from embargo_butler.engine.apply import apply
 from embargo_butler.engine.report import Report
-from embargo_butler.jobs import jobs
+from embargo_butler.jobs import secrets as secrets_job
 from tests.support.secret_place import Place, World
 
 Output = pytest.CaptureFixture[str]
@@ -63,7 +63,7 @@ def test_two_jobs_at_once_converge(simple: Place) -> None:
         try:
             report = Report("secrets apply", sys.stderr, sys.stderr, True)
             with World(config, "secrets", simple.token) as world:
-                job = jobs.secrets(config, world, report)
+                job = secrets_job.plan(config, world, report)
                 both.wait(timeout=30)
                 apply(job.plan, job.cluster, {}, report)
         except Exception:

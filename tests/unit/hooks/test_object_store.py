@@ -23,7 +23,7 @@ from embargo_butler.errors import (
     Problems,
     VaultError,
 )
-from embargo_butler.jobs import jobs
+from embargo_butler.jobs import buckets as buckets_job
 from embargo_butler.model.plan import INVENTORY, Plan
 from embargo_butler.model.ports import ServiceState
 from embargo_butler.model.resources import (
@@ -64,7 +64,7 @@ class Site:
     def job(self, until: float = 0, *renew: str) -> Job:
         report = Report("", self.said, self.said, False)
         config = load(self.write(self.document))
-        return jobs.object_store(config, self.world, report, until, renew, now=self.now)
+        return buckets_job.plan(config, self.world, report, until, renew, now=self.now)
 
     def plan(self) -> Plan:
         return self.job().plan

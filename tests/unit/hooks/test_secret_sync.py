@@ -16,7 +16,7 @@ from embargo_butler.errors import (
     VaultError,
     VaultKind,
 )
-from embargo_butler.jobs import jobs
+from embargo_butler.jobs import secrets as secrets_job
 from embargo_butler.model.resources import KubernetesSecret
 from embargo_butler.secret import Secret
 from tests.unit.hooks.conftest import Write
@@ -25,7 +25,7 @@ from tests.unit.hooks.fakes import FakeWorld
 
 def run(site: dict[str, Any], write: Write, world: FakeWorld) -> list[str]:
     report = Report("secrets apply", io.StringIO(), io.StringIO(), False)
-    job = jobs.secrets(load(write(site)), world, report)
+    job = secrets_job.plan(load(write(site)), world, report)
     apply(job.plan, job.cluster, job.gateways, report)
     return [str(change) for change in job.plan.changes]
 

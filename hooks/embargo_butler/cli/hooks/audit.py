@@ -26,7 +26,9 @@ from embargo_butler.errors import (
     HooksError,
     Problems,
 )
-from embargo_butler.jobs import jobs
+from embargo_butler.jobs import buckets as buckets_job
+from embargo_butler.jobs import restart as restart_job
+from embargo_butler.jobs import secrets as secrets_job
 from embargo_butler.model.plan import TIDYING, Plan
 from embargo_butler.model.resources import Topic
 
@@ -124,20 +126,20 @@ def _look(run: Run) -> _Found:
     look_up = cache(lambda: busiest(run.config.pipeline, run.world.records))
     gathering, found = Gathering(), _Found(look_up)
     with gathering.catching():
-        job = jobs.secrets(run.config, run.world, run.report)
+        job = secrets_job.plan(run.config, run.world, run.report)
         run.report.keys(job.keys, said=True)
         found.plan += job.plan
     if run.config.buckets:
         with gathering.catching():
             now = time.monotonic()
-            job = jobs.object_store(run.config, run.world, run.report, now, night=look_up)
+            job = buckets_job.plan(run.config, run.world, run.report, now, night=look_up)
             found.plan += job.plan
             found.undeclared, found.topics = job.undeclared, job.topics
             gathering.found.extend(job.problems)
     if run.config.restart.workloads:
         with gathering.catching():
             now = time.monotonic()
-            settled = jobs.settle(run.config, run.world, run.report, now, patient=False).plan
+            settled = restart_job.plan(run.config, run.world, run.report, now, patient=False).plan
             found.plan += replace(settled, warnings=())
             found.stale = settled.warnings
     found.problems = gathering.found

@@ -22,7 +22,9 @@ from embargo_butler.delivery import rescans as lookups
 from embargo_butler.engine.apply import apply
 from embargo_butler.engine.job import Job
 from embargo_butler.errors import Gathering, HooksError
+from embargo_butler.jobs import buckets as buckets_job
 from embargo_butler.jobs import jobs
+from embargo_butler.jobs import restart as restart_job
 from embargo_butler.jobs.withdrawal import withdrawal
 from embargo_butler.migration.importing import imported
 from embargo_butler.model.plan import Plan
@@ -56,12 +58,12 @@ def _plan(run: Run) -> int:
     def night() -> Night | None:
         return busiest(run.config.pipeline, run.world.records)
 
-    job = jobs.object_store(run.config, run.world, run.report, until, night=night)
+    job = buckets_job.plan(run.config, run.world, run.report, until, night=night)
     for sentence in job.undeclared:
         run.report.warn(sentence)
     plan = job.plan
     if run.config.restart.workloads and not run.arguments.exit_zero:
-        plan += jobs.settle(run.config, run.world, run.report, until, patient=False).plan
+        plan += restart_job.plan(run.config, run.world, run.report, until, patient=False).plan
     if run.arguments.exit_zero:
         leave_events(run, plan)
     return show(run, plan, job.problems)
@@ -71,7 +73,7 @@ def _apply(run: Run) -> int:
     topics = run.arguments.topic
 
     def plan() -> Job:
-        job = jobs.object_store(run.config, run.world, run.report, run.until, topics)
+        job = buckets_job.plan(run.config, run.world, run.report, run.until, topics)
         if not job.problems:
             # Before anything is changed: a run that is killed has told reconcile where to look.
             lookups.note(run.config, job.cluster, job.plan.lookups, datetime.now(UTC))

@@ -14,7 +14,7 @@ from embargo_butler.cli.hooks.running import (
     show,
 )
 from embargo_butler.engine.job import Job
-from embargo_butler.jobs import jobs
+from embargo_butler.jobs import secrets as secrets_job
 from embargo_butler.secrets.vault_policy import vault_policy
 
 
@@ -29,14 +29,14 @@ def add_to(areas: Areas) -> None:
 
 
 def _plan(run: Run) -> int:
-    job = jobs.secrets(run.config, run.world, run.report)
+    job = secrets_job.plan(run.config, run.world, run.report)
     run.report.keys(job.keys, said=True)
     return show(run, job.plan)
 
 
 def _apply(run: Run) -> int:
     def plan() -> Job:
-        job = jobs.secrets(run.config, run.world, run.report, rehearse=True)
+        job = secrets_job.plan(run.config, run.world, run.report, rehearse=True)
         run.report.keys(job.keys, said=False)
         return job
 

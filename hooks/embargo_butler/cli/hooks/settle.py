@@ -16,7 +16,7 @@ from embargo_butler.cli.hooks.running import (
     show,
 )
 from embargo_butler.engine.job import Job
-from embargo_butler.jobs import jobs
+from embargo_butler.jobs import restart as restart_job
 
 
 def add_to(areas: Areas) -> None:
@@ -32,13 +32,13 @@ def after(run: Run) -> tuple[Callable[[], Job], ...]:
     if not run.config.restart.workloads:
         return ()
     return (
-        lambda: jobs.settle(run.config, run.world, run.report, run.until, patient=True),
-        lambda: jobs.rest(run.config, run.world, run.report, run.until),
+        lambda: restart_job.plan(run.config, run.world, run.report, run.until, patient=True),
+        lambda: restart_job.rest(run.config, run.world, run.report, run.until),
     )
 
 
 def _plan(run: Run) -> int:
-    job = jobs.settle(run.config, run.world, run.report, time.monotonic(), patient=False)
+    job = restart_job.plan(run.config, run.world, run.report, time.monotonic(), patient=False)
     return show(run, job.plan)
 
 

@@ -20,7 +20,8 @@ from embargo_butler.cli.hooks.running import (
 from embargo_butler.engine.report import Report
 from embargo_butler.health import declared
 from embargo_butler.health.sections import Section, shown, status
-from embargo_butler.jobs import jobs
+from embargo_butler.jobs import buckets as buckets_job
+from embargo_butler.jobs import secrets as secrets_job
 
 # Reading a worker's list sets back the clock by which idle finds dead pods, on Redis before 7.2.
 _LEAST_SECONDS = 30
@@ -112,18 +113,20 @@ def _declared(run: Run, report: Report) -> Iterator[Section]:
     config, world, typed = run.config, run.world, run.typed
 
     def predecessors() -> Section:
-        states = jobs.predecessors_secrets(config, world, report)
+        states = secrets_job.predecessors_secrets(config, world, report)
         return declared.predecessors_secrets(config, states)
 
     def buckets() -> Section:
         return declared.buckets(
-            config, jobs.object_store(config, world, report, time.monotonic()), typed
+            config, buckets_job.plan(config, world, report, time.monotonic()), typed
         )
 
     if config.predecessor is not None:
         yield shown("secrets", predecessors)
     elif config.secrets:
-        yield shown("secrets", lambda: declared.secrets(jobs.secrets(config, world, report), typed))
+        yield shown(
+            "secrets", lambda: declared.secrets(secrets_job.plan(config, world, report), typed)
+        )
     if config.buckets:
         yield shown("buckets", buckets)
 
