@@ -86,5 +86,4 @@ def _fill(namespace: Namespace, claim: str, file: Path, database: str) -> None:
     (top / file).write_bytes(butler.make_empty(database))
     for folder, folders, files in os.walk(top):
         for each in (*folders, *files):
-            (Path(folder) / each).chmod(0o777)
-    shutil.chown(top / file, 1000, 4085)
+            shutil.chown(Path(folder) / each, 1000, 4085)

@@ -341,12 +341,13 @@ def load_balancer(say: Say) -> None:
 
 
 def volumes(say: Say) -> None:
-    """Bring up storage classes named as at USDF, with a provisioner of folders on this machine."""
+    """Bring up storage classes named as at USDF, and a default one, of folders on this machine."""
     kubectl("apply", "-f", _MANIFESTS / "storage-classes.yaml")
     root = STATE / "volumes"
     root.mkdir(exist_ok=True)
-    ensure(Program("volumes", (programs() / "volumes", "-kubeconfig", KUBECONFIG, "-root", root)))
-    say("storage classes as at USDF")
+    where = ("-kubeconfig", KUBECONFIG, "-root", root, "-node", NODE_NAME)
+    ensure(Program("volumes", (programs() / "volumes", *where)))
+    say("storage classes as at USDF, and a default")
 
 
 def stop_containers() -> None:
