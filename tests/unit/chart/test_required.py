@@ -11,7 +11,18 @@ import pytest
 import yaml
 
 from tests.rig import helms
-from tests.unit.chart.helm import CHART, HelmError, files, helm, load, merged, names
+from tests.unit.chart.helm import (
+    CHART,
+    HelmError,
+    files,
+    helm,
+    load,
+    merged,
+    names,
+    nested,
+    parsed,
+    template,
+)
 
 INTERNAL = re.compile(r"nil pointer|wrong type|interface \{\}|error calling|can't evaluate")
 """What Helm says of a template that was given what it does not expect."""
@@ -86,6 +97,47 @@ def test_a_required_key_is_named(
     said = str(caught.value)
     assert not INTERNAL.search(said)
     assert f"`{about or key}`" in said or names(key.split("."), said), said
+
+
+@pytest.mark.parametrize("version", helms.NEWEST)
+def test_all_that_is_missing_is_told_at_once(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second try renders."""
+    monkeypatch.setenv("HELM", str(helms.program(version, print)))
+    with pytest.raises(HelmError) as caught:
+        helm("template", "first", str(CHART))
+    told = re.findall("^- `([^`]+)`(?: reads Secret ([a-z-]+),)?", str(caught.value), re.MULTILINE)
+    keys = [key for key, secret in told if not secret]
+    assert keys == [
+        *("cluster", "environment", "namespace", "site"),
+        *(f"{name}.image.tag" for name in ("redis", "enqueue", "ingest", "idle", "presence")),
+        *("ingest.env.BUCKET", "ingest.env.BUTLER_REPO"),
+    ]
+    values: dict[str, Any] = {"existingSecrets": {secret: True for _, secret in told if secret}}
+    for key in keys:
+        value = {"tag": "1.0", "BUTLER_REPO": "/here"}.get(key.rpartition(".")[2], "here")
+        values = merged(values, nested(tuple(key.split(".")), value))
+    words = ("template", "first", str(CHART), "--namespace", "here", "--values", "-")
+    assert "StatefulSet/redis" in parsed(helm(*words, stdin=yaml.safe_dump(values)))
+
+
+def test_mistakes_across_fields_are_told_at_once() -> None:
+    with pytest.raises(HelmError) as caught:
+        template(
+            "summit",
+            {
+                "redis": {"service": {"port": 1}},
+                "ingest": {"env": {"MAX_INGESTS": "many", "BUTLER_REPO": None}},
+                "presence": {"terminationGracePeriodSeconds": 1},
+            },
+            namespace="elsewhere",
+        )
+    assert re.findall("^- .*?`([^`]+)`", str(caught.value), re.MULTILINE) == [
+        "namespace",
+        "presence.terminationGracePeriodSeconds",
+        "redis.service.port",
+        "ingest.env.BUTLER_REPO",
+        "ingest.env.MAX_INGESTS",
+    ]
 
 
 def test_the_checks_come_first() -> None:

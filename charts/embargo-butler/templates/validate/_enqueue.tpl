@@ -4,7 +4,7 @@
 {{- range $variable, $name := dict
       "KAFKA_CLUSTER" "cluster" "KAFKA_TOPIC" "topic" "KAFKA_GROUP_ID" "groupId" "KAFKA_OFFSET_RESET" "offsetReset" }}
 {{- if hasKey $.Values.enqueue.env $variable }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`enqueue.env.%s` is given, past `enqueue.kafka.%s`, which is what rules and jobs look at: "
       "say it there")
     $variable $name) }}
@@ -25,7 +25,7 @@
 {{- $kafka := .Values.enqueue.kafka }}
 {{- $unread := merge (omit $kafka "drain" "offsetReset") (dict "drain.topic" $kafka.drain.topic) }}
 {{- range $name, $value := include "embargo-butler.filled" $unread | fromJson }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`enqueue.kafka.%s` is %s, but `enqueue.mode` is %s: "
       "set the mode to kafka, or leave the former out")
     $name $value $.Values.enqueue.mode) }}
@@ -36,7 +36,7 @@
 {{- $kafka := .Values.enqueue.kafka }}
 {{- range $name := list "names" "fedBy" }}
 {{- if get $.Values.enqueue $name }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`enqueue.%s` is given, but `enqueue.mode` is kafka, which nobody announces to: "
       "leave it out, and say in `enqueue.kafka.fedBy` who feeds the topic")
     $name) }}
@@ -44,24 +44,30 @@
 {{- end }}
 {{- range $name := list "cluster" "topic" }}
 {{- if not (get $kafka $name) }}
-{{- fail (printf "`enqueue.mode` is kafka, but `enqueue.kafka.%s` is empty: say what to consume" $name) }}
+{{- include "embargo-butler.mistake" (printf "`enqueue.mode` is kafka, but `enqueue.kafka.%s` is empty: say what to consume" $name) }}
 {{- end }}
 {{- end }}
+{{- if and $kafka.cluster $kafka.topic }}
+{{- include "embargo-butler.checkTopic" . }}
+{{- end }}
+{{- end }}
+
+{{- /* Does somebody feed the topic that is consumed, and which other one is drained? */}}
+{{- define "embargo-butler.checkTopic" -}}
+{{- $kafka := .Values.enqueue.kafka }}
 {{- $topics := (.Values.bucketConfig | default dict).topics | default dict }}
 {{- $declared := dig $kafka.topic "attributes" "push-endpoint" "" $topics }}
 {{- if and (not $kafka.fedBy) (or (not $declared) (dig $kafka.topic "unconfirmed" "" $topics)) }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`enqueue.kafka.topic` is %s, which `bucketConfig.topics` does not declare, or not for certain: "
       "declare it, or say in `enqueue.kafka.fedBy` who feeds it")
     $kafka.topic) }}
-{{- end }}
-{{- if and $declared (not (hasPrefix "kafka://" $declared)) }}
-{{- fail (printf (print
+{{- else if and $declared (not (hasPrefix "kafka://" $declared)) }}
+{{- include "embargo-butler.mistake" (printf (print
       "`enqueue.kafka.topic` is %s, but `bucketConfig.topics.%s` announces to %s: "
       "give it a push-endpoint kafka://...")
     $kafka.topic $kafka.topic $declared) }}
-{{- end }}
-{{- if not $kafka.fedBy }}
+{{- else if not $kafka.fedBy }}
 {{- $fed := false }}
 {{- range .Values.bucketConfig.buckets }}
 {{- $certain := not .unconfirmed }}
@@ -70,7 +76,7 @@
 {{- end }}
 {{- end }}
 {{- if not $fed }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`enqueue.kafka.topic` is %s, which none of `bucketConfig.buckets` announces to, or not for certain: "
       "give a bucket a notification of it, or say in `enqueue.kafka.fedBy` who feeds it")
     $kafka.topic) }}
@@ -79,7 +85,7 @@
 {{- $common := false }}
 {{- range splitList "," $kafka.cluster }}{{ if contains . $brokers }}{{ $common = true }}{{ end }}{{ end }}
 {{- if not $common }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`enqueue.kafka.cluster` is %s, but `bucketConfig.topics.%s` announces to %s: "
       "give both the same brokers, or say in `enqueue.kafka.fedBy` how images get from one to the other")
     $kafka.cluster $kafka.topic $declared) }}
@@ -87,13 +93,13 @@
 {{- end }}
 {{- $drain := include "embargo-butler.filled" $kafka.drain | fromJson }}
 {{- if and $drain (not $drain.topic) }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`enqueue.kafka.drain.%s` is given, but `enqueue.kafka.drain.topic` is empty: "
       "name the topic to drain, or leave `drain` out")
     (keys $drain | first)) }}
 {{- end }}
 {{- if and (eq (toString $drain.topic) $kafka.topic) (eq ($drain.cluster | default $kafka.cluster) $kafka.cluster) }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`enqueue.kafka.drain.topic` and `enqueue.kafka.topic` are both %s of the same brokers: "
       "drain the old topic, or leave `drain` out")
     $kafka.topic) }}
@@ -104,12 +110,11 @@
 {{- define "embargo-butler.checkEnqueueAddress" -}}
 {{- $address := regexMatch `\{\{[^}]*enqueue\.address` (toJson .Values.bucketConfig) }}
 {{- if and $address (eq .Values.enqueue.mode "kafka") }}
-{{- fail (print
+{{- include "embargo-butler.mistake" (print
       "`bucketConfig.topics` announces to {{ enqueue.address }}, but `enqueue.mode` is kafka, which has no Service: "
       "announce to kafka://..., or set the mode to webhook") }}
-{{- end }}
-{{- if and $address (ne .Values.enqueue.service.type "LoadBalancer") }}
-{{- fail (printf (print
+{{- else if and $address (ne .Values.enqueue.service.type "LoadBalancer") }}
+{{- include "embargo-butler.mistake" (printf (print
       "`bucketConfig.topics` announces to {{ enqueue.address }}, but `enqueue.service.type` is %s: "
       "set the type to LoadBalancer")
     .Values.enqueue.service.type) }}
@@ -119,7 +124,7 @@
 {{- range $name, $topic := (.Values.bucketConfig | default dict).topics }}
 {{- $endpoint := toString (get $topic.attributes "push-endpoint") }}
 {{- if and (regexMatch `enqueue\.address` $endpoint) (not (regexMatch $right $endpoint)) }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`bucketConfig.topics.%s.attributes.push-endpoint` is %s, but `enqueue.service.port` is %d, "
       "so nobody would listen there: write {{ enqueue.address }}:%d/notify, or change the port")
     $name $endpoint $port $port) }}
@@ -132,13 +137,13 @@
 {{- define "embargo-butler.checkExamples" -}}
 {{- $regexp := .Values.enqueue.env.DATASET_REGEXP }}
 {{- if kindIs "invalid" $regexp }}{{ $regexp = "fits$" }}{{ end }}
-{{- if kindIs "string" $regexp }}
+{{- if and (kindIs "string" $regexp) $.Values.ingest.env.BUCKET }}
 {{- range $kind, $keys := .Values.enqueue.examples }}
 {{- range $keys }}
 {{- $path := printf "%s/%s" $.Values.ingest.env.BUCKET . }}
 {{- $takes := include "the regular expression `enqueue.env.DATASET_REGEXP`" (list $regexp $path) }}
 {{- if ne (eq $takes "true") (eq $kind "taken") }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`enqueue.env.DATASET_REGEXP` is %q, which %s %s of `enqueue.examples.%s`: "
       "mend the one or the other")
     $regexp (ternary "does not take" "takes" (eq $kind "taken")) $path $kind) }}

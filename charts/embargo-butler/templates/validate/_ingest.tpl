@@ -7,53 +7,55 @@
 {{- include "embargo-butler.checkSecret" (dict "root" $ "at" (printf "ingest.files.%s" $file) "ref" $ref) }}
 {{- end }}
 {{- if ne (empty .Values.ingest.rucio) (empty .Values.ingest.env.RUCIO_RSE) }}
-{{- fail (print
+{{- include "embargo-butler.mistake" (print
       "one of `ingest.rucio` and `ingest.env.RUCIO_RSE` is missing: "
       "give both to register images with Rucio, or none") }}
 {{- end }}
 {{- $key := dig "client" "ssh_private_key" "" (.Values.ingest.rucio | default dict) }}
 {{- if and $key (not (hasKey $files (base $key))) }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`ingest.rucio.client.ssh_private_key` is %s, but `ingest.files` has no %s: "
       "name the Secret that it comes from")
     $key (base $key)) }}
 {{- end }}
 {{- if has .Values.ingest.name (list "redis" "enqueue" "enqueue-drain" "exporter" "idle" "presence") }}
-{{- fail (printf "`ingest.name` is %s, as another Deployment's: take another name" .Values.ingest.name) }}
+{{- include "embargo-butler.mistake" (printf "`ingest.name` is %s, as another Deployment's: take another name" .Values.ingest.name) }}
 {{- end }}
 {{- include "embargo-butler.checkScale" . }}
 {{- end }}
 
 {{- define "embargo-butler.checkIngestEnv" -}}
 {{- $env := .Values.ingest.env }}
-{{- range $name := list "BUCKET" "BUTLER_REPO" }}
+{{- range $name, $what := dict
+      "BUCKET" "name the bucket that the images come to"
+      "BUTLER_REPO" "say where the Butler repository is, as a path or a URL" }}
 {{- if not (get $env $name) }}
-{{- fail (printf "`ingest.env.%s` is missing: ingest does not start without it" $name) }}
+{{- include "embargo-butler.mistake" (printf "`ingest.env.%s` is missing: %s" $name $what) }}
 {{- end }}
 {{- end }}
-{{- $profile := regexFind `^[^@]+@` $env.BUCKET | trimSuffix "@" }}
+{{- $profile := regexFind `^[^@]+@` ($env.BUCKET | default "") | trimSuffix "@" }}
 {{- $enqueue := .Values.enqueue.env.PROFILE | default "" }}
-{{- if ne $profile $enqueue }}
-{{- fail (printf (print
+{{- if and $env.BUCKET (ne $profile $enqueue) }}
+{{- include "embargo-butler.mistake" (printf (print
       "`enqueue.env.PROFILE` is %q, but `ingest.env.BUCKET` is %s: "
       "enqueue would put the images into another queue than ingest takes them from, so give both the same profile")
     $enqueue $env.BUCKET) }}
 {{- end }}
 {{- if and $profile (not (get $env (printf "LSST_RESOURCES_S3_PROFILE_%s" $profile))) }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`ingest.env.BUCKET` is %s, but `ingest.env.LSST_RESOURCES_S3_PROFILE_%s` is missing: "
       "give the credentials of the profile")
     $env.BUCKET $profile) }}
 {{- end }}
 {{- if ne (empty $env.AWS_ACCESS_KEY_ID) (empty $env.AWS_SECRET_ACCESS_KEY) }}
-{{- fail (print
+{{- include "embargo-butler.mistake" (print
       "one of `ingest.env.AWS_ACCESS_KEY_ID` and `ingest.env.AWS_SECRET_ACCESS_KEY` is missing: "
       "give both, or none") }}
 {{- end }}
 {{- range $name := list "MAX_FAILURES" "MAX_GUIDER_WAIT" "MAX_INGESTS" "GROUP_LIFETIME" }}
 {{- $value := get $env $name }}
 {{- if and (hasKey $env $name) (kindIs "string" $value) (not (regexMatch `^[0-9]+(\.[0-9]+)?$` $value)) }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`ingest.env.%s` is %q, on which ingest ends at its start: "
       "give a number, or null for its own")
     $name $value) }}
@@ -67,13 +69,13 @@
 {{- $scaling := .autoscaling }}
 {{- if $scaling.enabled }}
 {{- if not (kindIs "invalid" .replicas) }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`ingest.autoscaling.enabled` is true, but `ingest.replicas` is %d, which every upgrade would go back to: "
       "set `ingest.replicas` to null")
     (int .replicas)) }}
 {{- end }}
 {{- if gt (int $scaling.minReplicas) (int $scaling.maxReplicas) }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`ingest.autoscaling.minReplicas` is %d, but `ingest.autoscaling.maxReplicas` is %d: "
       "the former cannot be more")
     (int $scaling.minReplicas) (int $scaling.maxReplicas)) }}
@@ -81,20 +83,20 @@
 {{- end }}
 {{- if .sqliteButler }}
 {{- if $scaling.enabled }}
-{{- fail (print
+{{- include "embargo-butler.mistake" (print
       "`ingest.sqliteButler` is given, but `ingest.autoscaling.enabled` is true: "
       "two pods would corrupt the SQLite file, so set it to false") }}
 {{- end }}
 {{- if or (kindIs "invalid" .replicas) (gt (int .replicas) 1) }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`ingest.sqliteButler` is given, but `ingest.replicas` is %s: "
       "two pods would corrupt the SQLite file, so set it to 1")
     (ternary "null" (toString .replicas) (kindIs "invalid" .replicas))) }}
 {{- end }}
 {{- $paths := list }}
 {{- range .claims }}{{ with . }}{{ $paths = append $paths .mountPath }}{{ end }}{{ end }}
-{{- if not (has .env.BUTLER_REPO $paths) }}
-{{- fail (printf (print
+{{- if and .env.BUTLER_REPO (not (has .env.BUTLER_REPO $paths)) }}
+{{- include "embargo-butler.mistake" (printf (print
       "`ingest.sqliteButler` is given, but `ingest.env.BUTLER_REPO` is %s, "
       "where none of `ingest.claims` is mounted (%s): name the mount path of a claim")
     .env.BUTLER_REPO (join ", " $paths)) }}

@@ -4,7 +4,7 @@
 {{- $secrets := include "embargo-butler.given" .Values.secrets | fromJson }}
 {{- range $name, $_ := include "embargo-butler.given" .Values.existingSecrets | fromJson }}
 {{- if hasKey $secrets $name }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "Secret %s is in `secrets` and in `existingSecrets`: "
       "it is either copied from Vault or left to somebody else, so leave one of both out")
     $name) }}
@@ -12,7 +12,7 @@
 {{- end }}
 {{- with .Values.redis.password }}
 {{- if hasKey (get $secrets .secret | default dict) (printf "%s.admitted" .key) }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`secrets.%s` declares the key %s.admitted, "
       "in which the jobs keep what Redis lets in while its password changes: take another name")
     .secret .key) }}
@@ -20,7 +20,7 @@
 {{- end }}
 {{- range $name := .Values.hooks.secrets.takeOver }}
 {{- if not (hasKey $secrets $name) }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`hooks.secrets.takeOver` has %s, which `secrets` does not declare: "
       "declare it, or leave it out")
     $name) }}
@@ -28,7 +28,7 @@
 {{- end }}
 {{- range $name := .Values.hooks.secrets.retired }}
 {{- if hasKey $secrets $name }}
-{{- fail (printf "`hooks.secrets.retired` has %s, which `secrets` declares: leave one of both out" $name) }}
+{{- include "embargo-butler.mistake" (printf "`hooks.secrets.retired` has %s, which `secrets` declares: leave one of both out" $name) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -40,29 +40,29 @@
 {{- $stored := has .method (list "approle" "token" "wrapped") }}
 {{- range $part := list "secrets" "bucketConfig" }}
 {{- if and (get $.Values $part) (not $.Values.vault.address) }}
-{{- fail (printf "`%s` is given, but `vault.address` is empty: say where Vault is" $part) }}
+{{- include "embargo-butler.mistake" (printf "`%s` is given, but `vault.address` is empty: say where Vault is" $part) }}
 {{- end }}
 {{- end }}
 {{- if and $stored (not .secret.name) (ne .method "wrapped") }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`vault.auth.method` is %s, but `vault.auth.secret.name` is empty: "
       "name the Secret that the login is made with")
     .method) }}
 {{- end }}
 {{- if and .secret.name (not $stored) }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`vault.auth.secret.name` is %s, but `vault.auth.method` is %s, which logs in with the pod's own token: "
       "leave one of both out")
     .secret.name .method) }}
 {{- end }}
 {{- if hasKey (include "embargo-butler.given" $.Values.secrets | fromJson) .secret.name }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`vault.auth.secret.name` is %s, which `secrets` declares: "
       "it is needed to read Vault, so make it beforehand under another name")
     .secret.name) }}
 {{- end }}
 {{- if and $.Values.hooks.audit.enabled (eq .method "wrapped") }}
-{{- fail (print
+{{- include "embargo-butler.mistake" (print
       "`hooks.audit.enabled` is true, but `vault.auth.method` is wrapped, whose tokens serve one job once: "
       "take another method, or set the former to false") }}
 {{- end }}
@@ -76,17 +76,17 @@
 {{- range $kind := list "topics" "buckets" }}
 {{- range $name, $thing := get $config $kind | default dict }}
 {{- if not (hasKey $config.owners $thing.owner) }}
-{{- fail (printf
+{{- include "embargo-butler.mistake" (printf
       "`bucketConfig.%s.%s.owner` is %s, which `bucketConfig.owners` does not have: it has %s"
     $kind $name $thing.owner (keys $config.owners | sortAlpha | join ", ")) }}
 {{- end }}
 {{- end }}
 {{- end }}
-{{- $bucket := splitList "@" $.Values.ingest.env.BUCKET | last }}
+{{- $bucket := splitList "@" ($.Values.ingest.env.BUCKET | default "") | last }}
 {{- $fedBy := include "embargo-butler.fedBy" $ }}
 {{- $asked := ternary (not (empty .buckets)) (empty $fedBy) (eq $.Values.enqueue.mode "kafka") }}
-{{- if and $asked (not (hasKey .buckets $bucket)) }}
-{{- fail (printf (print
+{{- if and $asked $bucket (not (hasKey .buckets $bucket)) }}
+{{- include "embargo-butler.mistake" (printf (print
       "`ingest.env.BUCKET` is %s, but `bucketConfig.buckets` has %s: "
       "ingest would wait for images that nobody announces, so correct the one or the other")
     $.Values.ingest.env.BUCKET (empty .buckets | ternary "none" (keys .buckets | sortAlpha | join ", " | print "only "))) }}
@@ -94,20 +94,20 @@
 {{- range $bucket, $thing := .buckets }}
 {{- range $id, $notification := $thing.notifications }}
 {{- if not (hasKey ($config.topics | default dict) $notification.topic) }}
-{{- fail (printf
+{{- include "embargo-butler.mistake" (printf
       "`bucketConfig.buckets.%s.notifications.%s.topic` is %s, which `bucketConfig.topics` does not have"
     $bucket $id $notification.topic) }}
 {{- end }}
 {{- if has $id ($thing.foreign | default list) }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "notification %s is in `bucketConfig.buckets.%s.notifications` and in its `foreign`: "
       "it is either ours or another team's")
     $id $bucket) }}
 {{- end }}
 {{- end }}
 {{- end }}
-{{- if and (eq $.Values.enqueue.mode "webhook") (not $fedBy) (not (include "embargo-butler.announced" $ | fromJson)) }}
-{{- fail (printf (print
+{{- if and (hasKey .buckets $bucket) (eq $.Values.enqueue.mode "webhook") (not $fedBy) (not (include "embargo-butler.announced" $ | fromJson)) }}
+{{- include "embargo-butler.mistake" (printf (print
       "`ingest.env.BUCKET` is %s, but no notification of `bucketConfig.buckets.%s.notifications` has a topic that leads to this enqueue: "
       "give one whose push-endpoint is http://{{ enqueue.address }}:%d/notify, name the host that it has in `enqueue.names`, "
       "or say in `enqueue.fedBy` who else announces here")

@@ -4,13 +4,13 @@
 {{- include "embargo-butler.checkSecret" (dict "root" . "at" "redis.password" "ref" .Values.redis.password) }}
 {{- with .Values.redis }}
 {{- if ne (int .service.port) 6379 }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`redis.service.port` is %d, but the services connect to 6379 of what REDIS_HOST names: "
       "leave the port out")
     (int .service.port)) }}
 {{- end }}
 {{- if and .persistence.existingClaim .persistence.annotations }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`redis.persistence.annotations` is given, but `redis.persistence.existingClaim` is %s, which is not made here: "
       "annotate it where it is, and leave the former out")
     .persistence.existingClaim) }}
@@ -21,13 +21,13 @@
 {{- define "embargo-butler.checkPresence" -}}
 {{- with .Values.presence }}
 {{- if and .enabled .askedBy (ne .service.type "LoadBalancer") }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`presence.askedBy` is %s, but `presence.service.type` is %s, which nobody outside of the cluster reaches: "
       "set the type to LoadBalancer, or leave the former empty")
     .askedBy .service.type) }}
 {{- end }}
 {{- if and .enabled .askedBy (not (or .service.pool .service.address .service.annotations)) }}
-{{- fail (printf (print
+{{- include "embargo-butler.mistake" (printf (print
       "`presence.askedBy` is %s, but neither `presence.service.pool` nor `presence.service.address` says "
       "which address it depends on: name one")
     .askedBy) }}
@@ -41,7 +41,7 @@
 {{- if .Values.monitoring.exporter.enabled }}
 {{- include "embargo-butler.checkTag" $exporter }}
 {{- else if .Values.monitoring.rules.enabled }}
-{{- fail (print
+{{- include "embargo-butler.mistake" (print
       "`monitoring.rules.enabled` is true, but `monitoring.exporter.enabled` is false, "
       "so that Redis would be told to be down for ever: set both to true, or none") }}
 {{- end }}
