@@ -24,6 +24,7 @@ NULLS: Mapping[str, str] = {
     "<component>.volumeMounts.*": "nothing is mounted there",
     "ingest.files.*": "there is no such file",
     "ingest.claims.*": "there is no such claim",
+    "ingest.fsGroup": "the claims stay whose they are",
     "ingest.rucio": "nothing is registered with Rucio",
     "secrets.*": "it is not copied from Vault",
     "existingSecrets.*": "nobody else makes it",

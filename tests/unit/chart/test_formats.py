@@ -43,6 +43,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "hooks.image.pullPolicy": ("always",),
     # numbers and quantities
     "redis.runAsUser": (0, -1, 1.5),
+    "ingest.fsGroup": (0, "lsst"),
     "redis.terminationGracePeriodSeconds": (-1, "60"),
     "redis.persistence.size": ("10GB", "ten", "-1Gi"),
     "enqueue.replicas": (-1, "2", 1.5),
@@ -99,6 +100,8 @@ WRONG: dict[str, tuple[Any, ...]] = {
     ),
     "ingest.claims": (
         {"a": {"size": "1Gi", "storageClass": "x"}},
+        {"a": {"size": "1Gi", "mountPath": "/a", "accessMode": "ReadOnlyMany"}},
+        {"a": {"existingClaim": "A", "mountPath": "/a"}},
         {"a": {"size": "1GB", "storageClass": "x", "mountPath": "/a"}},
         {"a": {"size": "1Gi", "storageClass": "x", "mountPath": "a"}},
     ),

@@ -22,6 +22,34 @@
 {{- include "embargo-butler.mistake" (printf "`ingest.name` is %s, as another Deployment's: take another name" .Values.ingest.name) }}
 {{- end }}
 {{- include "embargo-butler.checkScale" . }}
+{{- include "embargo-butler.checkClaims" . }}
+{{- end }}
+
+{{- /* Is each claim either made or there, and does none that may be others' too get another group? */}}
+{{- define "embargo-butler.checkClaims" -}}
+{{- range $name, $claim := include "embargo-butler.given" .Values.ingest.claims | fromJson }}
+{{- $key := printf "ingest.claims.%s" $name }}
+{{- if not (or $claim.existingClaim $claim.size) }}
+{{- include "embargo-butler.mistake" (printf (print
+      "`%s.size` is missing: "
+      "say how large the claim is to be made, or name one that is there in `%s.existingClaim`")
+    $key $key) }}
+{{- end }}
+{{- range $field := list "size" "storageClass" }}
+{{- if and $claim.existingClaim (get $claim $field) }}
+{{- include "embargo-butler.mistake" (printf (print
+      "`%s.%s` is given, but `%s.existingClaim` is %s, which is not made here: "
+      "leave one of both out")
+    $key $field $key $claim.existingClaim) }}
+{{- end }}
+{{- end }}
+{{- if and $.Values.ingest.fsGroup (not (hasPrefix "ReadWriteOnce" (toString $claim.accessMode))) }}
+{{- include "embargo-butler.mistake" (printf (print
+      "`ingest.fsGroup` is %d, but `%s` is ReadWriteMany, and others' files in it would be given to that group: "
+      "set its `accessMode` to ReadWriteOnce, or leave the former out")
+    (int64 $.Values.ingest.fsGroup) $key) }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "embargo-butler.checkIngestEnv" -}}
@@ -63,6 +91,20 @@
 {{- end }}
 {{- end }}
 
+{{- /* Why two pods of ingest must never run at once, as JSON: what is so, and what would come of it. */}}
+{{- define "embargo-butler.alone" -}}
+{{- $why := dict }}
+{{- if .Values.ingest.sqliteButler }}
+{{- $_ := set $why "`ingest.sqliteButler` is given" "two pods would corrupt the SQLite file" }}
+{{- end }}
+{{- range $name, $claim := include "embargo-butler.given" .Values.ingest.claims | fromJson }}
+{{- if hasPrefix "ReadWriteOnce" (toString $claim.accessMode) }}
+{{- $_ := set $why (printf "`ingest.claims.%s.accessMode` is %s" $name $claim.accessMode) "a second pod might never start" }}
+{{- end }}
+{{- end }}
+{{- toJson $why }}
+{{- end }}
+
 {{- /* Does the number of ingest's pods suit those who decide it, and the Butler? */}}
 {{- define "embargo-butler.checkScale" -}}
 {{- with .Values.ingest }}
@@ -81,18 +123,22 @@
     (int $scaling.minReplicas) (int $scaling.maxReplicas)) }}
 {{- end }}
 {{- end }}
-{{- if .sqliteButler }}
+{{- range $why, $harm := include "embargo-butler.alone" $ | fromJson }}
+{{- with $.Values.ingest }}
 {{- if $scaling.enabled }}
-{{- include "embargo-butler.mistake" (print
-      "`ingest.sqliteButler` is given, but `ingest.autoscaling.enabled` is true: "
-      "two pods would corrupt the SQLite file, so set it to false") }}
-{{- end }}
-{{- if or (kindIs "invalid" .replicas) (gt (int .replicas) 1) }}
 {{- include "embargo-butler.mistake" (printf (print
-      "`ingest.sqliteButler` is given, but `ingest.replicas` is %s: "
-      "two pods would corrupt the SQLite file, so set it to 1")
-    (ternary "null" (toString .replicas) (kindIs "invalid" .replicas))) }}
+      "%s, but `ingest.autoscaling.enabled` is true: "
+      "%s, so set it to false")
+    $why $harm) }}
+{{- else if or (kindIs "invalid" .replicas) (gt (int .replicas) 1) }}
+{{- include "embargo-butler.mistake" (printf (print
+      "%s, but `ingest.replicas` is %s: "
+      "%s, so set it to 1")
+    $why (ternary "null" (toString .replicas) (kindIs "invalid" .replicas)) $harm) }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- if .sqliteButler }}
 {{- $paths := list }}
 {{- range .claims }}{{ with . }}{{ $paths = append $paths .mountPath }}{{ end }}{{ end }}
 {{- if and .env.BUTLER_REPO (not (has .env.BUTLER_REPO $paths)) }}
