@@ -122,7 +122,7 @@ def _values(release: Release) -> dict[str, Any]:
     )
     keys = {"a": {"path": release.renamed("rubin/embargo/read/rubin-summit-users")}}
     return {
-        "cluster": "usdf-embargo-dmz-dev",  # where tags may move
+        "production": False,  # a tag that moves is taken
         # Of the little CPU that small releases have, a probe that starts Python gets too little.
         "enqueue": {"env": {"PROFILE": PROFILE}, "resources": {"requests": {"cpu": "100m"}}},
         "ingest": ingest,
