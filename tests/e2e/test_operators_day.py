@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -93,6 +94,18 @@ def test_one_screen_tells_that_all_is_well(place: Place) -> None:
     assert [each["name"] for each in document["sections"] if each["hidden"]] == []
     names = ["release", "pods", "jobs", "queues", "images", "newest", "reconcile"]
     assert [each["name"] for each in document["sections"]] == [*names, "secrets", "buckets"]
+
+
+def test_whether_reconcile_runs_is_told_and_that_somebody_has_suspended_it(place: Place) -> None:
+    assert "  runs by the clock (0 0 1 1 *) over the last 24h\n" in place.type("status").out
+    suspended = json.dumps({"spec": {"suspend": True}})
+    place.kubectl("patch", "cronjob", "embargo-butler-reconcile", "--patch", suspended)
+    (problem,) = section(place.type("status", "--output", "json"), "jobs")["problems"]
+    assert problem.startswith("embargo-butler-reconcile: somebody has suspended it: `kubectl ")
+    place.kubectl(*shlex.split(problem.split("`")[1])[1:])
+    said = place.type("status", "--output", "json")
+    assert said.status == 0, said.all
+    assert section(said, "jobs")["problems"] == []
 
 
 def test_what_is_not_well_is_told_with_what_to_do(place: Place) -> None:
