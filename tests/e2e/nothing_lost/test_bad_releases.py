@@ -150,6 +150,7 @@ def test_a_bad_release_is_rolled_back(changing: Changing, changing_night: Night,
         ({"bucketConfig": MOVED}, "has a topic that leads to this enqueue"),
         ({"bucketConfig": {"environment": "wrong"}}, "`bucketConfig.environment` is wrong, but"),
     ],
+    ids=["wrong-bucket", "wrong-endpoint-of-the-topic", "wrong-environment"],
 )
 def test_a_bucket_that_nobody_announces_is_not_even_rendered(
     changing: Changing, change: dict[str, Any], said: str
