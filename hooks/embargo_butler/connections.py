@@ -177,11 +177,6 @@ class Connections:
 
         pipeline, namespace = self._config.required_pipeline, self._config.namespace
         to, service = pipeline.enqueue, self._config.enqueue
-        if to is None:
-            raise ConfigError(
-                "pipeline.enqueue: is missing; the release is older than this program: "
-                "put the objects straight into the queue"
-            )
         if to.topic:
             return TopicAnnouncer(namespace, to.deployment, pipeline.name)
         if service is None or to.secret is None:

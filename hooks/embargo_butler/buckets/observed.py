@@ -137,7 +137,7 @@ def refuse_unfit(config: Config, secrets: Collection[KubernetesSecret]) -> None:
             with gathering.catching(), suppress(TemplateError):
                 _fit(topic, attribute, context)
     # Where somebody keeps the buckets by hand, no topic is known here.
-    at = config.pipeline.enqueue.secret if config.pipeline and config.pipeline.enqueue else None
+    at = config.pipeline.enqueue.secret if config.pipeline else None
     why = unfit(texts.get(at.secret, {}).get(at.key, "")) if at else ""
     with gathering.catching():
         if at and why and not gathering.found:

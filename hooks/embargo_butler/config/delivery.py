@@ -75,7 +75,7 @@ class PipelineConfig:
         presence: The presence service's name, empty where there is none.
         automatic: Whether reconcile puts what it finds into the queue, or only reports it.
         maximum: How many objects it puts there at most.
-        enqueue: How enqueue hears; None in a configuration that is older than this.
+        enqueue: How enqueue hears.
         by_clock: Whether reconcile runs by the clock, or only when somebody has it run.
         reconcile: The same in a sentence, with the reason.
     """
@@ -88,7 +88,7 @@ class PipelineConfig:
     presence: str
     automatic: bool
     maximum: int
-    enqueue: AnnouncedTo | None = None
+    enqueue: AnnouncedTo
     by_clock: bool = True
     reconcile: str = ""
 
@@ -105,8 +105,11 @@ def parse(node: Node) -> PipelineConfig:
         ConfigError: Something in it is not as it should be.
     """
     top = node.mapping(
-        ("bucket", "regexp", "mode", "redis", "ingest"),
-        ("presence", "backfill", "maximum", "enqueue", "byClock", "reconcile"),
+        (
+            *("bucket", "regexp", "mode", "enqueue", "redis", "ingest"),
+            *("presence", "backfill", "maximum"),
+        ),
+        ("byClock", "reconcile"),
     )
     redis = top["redis"].mapping(("service", "port", "password"), ())
     ingest = top["ingest"].mapping(("deployment", "env"), ())
@@ -128,12 +131,12 @@ def parse(node: Node) -> PipelineConfig:
                 for name, value in ingest["env"].mapping().items()
             },
         ),
-        presence=top["presence"].text(empty=True) if "presence" in top else "",
-        automatic="backfill" in top and top["backfill"].choice("auto", "report") == "auto",
-        maximum=top["maximum"].whole(1) if "maximum" in top else 10_000,
+        presence=top["presence"].text(empty=True),
+        automatic=top["backfill"].choice("auto", "report") == "auto",
+        maximum=top["maximum"].whole(1),
         by_clock="byClock" not in top or top["byClock"].flag(),
         reconcile=top["reconcile"].text() if "reconcile" in top else "",
-        enqueue=_announced_to(top["enqueue"]) if "enqueue" in top else None,
+        enqueue=_announced_to(top["enqueue"]),
     )
 
 

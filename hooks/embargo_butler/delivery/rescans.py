@@ -138,9 +138,9 @@ def done(
 
 
 def _done(config: Config, cluster: Cluster, noted: Iterable[Wanted]) -> set[tuple[str, ...]]:
-    """Return the keys of those that are done; earlier versions wrote down two parts of each."""
+    """Return the keys of those that are done."""
     done = {tuple(each) for each in last(config, cluster).get("done", ())}
-    return {each.key for each in noted if not done.isdisjoint({each.key, (each.noted, each.since)})}
+    return {each.key for each in noted if each.key in done}
 
 
 def _noted(config: Config, cluster: Cluster) -> list[Wanted]:

@@ -69,15 +69,3 @@ def test_a_reconcile_that_cannot_be_read_has_not_run(
     config, cluster = load(write(site)), FakeCluster()
     cluster.config_maps["embargo-butler-reconcile"] = {"last.json": text}
     assert lookups.last(config, cluster) == {}
-
-
-def test_what_an_earlier_version_has_noted_as_done_stays_done(
-    site: dict[str, Any], write: Write
-) -> None:
-    config, cluster = load(write(site)), FakeCluster()
-    lookups.note(config, cluster, [Lookup("b", "looked through", since=START)], NOW)
-    last = {**RESULT, "done": [["2026-11-23T19:44:00Z", START]]}
-    cluster.config_maps["embargo-butler-reconcile"] = {"last.json": json.dumps(last)}
-    assert lookups.open_ones(config, cluster, "b", NOW) == []
-    lookups.done(config, cluster, RESULT, [])
-    assert lookups.open_ones(config, cluster, "b", NOW) == []

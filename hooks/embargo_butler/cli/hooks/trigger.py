@@ -122,7 +122,7 @@ def _refuse(config: PipelineConfig, run: Run) -> None:
             f"--through {through}: enqueue of {run.config.environment} hears by {config.mode}"
         )
     to = config.enqueue
-    if through == "kafka" and to and to.readers and not run.arguments.shared_topic:
+    if through == "kafka" and to.readers and not run.arguments.shared_topic:
         raise UnsafePlanError(
             f"topic {to.topic} is shared: {', '.join(to.readers)} would get all of it once more; "
             f"`{_again(run)}` puts it straight into the queue, which nobody else sees; "
