@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from embargo_butler.errors import Gathering, OwnershipError
 from embargo_butler.misfortune import Misfortune
@@ -17,8 +17,25 @@ from embargo_butler.model.resources import (
 from embargo_butler.secret import Secret
 
 
+class Instruction:
+    """One thing to be done.
+
+    Attributes:
+        verb: It in a word.
+        about: What it is done to, filled in with what it is.
+    """
+
+    verb: ClassVar[str]
+    about: ClassVar[str]
+
+    @property
+    def target(self) -> str:
+        """What it is done to."""
+        return self.about.format(self)
+
+
 @dataclass(frozen=True)
-class ApplySecret:
+class ApplySecret(Instruction):
     """Make or change a Kubernetes Secret.
 
     Attributes:
@@ -29,15 +46,11 @@ class ApplySecret:
     secret: KubernetesSecret
     live: KubernetesSecret | None = None
     verb = "apply"
-
-    @property
-    def target(self) -> str:
-        """What it is done to."""
-        return f"Secret {self.secret.name}"
+    about = "Secret {0.secret.name}"
 
 
 @dataclass(frozen=True)
-class AdmitPassword:
+class AdmitPassword(Instruction):
     """Have the running Redis let one more password in.
 
     Attributes:
@@ -48,11 +61,11 @@ class AdmitPassword:
     digest: str
     by: tuple[Secret, ...]
     verb = "admit"
-    target = "a password of Redis"
+    about = "a password of Redis"
 
 
 @dataclass(frozen=True)
-class DismissPassword:
+class DismissPassword(Instruction):
     """Have the running Redis let a password in no longer.
 
     Attributes:
@@ -63,11 +76,11 @@ class DismissPassword:
     digest: str
     by: tuple[Secret, ...]
     verb = "dismiss"
-    target = "a password of Redis"
+    about = "a password of Redis"
 
 
 @dataclass(frozen=True)
-class Restart:
+class Restart(Instruction):
     """Have a workload replace its pods, which hold an older secret.
 
     Attributes:
@@ -76,15 +89,11 @@ class Restart:
 
     owner: str
     verb = "restart"
-
-    @property
-    def target(self) -> str:
-        """What it is done to."""
-        return self.owner
+    about = "{0.owner}"
 
 
 @dataclass(frozen=True)
-class AwaitRestart:
+class AwaitRestart(Instruction):
     """Go on only when no pod of a workload has an older value of a Secret's key.
 
     Attributes:
@@ -97,37 +106,25 @@ class AwaitRestart:
     secret: str
     key: str
     verb = "await"
-
-    @property
-    def target(self) -> str:
-        """What it is done to."""
-        return self.owner
+    about = "{0.owner}"
 
 
 @dataclass(frozen=True)
-class DeleteSecret:
+class DeleteSecret(Instruction):
     """Take a Kubernetes Secret of ours away."""
 
     name: str
     verb = "delete"
-
-    @property
-    def target(self) -> str:
-        """What it is done to."""
-        return f"Secret {self.name}"
+    about = "Secret {0.name}"
 
 
 @dataclass(frozen=True)
-class DeleteRight:
+class DeleteRight(Instruction):
     """Give up a right to take Secrets away."""
 
     right: Right
     verb = "delete"
-
-    @property
-    def target(self) -> str:
-        """What it is done to."""
-        return f"Role {self.right.name}"
+    about = "Role {0.right.name}"
 
 
 INVENTORY = "inventory.json"
@@ -135,110 +132,70 @@ INVENTORY = "inventory.json"
 
 
 @dataclass(frozen=True)
-class WriteInventory:
+class WriteInventory(Instruction):
     """Write down what is ours; before it is made, and after the rest is gone."""
 
     name: str
     text: str
     verb = "write"
-
-    @property
-    def target(self) -> str:
-        """What it is done to."""
-        return f"ConfigMap {self.name}"
+    about = "ConfigMap {0.name}"
 
 
 @dataclass(frozen=True)
-class PutTopic:
+class PutTopic(Instruction):
     """Make a topic, or change its attributes in place."""
 
     owner: str
     topic: Topic
     verb = "put"
-
-    @property
-    def target(self) -> str:
-        """What it is done to."""
-        return f"topic {self.topic.name}"
+    about = "topic {0.topic.name}"
 
 
 @dataclass(frozen=True)
-class DeleteTopic:
+class DeleteTopic(Instruction):
     """Take a topic away."""
 
     owner: str
     name: str
     verb = "delete"
-
-    @property
-    def target(self) -> str:
-        """What it is done to."""
-        return f"topic {self.name}"
+    about = "topic {0.name}"
 
 
 @dataclass(frozen=True)
-class PutNotification:
+class PutNotification(Instruction):
     """Add a notification to a bucket, replace it, or put it again as it is."""
 
     owner: str
     bucket: str
     notification: Notification
     verb = "put"
-
-    @property
-    def target(self) -> str:
-        """What it is done to."""
-        return f"notification {self.notification.name} of bucket {self.bucket}"
+    about = "notification {0.notification.name} of bucket {0.bucket}"
 
 
 @dataclass(frozen=True)
-class DeleteNotification:
+class DeleteNotification(Instruction):
     """Take a notification away by its Id."""
 
     owner: str
     bucket: str
     name: str
     verb = "delete"
-
-    @property
-    def target(self) -> str:
-        """What it is done to."""
-        return f"notification {self.name} of bucket {self.bucket}"
+    about = "notification {0.name} of bucket {0.bucket}"
 
 
 @dataclass(frozen=True)
-class PutPolicy:
+class PutPolicy(Instruction):
     """Replace a bucket's policy with this one, in which others' statements are as they were."""
 
     owner: str
     bucket: str
     statements: tuple[Mapping[str, Any], ...]
     verb = "put"
-
-    @property
-    def target(self) -> str:
-        """What it is done to."""
-        return f"policy of bucket {self.bucket}"
+    about = "policy of bucket {0.bucket}"
 
 
 TIDYING = (DeleteTopic, WriteInventory)
 """What the next apply does in its own time: a replaced topic that has drained is no drift."""
-
-Instruction = (
-    ApplySecret
-    | AdmitPassword
-    | DismissPassword
-    | Restart
-    | AwaitRestart
-    | DeleteSecret
-    | DeleteRight
-    | WriteInventory
-    | PutTopic
-    | DeleteTopic
-    | PutNotification
-    | DeleteNotification
-    | PutPolicy
-)
 
 
 @dataclass(frozen=True)
