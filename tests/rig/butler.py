@@ -75,7 +75,7 @@ def login(database: str) -> dict[str, str]:
     return {"url": postgres.url(database), "username": database, "password": password}
 
 
-def open_butler(release: Release, writeable: bool = False) -> Butler:
+def open_butler(release: Release) -> Butler:
     """Open a release's repository with the credentials that its ingest has.
 
     They go into this process' environment, where the Butler looks for them, beside those of other
@@ -88,7 +88,7 @@ def open_butler(release: Release, writeable: bool = False) -> Butler:
     from lsst.daf.butler import Butler
 
     uri = f"s3://{profile}@{release.users_bucket}/{_ROOT_FILE}"
-    return Butler.from_config(uri, writeable=writeable)
+    return Butler.from_config(uri)
 
 
 def _make_empty() -> None:

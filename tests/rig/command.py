@@ -16,9 +16,9 @@ T = TypeVar("T")
 _SHOWN_LINES = 15
 
 
-def tail(text: str, lines: int = _SHOWN_LINES) -> str:
+def tail(text: str) -> str:
     """Return the last lines of a text, without trailing blank space."""
-    return "\n".join(text.rstrip().splitlines()[-lines:])
+    return "\n".join(text.rstrip().splitlines()[-_SHOWN_LINES:])
 
 
 def run(

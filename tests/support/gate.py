@@ -69,9 +69,9 @@ class Gate:
             self._pattern = None
             self._freed.set()
 
-    def wait_until_held(self, timeout: float = 120) -> None:
+    def wait_until_held(self) -> None:
         """Wait until there is such a request."""
-        wait_for("the request arrives at the gate", self._held.is_set, timeout)
+        wait_for("the request arrives at the gate", self._held.is_set, 120)
 
     def pass_on(self, client: socket.socket) -> None:
         """Hand on a connection in both directions until one side ends it."""

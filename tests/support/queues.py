@@ -38,9 +38,9 @@ class Queues:
         self.bucket = bucket
 
     @classmethod
-    def connect(cls, host: str, password: str, bucket: str, port: int = 6379) -> Queues:
+    def connect(cls, host: str, password: str, bucket: str) -> Queues:
         """Connect to a Redis."""
-        return cls(Redis(host=host, port=port, password=password, decode_responses=True), bucket)
+        return cls(Redis(host=host, password=password, decode_responses=True), bucket)
 
     def notes(self, keys: Sequence[str]) -> dict[str, FileNotes]:
         """Return what is noted of files; files without a note are left out."""

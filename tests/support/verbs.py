@@ -59,9 +59,9 @@ def run(release: Release, *words: str, kubeconfig: Path = KUBECONFIG) -> tuple[i
     return done.returncode, said
 
 
-def backfill(release: Release, since: str = "1h") -> list[str]:
+def backfill(release: Release) -> list[str]:
     """Queue again whatever is lost or given up, by the one command; return the paths."""
-    code, document = run(release, "backfill", "--since", since, "--until", "0s", "--apply")
+    code, document = run(release, "backfill", "--since", "1h", "--until", "0s", "--apply")
     assert code == 0, document["summary"]
     return [each["path"] for each in document["survey"]["lost"]]
 
@@ -72,10 +72,10 @@ def trigger(release: Release, keys: Sequence[str]) -> None:
     assert code == 0, document
 
 
-def define_visits(release: Release, since: str = "1h") -> list[str]:
+def define_visits(release: Release) -> list[str]:
     """Define the visits that are missing, by the one command; return the exposures."""
     # An exposure begins when it is made and takes 30 s, so the last ones end in the future.
     until = f"{datetime.now(UTC) + timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}"
-    code, document = run(release, "visits", "--since", since, "--until", until, "--apply")
+    code, document = run(release, "visits", "--since", "1h", "--until", until, "--apply")
     assert code == 0, document["summary"]
     return list(document["unvisited"])

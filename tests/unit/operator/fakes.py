@@ -17,10 +17,10 @@ class Fake:
         answers: What to say to the commands that begin so.
     """
 
-    def __init__(self, cluster: str = "usdf-embargo-dmz", server: str = "https://rig") -> None:
+    def __init__(self, cluster: str = "usdf-embargo-dmz") -> None:
         self.asked: list[tuple[str, str]] = []
         self.answers: dict[str, Done] = {}
-        clusters = [{"cluster": {"server": server}}]
+        clusters = [{"cluster": {"server": "https://rig"}}]
         self.says("kubectl config", {"current-context": cluster, "clusters": clusters})
 
     def says(self, command: str, answer: Any, error: str = "") -> None:
