@@ -84,7 +84,6 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "enqueue.mode": ("rest",),
     "enqueue.kafka.topic": ("a b", "a/b"),
     "enqueue.kafka.groupId": ("a b",),
-    "enqueue.kafka.offsetReset": ("none",),
     "enqueue.env": (
         {"1A": "b"},
         {"A B": "c"},

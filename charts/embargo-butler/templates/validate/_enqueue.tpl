@@ -2,7 +2,7 @@
 
 {{- define "embargo-butler.checkEnqueue" -}}
 {{- range $variable, $name := dict
-      "KAFKA_CLUSTER" "cluster" "KAFKA_TOPIC" "topic" "KAFKA_GROUP_ID" "groupId" "KAFKA_OFFSET_RESET" "offsetReset" }}
+      "KAFKA_CLUSTER" "cluster" "KAFKA_TOPIC" "topic" "KAFKA_GROUP_ID" "groupId" }}
 {{- if hasKey $.Values.enqueue.env $variable }}
 {{- include "embargo-butler.mistake" (printf (print
       "`enqueue.env.%s` is given, past `enqueue.kafka.%s`, which is what rules and jobs look at: "
@@ -23,7 +23,7 @@
 {{- $reference := dict "root" . "at" "enqueue.notificationSecret" "ref" .Values.enqueue.notificationSecret }}
 {{- include "embargo-butler.checkSecret" $reference }}
 {{- $kafka := .Values.enqueue.kafka }}
-{{- $unread := merge (omit $kafka "drain" "offsetReset") (dict "drain.topic" $kafka.drain.topic) }}
+{{- $unread := merge (omit $kafka "drain") (dict "drain.topic" $kafka.drain.topic) }}
 {{- range $name, $value := include "embargo-butler.filled" $unread | fromJson }}
 {{- include "embargo-butler.mistake" (printf (print
       "`enqueue.kafka.%s` is %s, but `enqueue.mode` is %s: "
