@@ -1,78 +1,49 @@
-{{/* The jobs. Each is made of objects of its own with every event, and all but a finished Job are removed again. A hook is a dict:
-     root, name (of the job), events. What outlives a release's hooks, a CronJob, has the same objects without events. */}}
+{{/* The jobs, and what they are made of. A hook's objects are made with each of its events, and all but a finished Job are removed
+     again. What outlives a release's hooks, a CronJob, has such objects without events. */}}
 
 {{- define "embargo-butler.hookName" -}}
 {{ include "embargo-butler.fullname" .root }}-{{ .name }}
 {{- end }}
 
-{{- /* Metadata of a hook's object. Takes the hook with `weight`; for Jobs with `suffix` (to the name) and `job` (a failed or finished
-       one stays until the next, unless `passing`), for what outlives its events `lasting`, and for a right over Secrets `right`. Equal weights are made in the order of their names, so each kind has one of its own. */}}
+{{- /* Name, namespace and labels of a job's object. Takes root and name (of the job); `suffix` to the name, if it has one. */}}
 {{- define "embargo-butler.hookMetadata" -}}
 name: {{ include "embargo-butler.hookName" . }}{{ .suffix }}
 namespace: {{ .root.Release.Namespace }}
 labels:
   {{- include "embargo-butler.objectLabels" . | nindent 2 }}
-  {{- with .right }}
-  embargo-butler/secret-right: {{ . }}
-  {{- end }}
-{{- if .events }}
-annotations:
-  helm.sh/hook: {{ .events }}
-  helm.sh/hook-weight: {{ .weight | quote }}
-  helm.sh/hook-delete-policy: before-hook-creation{{ if or .passing (not (or .job .lasting)) }},hook-succeeded{{ end }}
-  {{- if .job }}
-  helm.sh/hook-output-log-policy: hook-failed,hook-succeeded
-  {{- end }}
-{{- end }}
 {{- end }}
 
-{{- /* ServiceAccount and RoleBinding of a hook; its Role is its own. */}}
-{{- define "embargo-butler.hookAccount" -}}
-apiVersion: v1
-kind: ServiceAccount
-metadata:
-  {{- include "embargo-butler.hookMetadata" (merge (dict "weight" -30) .) | nindent 2 }}
-automountServiceAccountToken: false
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata:
-  {{- include "embargo-butler.hookMetadata" (merge (dict "weight" -15) .) | nindent 2 }}
-roleRef:
-  apiGroup: rbac.authorization.k8s.io
-  kind: Role
-  name: {{ include "embargo-butler.hookName" . }}
-subjects:
-  - kind: ServiceAccount
-    name: {{ include "embargo-butler.hookName" . }}
-    namespace: {{ .root.Release.Namespace }}
+{{- /* When Helm makes an object, and when it goes. Takes `events`, `weight` (equal ones are made in the order of their names, so each
+       kind has one of its own), and `stays` if it is there until its next event. */}}
+{{- define "embargo-butler.hookEvents" -}}
+helm.sh/hook: {{ .events }}
+helm.sh/hook-weight: {{ .weight | quote }}
+helm.sh/hook-delete-policy: before-hook-creation{{ if not .stays }},hook-succeeded{{ end }}
 {{- end }}
 
-{{- /* A Job for the hook's own events and another one for a rollback's, which is told so: then no problem may stop it. */}}
-{{- define "embargo-butler.hookJobs" -}}
-{{ include "embargo-butler.hookJob" . }}
----
-{{ include "embargo-butler.hookJob" (merge (dict "events" .rollback "suffix" "-rollback" "arguments" (list "--rollback")) .) }}
-{{- end }}
-
+{{- /* A job of a release. Takes root, name, `events`, `weight` and `arguments` (of the program); `stays` if it is looked at once it has
+       succeeded, `rollback` if it belongs to one, where no problem may stop it, and `login` if it logs in to Vault. */}}
 {{- define "embargo-butler.hookJob" -}}
 apiVersion: batch/v1
 kind: Job
 metadata:
-  {{- include "embargo-butler.hookMetadata" (merge (dict "job" true) . (dict "weight" 0)) | nindent 2 }}
+  {{- include "embargo-butler.hookMetadata" (dict "root" .root "name" .name "suffix" (ternary "-rollback" "" (.rollback | default false))) | nindent 2 }}
+  annotations:
+    {{- include "embargo-butler.hookEvents" . | nindent 4 }}
+    helm.sh/hook-output-log-policy: hook-failed,hook-succeeded
 spec:
-  {{- include "embargo-butler.hookJobSpec" . | nindent 2 }}
+  {{- $options := ternary (list "--rollback") list (.rollback | default false) }}
+  {{- include "embargo-butler.jobSpec" (dict "root" .root "name" .name "arguments" .arguments "options" $options "config" "hooks" "login" .login "again" .rollback) | nindent 2 }}
 {{- end }}
 
-{{- /* What a job does. Takes the hook with `command` (a list, `NAME apply` if not given), `arguments` (after it) and `config` (the
-       ConfigMap's name after the full name, `hooks` if not given); `offline` if it has no business with Vault. */}}
-{{- define "embargo-butler.hookJobSpec" -}}
+{{- /* What a job does. Takes root, name, `arguments`, `options` (which follow the configuration), `config` (the end of its ConfigMap's
+       name), `login` if it logs in to Vault, and `again` if it is run again where its pod is killed. */}}
+{{- define "embargo-butler.jobSpec" -}}
 {{- $hooks := .root.Values.hooks -}}
-{{- $token := and (not .offline) (has .root.Values.vault.auth.method (list "kubernetes" "jwt")) -}}
-{{- $command := .command | default (list .name "apply") -}}
-{{- $configMap := printf "%s-%s" (include "embargo-butler.fullname" .root) (.config | default "hooks") -}}
+{{- $token := and .login (has .root.Values.vault.auth.method (list "kubernetes" "jwt")) -}}
+{{- $configMap := printf "%s-%s" (include "embargo-butler.fullname" .root) .config -}}
 # The program tries again what is worth it, inside a deadline of its own, and says what it waited for; this one is the last resort.
-{{- if eq (toString .suffix) "-rollback" }}
+{{- if .again }}
 # A rollback's job that is killed would leave the release pending, so it is run again, and has half the time for each run.
 backoffLimit: 2
 {{- else }}
@@ -89,7 +60,7 @@ podFailurePolicy:
           status: "True"
 {{- end }}
 template:
-  {{- $pod := merge (dict "account" (include "embargo-butler.hookName" .) "token" true "values" $hooks) . }}
+  {{- $pod := dict "root" .root "name" .name "account" (include "embargo-butler.hookName" .) "token" true "values" $hooks }}
   {{- include "embargo-butler.podMetadata" $pod | nindent 2 }}
   spec:
     {{- include "embargo-butler.pod" $pod | nindent 4 }}
@@ -101,8 +72,8 @@ template:
         terminationMessagePolicy: FallbackToLogsOnError
         # Whoever may write ConfigMaps alone cannot have it work by another configuration, and log in where that says.
         args:
-          {{- $declared := printf "%s/%s/%s:%s" .root.Values.environment .root.Release.Namespace $configMap (include "embargo-butler.configText" . | sha256sum) }}
-          {{- concat $command (list "--config" "/etc/embargo-hooks/config.yaml" "--config-hash" $declared) (.arguments | default list) | toYaml | nindent 10 }}
+          {{- $declared := printf "%s/%s/%s:%s" .root.Values.environment .root.Release.Namespace $configMap (include "embargo-butler.configText" (dict "root" .root "byHand" (eq .config "config")) | sha256sum) }}
+          {{- concat .arguments (list "--config" "/etc/embargo-hooks/config.yaml" "--config-hash" $declared) .options | toYaml | nindent 10 }}
         volumeMounts:
           - name: config
             mountPath: /etc/embargo-hooks
@@ -133,75 +104,20 @@ template:
 {{- .Values.vault.auth.secret.name | default (ternary (printf "%s-wrapped" (include "embargo-butler.fullname" .)) "" $wrapped) -}}
 {{- end }}
 
-{{- /* A Role's rule to read what the jobs log in with, where a Secret holds it. */}}
-{{- define "embargo-butler.loginRule" -}}
-{{- with include "embargo-butler.loginSecret" . }}
-# What the login is made with.
-- apiGroups: [""]
-  resources: [secrets]
-  resourceNames: [{{ . | quote }}]
-  verbs: [get]
+{{- /* The bucket configuration as far as a reader is to know of it, as JSON: nothing where `hooks.buckets` is off, and byHand for a
+       person only; where it is plan, an uninstall writes as little as the other jobs. Takes root, and `byHand` if a person reads it. */}}
+{{- define "embargo-butler.bucketsFor" -}}
+{{- with .root.Values }}
+{{- if and .bucketConfig (has .hooks.buckets (ternary (list "apply" "plan" "byHand") (list "apply" "plan") ($.byHand | default false))) }}
+{{- $over := ternary (dict "onUninstall" "keep") dict (eq .hooks.buckets "plan") }}
+{{- merge $over .bucketConfig | toJson }}
 {{- end }}
 {{- end }}
-
-{{- /* A Role's rules for the Lease that is held while something is written. */}}
-{{- define "embargo-butler.leaseRules" -}}
-# One writes at a time.
-- apiGroups: [coordination.k8s.io]
-  resources: [leases]
-  verbs: [create]
-- apiGroups: [coordination.k8s.io]
-  resources: [leases]
-  resourceNames: [{{ include "embargo-butler.fullname" . }}-hooks]
-  verbs: [get, update]
 {{- end }}
 
-{{- /* Rules to look at what topics are made of, and at the inventory of what was made. */}}
-{{- define "embargo-butler.bucketRules" -}}
-{{- $fullname := include "embargo-butler.fullname" . -}}
-{{- with include "embargo-butler.bucketSecrets" . -}}
-# The Secrets that topics and policies are templated with.
-- apiGroups: [""]
-  resources: [secrets]
-  resourceNames:
-    {{- . | nindent 4 }}
-  verbs: [get]
-{{ end -}}
-{{- if eq .Values.enqueue.mode "webhook" -}}
-# The address that the object store announces to, and whether a pod is ready behind it.
-- apiGroups: [""]
-  resources: [services]
-  resourceNames: [{{ $fullname }}-enqueue]
-  verbs: [get]
-- apiGroups: [discovery.k8s.io]
-  resources: [endpointslices]
-  verbs: [list]
-{{ end -}}
-- apiGroups: [""]
-  resources: [configmaps]
-  resourceNames: [{{ $fullname }}-inventory]
-  verbs: [get]
-{{- end }}
-
-{{- /* Rules to write the inventory, which outlives the release. */}}
-{{- define "embargo-butler.inventoryRules" -}}
-- apiGroups: [""]
-  resources: [configmaps]
-  verbs: [create]
-- apiGroups: [""]
-  resources: [configmaps]
-  resourceNames: [{{ include "embargo-butler.fullname" . }}-inventory]
-  verbs: [get, patch]
-{{- end }}
-
-{{- /* The bucket configuration as far as the jobs are to know of it, as JSON: nothing where `hooks.buckets` is off, or byHand and
-       nobody says so in `byHand`; where it is
-       plan, an uninstall writes as little as the other jobs. */}}
+{{- /* The same for the jobs. */}}
 {{- define "embargo-butler.buckets" -}}
-{{- if and .Values.bucketConfig (has .Values.hooks.buckets (append (list "apply" "plan") (.byHand | default ""))) }}
-{{- $over := ternary (dict "onUninstall" "keep") dict (eq .Values.hooks.buckets "plan") }}
-{{- merge $over .Values.bucketConfig | toJson }}
-{{- end }}
+{{- include "embargo-butler.bucketsFor" (dict "root" .) }}
 {{- end }}
 
 {{- /* What holds Secrets and may be restarted for it, as a YAML list of kinds and names. */}}
@@ -228,69 +144,11 @@ template:
 {{- if and $buckets (eq .Values.hooks.buckets "apply") }}buckets{{ else if include "embargo-butler.given" .Values.secrets | fromJson }}settle{{ end }}
 {{- end }}
 
-{{- /* Rules to see who holds an older secret. */}}
-{{- define "embargo-butler.staleRules" -}}
-{{- with include "embargo-butler.given" .Values.secrets | fromJson }}
-# The age of the values, and who has read them.
-- apiGroups: [""]
-  resources: [secrets]
-  resourceNames:
-    {{- toYaml (keys . | sortAlpha) | nindent 4 }}
-  verbs: [get]
-{{- end }}
-- apiGroups: [""]
-  resources: [pods]
-  verbs: [list]
-- apiGroups: [apps]
-  resources: [deployments]
-  resourceNames:
-    {{- include "embargo-butler.deployments" . | nindent 4 }}
-  verbs: [get]
-- apiGroups: [apps]
-  resources: [statefulsets]
-  resourceNames: [redis]
-  verbs: [get]
-# What earlier releases have declared: each has left a Role over its Secrets.
-- apiGroups: [rbac.authorization.k8s.io]
-  resources: [roles]
-  verbs: [list]
+{{- /* Whether an uninstall has something of ours to take away from the object store, and whether anything at all. */}}
+{{- define "embargo-butler.retires" -}}
+{{- with include "embargo-butler.buckets" . }}{{ if ne (fromJson .).onUninstall "keep" }}yes{{ end }}{{ end }}
 {{- end }}
 
-{{- /* Rules to restart them, and to have Redis forget the password before. What is no longer declared is taken away with the
-       rights that earlier releases have left. */}}
-{{- define "embargo-butler.settleRules" -}}
-{{- include "embargo-butler.staleRules" . }}
-{{- if eq .Values.hooks.restart "apply" }}
-- apiGroups: [apps]
-  resources: [deployments]
-  resourceNames:
-    {{- include "embargo-butler.deployments" . | nindent 4 }}
-  verbs: [patch]
-- apiGroups: [apps]
-  resources: [statefulsets]
-  resourceNames: [redis]
-  verbs: [patch]
-{{- end }}
-{{- $secrets := include "embargo-butler.given" .Values.secrets | fromJson }}
-{{- $written := list }}
-{{- range list .Values.redis.password.secret .Values.enqueue.notificationSecret.secret }}
-{{- if hasKey $secrets . }}{{ $written = append $written . }}{{ end }}
-{{- end }}
-{{- with $written | uniq | sortAlpha }}
-# Redis' password that was is taken out; enqueue's secret changes with its topics.
-- apiGroups: [""]
-  resources: [secrets]
-  resourceNames:
-    {{- toYaml . | nindent 4 }}
-  verbs: [patch]
-{{- end }}
-{{- include "embargo-butler.redisRule" . }}
-{{- end }}
-
-{{- /* A rule to see whether Redis runs, and so has to be told of a password. */}}
-{{- define "embargo-butler.redisRule" }}
-- apiGroups: [""]
-  resources: [pods]
-  resourceNames: [redis-0]
-  verbs: [get]
+{{- define "embargo-butler.cleansUp" -}}
+{{- if or (include "embargo-butler.retires" .) (include "embargo-butler.given" .Values.secrets | fromJson) }}yes{{ end }}
 {{- end }}

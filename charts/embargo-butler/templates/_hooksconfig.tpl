@@ -1,6 +1,8 @@
 {{- /* What the jobs and the command line read, as YAML; it holds no secret. Names that may be all digits are quoted, so that they stay
-       text. */}}
+       text. Takes root, and `byHand` if a person reads it. */}}
 {{- define "embargo-butler.hooksConfig" -}}
+{{- $buckets := include "embargo-butler.bucketsFor" . }}
+{{- with .root }}
 {{- $secrets := include "embargo-butler.given" .Values.secrets | fromJson }}
 {{- $fullname := include "embargo-butler.fullname" . -}}
 environment: {{ .Values.environment }}
@@ -26,9 +28,9 @@ vault:
     {{- with .Values.vault.auth }}
     method: {{ .method }}
     mount: {{ .mount | default .method | quote }}
-    role: {{ .role | default (printf "embargo-butler-%s" $.Values.environment) | quote }}
+    role: {{ .role | default (printf "embargo-butler-%s" $.root.Values.environment) | quote }}
     audience: {{ .audience | quote }}
-    {{- with include "embargo-butler.loginSecret" $ }}
+    {{- with include "embargo-butler.loginSecret" $.root }}
     secret:
       name: {{ . }}
     {{- end }}
@@ -58,7 +60,7 @@ hooks:
   secrets:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-{{- with include "embargo-butler.buckets" . }}
+{{- with $buckets }}
 bucketConfig:
   {{- fromJson . | toYaml | nindent 2 }}
 {{- end }}
@@ -67,15 +69,11 @@ noBuckets: {{ . | quote }}
 {{- end }}
 {{ include "embargo-butler.pipelineConfig" . }}
 {{- end }}
-
-{{- /* What the ConfigMap of that name (after the full name, `hooks` if not given) holds, to the last newline; a dict with root and
-       config. The one called `config` is a person's too. */}}
-{{- define "embargo-butler.configText" -}}
-{{- $reader := .root }}
-{{- if eq (.config | default "hooks") "config" }}
-{{- $reader = dict "byHand" "byHand" "Values" .root.Values "Chart" .root.Chart "Release" .root.Release "Template" .root.Template }}
 {{- end }}
-{{- include "embargo-butler.hooksConfig" $reader | trim | printf "%s\n" }}
+
+{{- /* The same to the last newline, as a ConfigMap holds it. */}}
+{{- define "embargo-butler.configText" -}}
+{{- include "embargo-butler.hooksConfig" . | trim | printf "%s\n" }}
 {{- end }}
 
 {{- /* What the verbs over the pipeline are told: names of Secrets' keys, never what is in them. */}}
