@@ -8,15 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import yaml
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-
-from embargo_butler.errors import ConfigError
+from embargo_butler.release.environments import CHART, read_values
+from embargo_butler.release.yaml_file import YamlFile, put, remove
 
 COMPONENTS = ("redis", "enqueue", "ingest", "idle", "presence")
 _VERSION = re.compile(r"v?[0-9]+\.[0-9]+(\.[0-9]+)?([-+].+)?")
@@ -65,15 +61,9 @@ class ImageTags:
             ConfigError: The file cannot be read.
         """
         self.path = project / "values" / f"{environment}.yaml"
-        self._yaml = YAML()
-        self._yaml.preserve_quotes = True
-        self._yaml.width = 4096
-        try:
-            self._values: CommentedMap = self._yaml.load(self.path.read_text())
-            defaults = yaml.safe_load((project / "charts/embargo-butler/values.yaml").read_text())
-        except OSError as error:
-            raise ConfigError(f"{error.filename}: {error.strerror}") from None
-        self._defaults: Mapping[str, Any] = defaults
+        self._file = YamlFile(self.path)
+        self._values = self._file.document
+        self._defaults: Mapping[str, Any] = read_values(project / CHART / "values.yaml")
 
     def images(self) -> dict[str, Image]:
         """Return the images of the components that the environment has."""
@@ -91,18 +81,14 @@ class ImageTags:
         given = self._values[component]["image"]
         for key, value in (("tag", image.tag), ("digest", image.digest)):
             if value:
-                given[key] = value
-            else:
-                given.pop(key, None)
+                put(given, key, value)
+            elif key in given:
+                remove(given, key)
 
     def text(self) -> str:
         """Return the file as it would be written."""
-        out = StringIO()
-        self._yaml.dump(self._values, out)
-        return out.getvalue()
+        return self._file.text()
 
     def save(self) -> None:
         """Write the file, all of it or nothing."""
-        aside = self.path.with_suffix(".new")
-        aside.write_text(self.text())
-        aside.replace(self.path)
+        self._file.save()
