@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from embargo_butler.jobs import jobs
+from embargo_butler.migration import live
 from embargo_butler.migration.importing import imported
 from embargo_butler.model.resources import KubernetesSecret
 from embargo_butler.secret import Secret
@@ -107,8 +107,8 @@ def test_what_is_live_is_imported_and_its_plan_is_empty(site: Site) -> None:
     site.declared |= {"notifications": {}, "grants": {}}
     config = site.load()
     assert config.buckets
-    live = jobs.live_buckets(config, site.world, silent())
-    site.document |= imported(config.buckets, live)
+    there = live.of_buckets(config, site.world, silent())
+    site.document |= imported(config.buckets, there)
     found = site.document["bucketConfig"]
     topic = found["topics"][site.bucket]["attributes"]
     assert topic["OpaqueData"] == "{{ secrets.notification.secret }}"

@@ -86,6 +86,7 @@ RUN: dict[str, Case] = {
     "make buckets-apply ENV=summit": Case("changes made"),
     "make renew ENV=summit TOPIC=rubin-summit": Case("changes made"),
     "make import ENV=summit": Case("rubin-summit"),
+    "make import ENV=summit CONFIRM=1": Case("0 confirmed, 3 left .*; nothing was written"),
     "make pause ENV=summit": Case("ingest is paused"),
     "make resume ENV=summit": Case("ingest is at work again, 1 pods"),
     "make -s config ENV=summit": Case("environment: summit"),

@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from embargo_butler.config.buckets import BucketSpec, TopicSpec, Unconfirmed
+from embargo_butler.terminal import command
+
+
+def remedy(environment: str) -> str:
+    """Spell the command that makes what an environment's object store has a confirmed fact."""
+    return command(["make", "import", f"ENV={environment}", "CONFIRM=1"])
 
 
 def confirmed(

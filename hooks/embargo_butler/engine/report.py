@@ -26,6 +26,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
 from embargo_butler import terminal
+from embargo_butler.config.confirmation import remedy
 from embargo_butler.errors import HooksError, Problems
 from embargo_butler.model import times
 from embargo_butler.model.plan import Change, Plan
@@ -87,6 +88,8 @@ class Report:
         for line in plan.unconfirmed:
             self._document["unconfirmed"].append(line)
             self._say(f"unconfirmed, not written: {line}")
+        if plan.unconfirmed:
+            self._say(f"`{remedy(self.environment)}` confirms of it what the object store has")
         for lookup in plan.lookups:
             self._document["backfill"].append(
                 {

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from embargo_butler.config.config import Config
+from embargo_butler.config.confirmation import remedy
 from embargo_butler.engine.job import Job
 from embargo_butler.health.sections import Section, Typed
 from embargo_butler.health.tables import table
@@ -73,7 +74,10 @@ def buckets(config: Config, job: Job, typed: Typed) -> Section:
             rows.append((name, each.name, each.topic, state))
     lines = table(rows, "") if len(rows) > 1 else []
     if job.plan.unconfirmed:
-        lines.append(f"left alone, as unconfirmed: {len(job.plan.unconfirmed)} declarations")
+        lines.append(
+            f"left alone, as unconfirmed: {len(job.plan.unconfirmed)} declarations; "
+            f"`{remedy(config.environment)}` confirms what is there of them"
+        )
     return _planned("buckets", job, lines, [f"{c}: `{typed(('plan',))}`" for c in _drift(job)])
 
 

@@ -28,6 +28,7 @@ from embargo_butler.config.config import (
     Config,
     with_secret,
 )
+from embargo_butler.config.confirmation import remedy
 from embargo_butler.connections import Connections
 from embargo_butler.engine.job import Job
 from embargo_butler.engine.report import Report
@@ -82,7 +83,11 @@ def plan(
         with gathering.catching():
             if name not in declared.topics:
                 there = ", ".join(declared.topics) or "none"
-                raise ConfigError(f"no topic {name!r} is declared and confirmed; there: {there}")
+                aside = name in declared.unconfirmed.topics
+                how = f"; `{remedy(config.environment)}` confirms it" if aside else ""
+                raise ConfigError(
+                    f"no topic {name!r} is declared and confirmed; there: {there}{how}"
+                )
     cluster = world.cluster()
     ledger = ledger_of(config, cluster, report)
     inventory = ledger.of(declared.endpoint)

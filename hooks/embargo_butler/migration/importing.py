@@ -18,6 +18,7 @@ from embargo_butler.config.buckets import (
     BucketSpec,
 )
 from embargo_butler.config.topic_attributes import SCHEMES, as_declared
+from embargo_butler.errors import HooksError
 from embargo_butler.model import urls as _urls
 from embargo_butler.model.resources import (
     LIMITS,
@@ -27,7 +28,8 @@ from embargo_butler.model.resources import (
 )
 from embargo_butler.secret import Secret
 
-_SECRET_ATTRIBUTES = ("OpaqueData", "user-name", "password")
+SECRET_ATTRIBUTES = ("OpaqueData", "user-name", "password")
+"""Attributes that are secrets, whatever they are."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Live:
         secrets: The namespace's Secrets, by name and key.
         address: The address of enqueue, empty where there is none.
         inventory: What we made: it tells the declared name of a generation.
+        unread: Why buckets that are declared are not among these, by name.
+        owners: Whose a bucket is, as the lists of their buckets tell, by name.
     """
 
     buckets: Mapping[str, ObservedBucket]
@@ -47,6 +51,42 @@ class Live:
     secrets: Mapping[str, Mapping[str, Secret]]
     address: str
     inventory: Inventory = field(default_factory=Inventory)
+    unread: Mapping[str, HooksError] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
+
+    def declared_topic(self, real: str) -> str:
+        """Return what a topic is declared as, which is called otherwise once it was replaced."""
+        return _declared_names(self.inventory.topics, self.topics).get(real, real)
+
+    def declared_ids(self, bucket: str) -> dict[str, str]:
+        """Return what each notification of a bucket is declared as, by its Id."""
+        ids = [each.name for each in self.buckets[bucket].notifications]
+        ours = {n: each for (at, n), each in self.inventory.notifications.items() if at == bucket}
+        called = _declared_names(ours, ids)
+        return {name: called.get(name, name) for name in ids}
+
+
+@dataclass(frozen=True)
+class LiveTopic:
+    """A topic as it can be declared.
+
+    Attributes:
+        attributes: What it has, templates in the place of secrets; of an endpoint what is public.
+        unknown: What is a secret, and in none of the declared ones.
+        odd: What cannot be declared as it is.
+    """
+
+    attributes: Mapping[str, Any]
+    unknown: tuple[str, ...]
+    odd: tuple[str, ...]
+
+    @property
+    def unconfirmed(self) -> str:
+        """Why it is not to be written as it is; empty if it is."""
+        why = [f"its {', '.join(self.unknown)}: in none of the declared Secrets"]
+        why += [f"its {', '.join(self.odd)}: cannot be declared as it is"]
+        there = (self.unknown, self.odd)
+        return "; ".join(each for each, some in zip(why, there, strict=True) if some)
 
 
 def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
@@ -59,11 +99,9 @@ def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
     topics, buckets = dict[str, Any](), dict[str, Any]()
     shared = dict(config.unconfirmed.shared)
     shared |= {name: each.shared for name, each in config.topics.items()}
-    called = _declared_names(live.inventory.topics, live.topics)
     for name, spec in config.buckets.items():
         found = live.buckets[name]
-        ours = {n: each for (at, n), each in live.inventory.notifications.items() if at == name}
-        ids = _declared_names(ours, [each.name for each in found.notifications])
+        ids = live.declared_ids(name)
         entry: dict[str, Any] = {"owner": spec.owner}
         foreign = list(spec.foreign)
         notifications = dict[str, dict[str, Any]]()
@@ -71,7 +109,7 @@ def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
             topic = live.topics.get(notification.topic)
             if notification.name in foreign:
                 continue
-            declared = ids.get(notification.name, notification.name)
+            declared = ids[notification.name]
             if twice := notifications.get(declared):
                 also = f"its Id stands there twice, to topic {notification.topic} too"
                 twice["unconfirmed"] = f"{also}: a plan would leave but one"
@@ -79,11 +117,11 @@ def imported(config: BucketConfig, live: Live) -> dict[str, Any]:
             if topic is None or not topic.endpoint.startswith(SCHEMES):
                 foreign.append(notification.name)
                 continue
-            at = called.get(topic.name, topic.name)
-            notifications[declared] = _notification(notification, at)
+            at = live.declared_topic(topic.name)
+            notifications[declared] = declared_notification(notification, at)
             others = {"shared": list(shared[at])} if shared.get(at) else {}
             topics[at] = {"owner": spec.owner, **others, **_topic(topic, live)}
-        entry |= _policy(spec, found)
+        entry |= declared_policy(spec, found)
         entry |= {"notifications": notifications} if notifications else {}
         entry |= {"foreign": foreign} if foreign else {}
         buckets[name] = entry
@@ -115,13 +153,25 @@ def _declared_names(entries: Mapping[str, Owned], there: Collection[str]) -> dic
 
 
 def _topic(topic: Topic, live: Live) -> dict[str, Any]:
+    found = declared_topic(topic, live)
+    why = {"unconfirmed": found.unconfirmed} if found.unconfirmed else {}
+    return {"attributes": dict(found.attributes), **why}
+
+
+def declared_topic(topic: Topic, live: Live) -> LiveTopic:
+    """Return what is there of a topic, as it can be declared.
+
+    Args:
+        topic: The topic.
+        live: What was found.
+    """
     attributes = dict[str, Any]()
     unknown, odd = [], []
     for name, value in topic.attributes.items():
         text = value.text()
         if not text or (name in LIMITS and text == "None"):
             continue
-        if name in _SECRET_ATTRIBUTES:
+        if name in SECRET_ATTRIBUTES:
             if where := _where(value, live):
                 attributes[name] = where
             else:
@@ -138,10 +188,7 @@ def _topic(topic: Topic, live: Live) -> dict[str, Any]:
             attributes[name] = declared
         else:
             odd.append(name)
-    entry: dict[str, Any] = {"attributes": attributes}
-    why = [f"its {', '.join(unknown)}: in none of the declared Secrets"] if unknown else []
-    why += [f"its {', '.join(odd)}: cannot be declared as it is"] if odd else []
-    return {**entry, "unconfirmed": "; ".join(why)} if why else entry
+    return LiveTopic(attributes, tuple(unknown), tuple(odd))
 
 
 def _where(value: Secret, live: Live) -> str | None:
@@ -155,7 +202,13 @@ def _where(value: Secret, live: Live) -> str | None:
     return None
 
 
-def _notification(notification: Notification, topic: str) -> dict[str, Any]:
+def declared_notification(notification: Notification, topic: str) -> dict[str, Any]:
+    """Return a notification as it can be declared.
+
+    Args:
+        notification: The notification.
+        topic: What its topic is declared as.
+    """
     events = sorted(f"s3:{event.removeprefix('s3:')}" for event in notification.events)
     entry: dict[str, Any] = {"topic": topic, "events": events}
     if rules := dict(sorted(notification.filter)):
@@ -165,7 +218,13 @@ def _notification(notification: Notification, topic: str) -> dict[str, Any]:
     return entry
 
 
-def _policy(spec: BucketSpec, found: ObservedBucket) -> dict[str, Any]:
+def declared_policy(spec: BucketSpec, found: ObservedBucket) -> dict[str, Any]:
+    """Return a bucket's policy as it can be declared.
+
+    Args:
+        spec: The bucket.
+        found: What is there of it.
+    """
     grants, denials, others = policy.as_declared(spec.name, found.statements)
     allowed = dict[str, list[Any]]()
     for grant in grants:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from embargo_butler.adapters.programs import Programs
-from embargo_butler.release.environments import CHART, Environment
+from embargo_butler.release.environments import BUCKETS, CHART, Environment
 
 _JOBS_CONFIG = "templates/hooks/config.yaml"
 _VERBS_CONFIG = "templates/hooks/standing.yaml"
@@ -37,6 +37,12 @@ class Chart:
         files = [*(str(self.project / each) for each in self.environment.files), *self.more]
         words = [word for file in files for word in ("--values", file)]
         return (*words, *(("--set", "ingest.suspend=true") if self.suspended else ()))
+
+    def with_buckets(self, file: Path) -> Chart:
+        """Return it with another file in the place of the environment's `bucket-config`."""
+        own = f"{BUCKETS}/{self.environment.name}.yaml"
+        files = (str(file.absolute()) if each == own else each for each in self.environment.files)
+        return replace(self, environment=replace(self.environment, files=tuple(files)))
 
     def manifests(self, programs: Programs) -> str:
         """Render all that is no hook.

@@ -78,7 +78,7 @@ TARGETS = {
     "buckets-apply": Target("buckets apply"),
     "renew": Target("buckets renew", "", "TOPIC", several=True),
     "withdraw": Target("buckets withdraw", "--apply", shows=True),
-    "import": Target("buckets import"),
+    "import": Target("import", "--confirm --yes"),
     "config": Target("config"),
     "vault-policy": Target("vault-policy"),
     "pin": Target("pin"),

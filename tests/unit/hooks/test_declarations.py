@@ -863,13 +863,14 @@ def test_a_plan_is_one_line_each_and_the_same_each_time(
         assert main(["buckets", "plan", *arguments], at.world) == 2
         texts.append(capsys.readouterr().out)
     assert texts[0] == texts[1]
-    assert texts[0].splitlines()[-7:] == [
+    assert texts[0].splitlines()[-8:] == [
         "plan: write ConfigMap embargo-butler-inventory: what is about to be made",
         "plan: put topic rubin-summit: new, at http://198.19.200.1:8080/notify",
         "plan: put notification to-http of bucket rubin-summit: new, to topic rubin-summit",
         "plan: put policy of bucket rubin-summit: 2 statements of ours, 0 of others kept",
         "plan: write ConfigMap embargo-butler-inventory: what is there now",
         "unconfirmed, not written: topic doubted: nobody knows",
+        "`make import ENV=summit CONFIRM=1` confirms of it what the object store has",
         "buckets plan: summit: 5 changes to be made",
     ]
 

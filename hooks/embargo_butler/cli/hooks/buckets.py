@@ -23,9 +23,9 @@ from embargo_butler.engine.apply import apply
 from embargo_butler.engine.job import Job
 from embargo_butler.errors import Gathering, HooksError
 from embargo_butler.jobs import buckets as buckets_job
-from embargo_butler.jobs import jobs
 from embargo_butler.jobs import restart as restart_job
 from embargo_butler.jobs.withdrawal import withdrawal
+from embargo_butler.migration import live
 from embargo_butler.migration.importing import imported
 from embargo_butler.model.plan import Plan
 
@@ -106,7 +106,7 @@ def _withdraw(run: Run) -> int:
 
 
 def _import(run: Run) -> int:
-    live = jobs.live_buckets(run.config, run.world, run.report)
-    found = imported(run.config.required_buckets, live)
+    there = live.of_buckets(run.config, run.world, run.report)
+    found = imported(run.config.required_buckets, there)
     print(yaml.safe_dump(found, sort_keys=False, width=100), end="")
     return DONE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import keyword
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -75,6 +76,7 @@ def _run(
         yes=getattr(arguments, "yes", False),
         take_over=getattr(arguments, "take_over", False),
         back=getattr(arguments, "back", False),
+        confirm=getattr(arguments, "confirm", False),
         json=arguments.output == "json",
         words=words,
     )
@@ -84,7 +86,7 @@ def _run(
         if verb in ("pin", "promote"):
             return _change_images(arguments, options)
         verbs = Verbs(arguments.environment, options, make, ask)
-        run: Callable[[], int] = getattr(verbs, verb.replace("-", "_"))
+        run: Callable[[], int] = getattr(verbs, _method(verb))
         return run()
     except HooksError as error:
         # What helm and kubectl say has several lines.
@@ -137,7 +139,8 @@ _VERBS = {
     "resume": "bring ingest back to what it was",
     "plan": "show what an apply would change in Kubernetes, in Secrets and in buckets",
     "audit": "tell whether what is there is still as declared",
-    "buckets": "topics, notifications, policies: plan, apply, renew TOPIC, withdraw, import",
+    "buckets": "topics, notifications, policies: plan, apply, renew TOPIC, withdraw",
+    "import": "print what the object store has as YAML; --confirm: into the file of bucket-config/",
     "vault-policy": "print the least policy in Vault, and the role for the jobs' login",
     "config": "print what the jobs are told: the FILE of `embargo-hooks --config FILE`",
     "diff": "show what an apply would change in Kubernetes",
@@ -148,7 +151,12 @@ _VERBS = {
     "pin": "write what the image tags mean now, as digests, into the values file",
     "promote": "give an environment the images of another, in its values file",
 }
-_ASKING = ("apply", "rollback", "unlock", "take-over", "pause")
+_ASKING = ("apply", "rollback", "unlock", "take-over", "pause", "import")
+
+
+def _method(verb: str) -> str:
+    """Return the name of the method of `Verbs`, which Python's own words cannot be."""
+    return f"{verb.replace('-', '_')}{'_' if keyword.iskeyword(verb) else ''}"
 
 
 def _parser() -> Parser:
@@ -176,6 +184,12 @@ def _parser() -> Parser:
             adding.add_argument("--revision", type=int, help="where to go back to")
         if name == "take-over":
             adding.add_argument("--back", action="store_true", help="put back what was there")
+        if name == "import":
+            adding.add_argument(
+                "--confirm",
+                action="store_true",
+                help="make what is unconfirmed in bucket-config/ what the object store has",
+            )
         if name == "promote":
             adding.add_argument("--from", dest="source", default="", help="whose images")
     return parser

@@ -35,7 +35,7 @@ OF_DECLARED = ("audit", "buckets", "vault-policy")
 NAMES = (*OF_IMAGES, *OF_DECLARED)
 _UNASKED = ("vault-policy", "buckets withdraw")
 """What has no use for the names of what runs, and is there for when the cluster is away."""
-_HELPED = ("buckets import",)
+_HELPED = ("buckets import", "import")
 """What goes on without them where the cluster does not answer."""
 _COMPONENT = "app.kubernetes.io/component=config"
 
@@ -92,30 +92,49 @@ def config(
         ConfigError: Neither has it.
         ProgramError: Helm refused to render the chart, or no cluster answers.
     """
+    found, where = document(chart, programs, declared, what)
+    return hooks_config.parse(Node(as_operator(found) if own else found, where))
+
+
+def document(
+    chart: Chart, programs: Programs, declared: bool = False, what: str = ""
+) -> tuple[dict[str, Any], str]:
+    """Return the same as a plain document, with where it is from.
+
+    Args:
+        chart: The environment's chart.
+        programs: helm and kubectl.
+        declared: Whether what is declared here counts, deployed or not.
+        what: The verb with its second word, if it has one.
+
+    Raises:
+        ConfigError: Neither has it.
+        ProgramError: Helm refused to render the chart, or no cluster answers.
+    """
     ours = f"app.kubernetes.io/instance={programs.release},{_COMPONENT}"
     live: list[dict[str, Any]] = []
     if not declared:
         with if_permitted():
             live = programs.objects("configmaps", "-l", ours)
-    document: dict[str, Any] | None
+    found: dict[str, Any] | None
     if live:
         name = live[0]["metadata"]["name"]
         where = f"ConfigMap {name} of namespace {programs.namespace}"
-        document = yaml.safe_load(live[0]["data"]["config.yaml"])
+        found = yaml.safe_load(live[0]["data"]["config.yaml"])
     else:
         where = f"the chart of {chart.environment.name}"
-        document = chart.verbs_config(programs)
+        found = chart.verbs_config(programs)
         try:
-            document = document if what in _UNASKED else running.told(programs, document)
+            found = found if what in _UNASKED else running.told(programs, found)
         except UnreachableError as error:
             if what not in _HELPED:
                 raise
             terminal.show(
                 f"what runs cannot be seen, so all has its declared name: {error}", file=sys.stderr
             )
-    if document is None:
+    if found is None:
         raise ConfigError(
             f"{chart.environment.name}: there is no release in namespace {programs.namespace}, "
             "and its chart declares nothing to look at"
         )
-    return hooks_config.parse(Node(as_operator(document) if own else document, where))
+    return found, where

@@ -22,11 +22,13 @@ from embargo_butler.adapters.revisions import (
     target,
 )
 from embargo_butler.cli.operator import pipeline_verbs
+from embargo_butler.connections import Connections
+from embargo_butler.engine.report import Report
 from embargo_butler.errors import HooksError
 from embargo_butler.health import running
 from embargo_butler.health.pods import status
 from embargo_butler.health.sections import Section
-from embargo_butler.migration import take_over
+from embargo_butler.migration import confirm, take_over
 from embargo_butler.release import (
     diff,
     environments,
@@ -63,6 +65,7 @@ class Options:
         yes: Whether to go on without asking.
         take_over: Whether what others have made or changed becomes the release's.
         back: Whether a take-over is undone.
+        confirm: Whether what is unconfirmed in a file becomes what the object store has.
         json: Whether a program reads what is told.
         words: What else was typed, for a verb that takes more.
     """
@@ -73,6 +76,7 @@ class Options:
     yes: bool = False
     take_over: bool = False
     back: bool = False
+    confirm: bool = False
     json: bool = False
     words: Sequence[str] = ()
 
@@ -265,6 +269,35 @@ class Verbs:
             self._refuse_two_managers()
         return self._pipeline("buckets")
 
+    def import_(self) -> int:
+        """Print what the object store has; or confirm by it what is unconfirmed in the file."""
+        if not self._options.confirm:
+            return self._pipeline("buckets", words=("import",))
+        name = self._environment.name
+        file = confirm.of(self._options.project, name)
+        with self._programs.only_context():
+            document, _ = pipeline_verbs.document(self._chart, self._programs, True, "import")
+            if not confirm.marked(file):
+                _say(f"{name}: nothing is unconfirmed; `{self._typed('buckets', 'plan')}` compares")
+                return DONE
+            found = confirm.confirmed(
+                file,
+                jobs_plan.as_operator(document),
+                lambda config: Connections(config, "buckets"),
+                Report("import", sys.stderr, sys.stderr, False),
+                lambda other: self._chart.with_buckets(other).verbs_config(self._programs) or {},
+            )
+        (_note if self._options.json else _say)(*found.lines())
+        told = found.document()
+        if found.confirmation.facts:
+            self._confirm(f"write {file.path}")
+            file.save()
+        if self._options.json:
+            _print_json(told)
+        else:
+            _say(found.summary(self._typed("buckets", "plan")))
+        return DONE if found.seen else FAILED
+
     def config(self) -> int:
         """Print what the release's jobs are told, with the operator's own login."""
         found = self._chart.verbs_config(self._programs)
@@ -330,13 +363,19 @@ class Verbs:
             _say(*found.text())
         return FAILED if any(found.problems()) else DONE
 
-    def _pipeline(self, verb: str, ahead: Callable[[], Sequence[Section]] = tuple) -> int:
+    def _pipeline(
+        self,
+        verb: str,
+        ahead: Callable[[], Sequence[Section]] = tuple,
+        words: Sequence[str] | None = None,
+    ) -> int:
+        given = self._options.words if words is None else words
         output = ("--output", "json") if self._options.json else ()
         # What all its verbs take stands after the second word.
         second = 1 if verb == "buckets" else 0
-        words = [*self._options.words[:second], *output, *self._options.words[second:]]
+        typed = [*given[:second], *output, *given[second:]]
         with self._programs.only_context():
-            return pipeline_verbs.run(verb, words, self._chart, self._programs, ahead)
+            return pipeline_verbs.run(verb, typed, self._chart, self._programs, ahead)
 
     def _ingest(self) -> pausing.Ingest:
         deployed = last_deployed(revisions(self._programs))
