@@ -13,6 +13,7 @@ import yaml
 from tests.rig import helms
 from tests.unit.chart.helm import (
     CHART,
+    PROJECT,
     HelmError,
     files,
     helm,
@@ -118,6 +119,31 @@ def test_all_that_is_missing_is_told_at_once(version: str, monkeypatch: pytest.M
         values = merged(values, nested(tuple(key.split(".")), value))
     words = ("template", "first", str(CHART), "--namespace", "here", "--values", "-")
     assert "StatefulSet/redis" in parsed(helm(*words, stdin=yaml.safe_dump(values)))
+
+
+@pytest.mark.parametrize("version", helms.NEWEST)
+def test_the_file_for_elsewhere_renders(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it stands on the page; without what is each site's own, all of that is told at once."""
+    monkeypatch.setenv("HELM", str(helms.program(version, print)))
+    page = (PROJECT / "docs/getting-started-elsewhere.md").read_text()
+    [file] = re.findall(r"```yaml\n(environment: .*?)```", page, re.DOTALL)
+    assert file.count("\n") < 30
+    values = yaml.safe_load(file)
+    words = ("template", "first", str(CHART), "--namespace", values["namespace"], "--values", "-")
+    rendered = helm(*words, stdin=file)
+    assert "storageClassName" not in rendered
+    assert "StatefulSet/redis" in parsed(rendered)
+    own = ["environment", "namespace", "cluster", "site", "existingSecrets"]
+    for name in own:
+        del values[name]
+    for name in ("redis", "enqueue", "ingest", "idle", "presence"):
+        del values[name]["image"]["tag"]
+    for name in ("BUCKET", "BUTLER_REPO"):
+        del values["ingest"]["env"][name]
+    with pytest.raises(HelmError) as caught:
+        helm(*words, stdin=yaml.safe_dump(values))
+    told = re.findall("^- `([^`]+)`", str(caught.value), re.MULTILINE)
+    assert {*own[:-1], "redis.image.tag", "ingest.env.BUCKET", "redis.password"} < set(told)
 
 
 def test_mistakes_across_fields_are_told_at_once() -> None:

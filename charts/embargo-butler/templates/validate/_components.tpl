@@ -7,7 +7,7 @@
 
 {{- define "embargo-butler.checkRelease" -}}
 {{- range $key, $what := dict
-      "environment" "name it, for example summit"
+      "environment" "give it a name"
       "namespace" "name the namespace that it lives in, and give helm `--namespace` the same"
       "cluster" "say which cluster it lives in: the last word of its API server's URL or, where that has no path, the kube context's name"
       "site" "name the site that the images come from; it is a label of the pods and cannot change later" }}

@@ -38,9 +38,14 @@
 {{- include "embargo-butler.checkImage" (dict "root" . "name" "hooks" "values" .Values.hooks) }}
 {{- with .Values.vault.auth }}
 {{- $stored := has .method (list "approle" "token" "wrapped") }}
-{{- range $part := list "secrets" "bucketConfig" }}
-{{- if and (get $.Values $part) (not $.Values.vault.address) }}
-{{- include "embargo-butler.mistake" (printf "`%s` is given, but `vault.address` is empty: say where Vault is" $part) }}
+{{- if not $.Values.vault.address }}
+{{- if include "embargo-butler.given" $.Values.secrets | fromJson }}
+{{- include "embargo-butler.mistake" "`secrets` is given, but `vault.address` is empty: say where Vault is" }}
+{{- end }}
+{{- if include "embargo-butler.buckets" $ }}
+{{- include "embargo-butler.mistake" (print
+      "`bucketConfig` is given, but `vault.address` is empty, where the jobs get the owners' keys: "
+      "say where Vault is, or set `hooks.buckets` to byHand") }}
 {{- end }}
 {{- end }}
 {{- if and $stored (not .secret.name) (ne .method "wrapped") }}
