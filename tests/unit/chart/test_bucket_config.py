@@ -37,6 +37,7 @@ def test_another_environments_buckets_are_refused(environment: str, other: str) 
         f"`bucketConfig.environment` is {other}, but `environment` is {environment}: give helm "
         f"`-f values/{environment}.yaml -f bucket-config/{environment}.yaml`"
     ) in str(caught.value)
+    assert "\n- " not in str(caught.value), "nothing else is told that follows from it"
 
 
 # Summit-new consumes a topic that its buckets have to declare.
