@@ -97,20 +97,6 @@ def enter(
     return Store(gateways, lacking, documents)
 
 
-def enter_all(
-    config: Config,
-    declared: BucketConfig,
-    inventory: Inventory,
-    world: Connections,
-    report: Report,
-    gathering: Gathering,
-) -> dict[str, Gateway]:
-    """Return the object store by owner; where keys are not found, that is noted as a problem."""
-    store = enter(config, declared, inventory, world, report, gathering)
-    gathering.found.extend(VaultError(str(lack), "path-absent") for lack in store.lacking.values())
-    return store.gateways
-
-
 def undone(
     lack: Misfortune, owner: str, declared: BucketConfig, inventory: Inventory
 ) -> Misfortune:

@@ -27,11 +27,12 @@ def of_buckets(config: Config, world: Connections, report: Report) -> Live:
     """
     declared, gathering = config.required_buckets, Gathering()
     whole = replace(_asked(declared), topics={})
-    gateways = owner_keys.enter_all(config, whole, Inventory(), world, report, gathering)
+    entered = owner_keys.enter(config, whole, Inventory(), world, report, gathering)
+    gathering.found += [VaultError(str(lack), "path-absent") for lack in entered.lacking.values()]
     found, topics = {}, dict[str, Topic]()
     for name, bucket in declared.buckets.items():
         with gathering.catching():
-            if store := gateways.get(bucket.owner):
+            if store := entered.gateways.get(bucket.owner):
                 found[name], used = _live_bucket(name, bucket.foreign, store, report, gathering)
                 topics |= used
     gathering.check()
