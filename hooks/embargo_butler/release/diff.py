@@ -74,7 +74,7 @@ def _difference(
         return Difference(kind, name, "changed", unchangeable=refusal, owner=_owner(live, programs))
     if before is not None:
         after = without_dropped(after, before, manifest)
-    change, lines = compared(kind, name, live, after)
+    change, lines = compared(kind, live, after)
     others = tuple(each for each in found if each.manager != _MANAGER)
     return Difference(kind, name, change, lines, others, owner=_owner(live, programs))
 

@@ -78,7 +78,7 @@ class Difference:
 
 
 def compared(
-    kind: str, name: str, before: Manifest | None, after: Manifest | None
+    kind: str, before: Manifest | None, after: Manifest | None
 ) -> tuple[str, tuple[str, ...]]:
     """Compare an object with what becomes of it: the change in a word, and line by line."""
     old, new = (_shown(each) for each in (before, after))

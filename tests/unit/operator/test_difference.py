@@ -23,10 +23,10 @@ def test_only_what_changes_is_shown() -> None:
     before = deployment(image="old")
     after = deployment(image="new") | {"status": {}}
     after["metadata"]["resourceVersion"] = "8"
-    change, lines = compared("Deployment", "d", before, after)
+    change, lines = compared("Deployment", before, after)
     assert change == "changed"
     assert [line for line in lines if line[0] in "+-"] == ["-  - image: old", "+  - image: new"]
-    assert compared("Deployment", "d", before, deployment(image="old")) == ("same", ())
+    assert compared("Deployment", before, deployment(image="old")) == ("same", ())
 
 
 def test_of_a_text_of_several_lines_the_changed_ones_are_shown() -> None:
@@ -34,7 +34,7 @@ def test_of_a_text_of_several_lines_the_changed_ones_are_shown() -> None:
         {"kind": "ConfigMap", "data": {"config.yaml": f"a: 1\nb: {b}\nc: 3\nd: 4\ne: 5\n"}}
         for b in (2, 3)
     )
-    _, lines = compared("ConfigMap", "c", was, becomes)
+    _, lines = compared("ConfigMap", was, becomes)
     assert [line for line in lines if line[0] in "+-"] == ["-    b: 2", "+    b: 3"]
     assert not [line for line in lines if "e: 5" in line]
 
@@ -42,7 +42,7 @@ def test_of_a_text_of_several_lines_the_changed_ones_are_shown() -> None:
 def test_no_value_of_a_secret_is_shown() -> None:
     was = {"kind": "Secret", "metadata": {}, "data": {"a": "b25l", "b": "dHdv", "gone": "eA=="}}
     becomes = {"kind": "Secret", "metadata": {}, "data": {"a": "b25l", "b": "Zm91cg==", "c": "eQ"}}
-    change, lines = compared("Secret", "s", was, becomes)
+    change, lines = compared("Secret", was, becomes)
     assert change == "changed"
     assert [line for line in lines if line[0] in "+-"] == [
         "-  b: '*** (old)'",
@@ -57,7 +57,7 @@ def test_what_kubectl_has_noted_of_a_secret_is_not_shown() -> None:
     noted = {"kubectl.kubernetes.io/last-applied-configuration": '{"data":{"a":"b25l"}}'}
     was = {"kind": "Secret", "metadata": {"annotations": noted}, "data": {"a": "b25l"}}
     becomes = {"kind": "Secret", "metadata": {"annotations": {}}, "data": {"a": "b25l"}}
-    assert compared("Secret", "s", was, becomes) == ("same", ())
+    assert compared("Secret", was, becomes) == ("same", ())
 
 
 def test_what_the_chart_no_longer_has_goes_though_the_server_would_leave_it() -> None:
