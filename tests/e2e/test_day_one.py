@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.nothing_lost.conftest import _counted
-from tests.rig import environment
+from tests.rig import ceph, environment
 from tests.rig.command import wait_for
+from tests.rig.credentials import S3Keys
 from tests.rig.release import Release
+from tests.rig.store import Store
 from tests.support import connect, faults, mends
-from tests.support.day_one import DayOne
+from tests.support.day_one import OTHER_PAIR, DayOne
 from tests.support.exposure import Exposure
 from tests.support.predecessor import SUFFIX
 
@@ -83,6 +85,39 @@ def test_what_a_take_over_would_refuse_is_told_by_a_plan(place: DayOne) -> None:
     assert told in plan.all
     assert told in said.all
     assert "not-the-running-one" not in plan.all + said.all
+
+
+@pytest.fixture
+def other_store(place: DayOne) -> Iterator[Store]:
+    """Another store: the same names of bucket and owner, and other keys."""
+    store, name = ceph.EMBARGO, place.release.bucket
+    store.up(print)
+    pair = ("--access-key", OTHER_PAIR[0], "--secret-key", OTHER_PAIR[1])
+    store.admin("user", "create", "--uid", name, "--display-name", name, *pair)
+    store.client("s3", name, S3Keys(*OTHER_PAIR)).create_bucket(Bucket=name)
+    yield store
+    store.admin("user", "rm", "--uid", name, "--purge-data")
+    store.stop()
+
+
+def test_each_store_is_asked_with_its_own_pair(place: DayOne, other_store: Store) -> None:
+    name, there = place.release.bucket, {"endpoint": other_store.url, "zoneGroup": "sdfembargo"}
+    here = place.type("buckets", "plan")
+    print(here.all)
+    assert here.status == 2, here.all
+
+    asked = place.type(
+        "buckets", "plan", bucketConfig={**there, "owners": {name: {"profile": "embargo-rw"}}}
+    )
+    print(asked.all)
+    assert asked.status == 2, asked.all
+    assert f"put topic {name}" in asked.out
+
+    crossed = place.type("buckets", "plan", bucketConfig=there)
+    print(crossed.all)
+    assert crossed.status == 1
+    assert "nothing was written" in crossed.all
+    assert OTHER_PAIR[1] not in here.all + asked.all + crossed.all
 
 
 @pytest.mark.soak

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig import butler, ceph, declared, images, postgres, supervisor, vault
+from tests.rig import butler, ceph, declared, images, postgres, vault
 from tests.rig.cluster import kubectl
 from tests.rig.command import wait_for
 from tests.rig.declared import Declared
@@ -47,9 +47,7 @@ def environment(site: None, request: pytest.FixtureRequest, tmp_path: Path) -> I
     vault.change(vault.CLIENT_CONFIG, **before)
     postgres.drop(found.database)
     if embargo:
-        # No part of the site that other tests bring up again.
-        for kind in ("rgw", "osd", "mon"):
-            supervisor.stop(f"{store.name}-{kind}")
+        store.stop()  # no part of the site that other tests bring up again
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,7 @@ class Store:
         made = self.folder / "made"
         if not made.exists():
             say("making the store")
-            for kind in ("rgw", "osd", "mon"):
-                supervisor.stop(f"{self.name}-{kind}")
+            self.stop()
             self._make()
             made.touch()
         self._start_monitor()
@@ -122,9 +121,20 @@ class Store:
             )
         return found[0].split()[-1]
 
-    def client(self, service: str, user: str) -> Any:
-        """Return boto3's client of the gateway ("s3" or "sns") for one of its users."""
-        keys = credentials.load().s3(user)
+    def stop(self) -> None:
+        """Stop it; what was PUT stays."""
+        for kind in ("rgw", "osd", "mon"):
+            supervisor.stop(f"{self.name}-{kind}")
+
+    def client(self, service: str, user: str, keys: credentials.S3Keys | None = None) -> Any:
+        """Return boto3's client of the gateway ("s3" or "sns") for one of its users.
+
+        Args:
+            service: Which.
+            user: The user.
+            keys: The user's keys, if they are not the usual ones.
+        """
+        keys = keys or credentials.load().s3(user)
         make: Any = boto3.client  # its type knows no service by a variable
         return make(
             service,

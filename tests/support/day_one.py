@@ -23,6 +23,8 @@ from tests.support.changing import Changing
 from tests.support.operated import Said
 
 TAG = "1.2.98"
+OTHER_PAIR = ("OTHER-STORE", "other-secret")
+"""The keys of the same user's name on the other store."""
 SERVICES = ("enqueue", "ingest", "idle", "presence")
 SETTING: Mapping[str, Any] = {
     "vault": yaml.safe_load(
@@ -54,7 +56,7 @@ class DayOne(Changing):
         pairs = {
             release.renamed("wsummit"): (keys.access_key, keys.secret_key),
             # Of the same user on the other store, which this one does not know.
-            "embargo-rw": ("OTHER-STORE", "other-secret"),
+            "embargo-rw": OTHER_PAIR,
         }
         lines = [
             f"[{name}]\naws_access_key_id = {access}\naws_secret_access_key = {secret}\n"
