@@ -52,7 +52,7 @@ class Connections:
         self._config = config
         self._say = say
         self._job = job
-        self._until = time.monotonic() + config.deadline - RESERVE_SECONDS
+        self._until = time.monotonic() + config.hooks.deadline - RESERVE_SECONDS
         self._cluster: Cluster | None = None
         self._records: Records | None = None
         self._redis: tuple[str, int] | None = None

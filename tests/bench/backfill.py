@@ -17,8 +17,8 @@ from typing import Any
 from redis import Redis
 
 from embargo_butler.adapters.redis.records import RedisRecords
-from embargo_butler.config.delivery import PipelineConfig, parse
-from embargo_butler.config.reader import Node
+from embargo_butler.config.delivery import PipelineConfig
+from embargo_butler.config.reader import read
 from embargo_butler.delivery.backfill import queue_again, survey
 from embargo_butler.delivery.days import Window
 from embargo_butler.delivery.focal_plane import expected
@@ -69,7 +69,7 @@ class Night:
 
 def main() -> None:
     """Measure, and print a table."""
-    config = parse(Node(PIPELINE, "bench"))
+    config = read(PipelineConfig, PIPELINE, "bench")
     with tempfile.TemporaryDirectory() as folder, redis_server(Path(folder)) as port:
         admin: Any = Redis(port=port, password=PASSWORD)
         records = RedisRecords("127.0.0.1", port, Secret(PASSWORD))

@@ -115,7 +115,12 @@ class ManyBuckets:
 
     def _make(self, name: str) -> None:
         self._s3.create_bucket(Bucket=name)
-        spec = BucketSpec(name, OWNER, True, (Grant("read", ("somebody",)),), (), {}, (), (), ())
+        spec = BucketSpec(
+            name,
+            OWNER,
+            True,
+            (Grant("read", ("somebody",)),),
+        )
         # As somebody has put it by hand: it says the same, so that nothing is to be written.
         by_hand = [{**each, "Sid": "hand"} for each in policy.declared(spec, "bench")]
         self._gateway.put_policy(name, by_hand)

@@ -221,7 +221,12 @@ def test_a_tenants_topic_notification_and_policy(ceph: Server, name: str) -> Non
     assert live.owner == (ceph.tenant["user"] if live.follows else "")
     assert ceph.gateway().topic(name) is None
     owner = ceph.tenant["user"]
-    bucket = BucketSpec(name, owner, True, (Grant("read", (owner, "else")),), (), {}, (), (), ())
+    bucket = BucketSpec(
+        name,
+        owner,
+        True,
+        (Grant("read", (owner, "else")),),
+    )
     wanted = policy.declared(bucket, "test")
     gateway.put_policy(name, wanted)
     assert statements.same(gateway.policy(name), wanted)

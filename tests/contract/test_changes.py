@@ -18,8 +18,8 @@ from redis import Redis
 
 from embargo_butler.adapters.objects import BucketObjects
 from embargo_butler.adapters.redis.records import RedisRecords
-from embargo_butler.config.delivery import parse
-from embargo_butler.config.reader import Node
+from embargo_butler.config.delivery import PipelineConfig
+from embargo_butler.config.reader import read
 from embargo_butler.delivery.backfill import survey
 from embargo_butler.delivery.days import Window
 from embargo_butler.engine.apply import apply
@@ -279,7 +279,7 @@ def test_backfill_finds_just_what_was_never_announced(site: Site, tmp_path: Path
         "AWS_ACCESS_KEY_ID": Secret(keys["access_key"]),
         "AWS_SECRET_ACCESS_KEY": Secret(keys["secret_key"]),
     }
-    config = parse(Node({**PIPELINE, "bucket": site.bucket}, "test"))
+    config = read(PipelineConfig, {**PIPELINE, "bucket": site.bucket}, "test")
     with redis_server(tmp_path) as port:
         admin: Any = Redis(port=port, password=PASSWORD)
         for key in site.camera.put.keys() - missing:

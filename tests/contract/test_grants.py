@@ -14,8 +14,8 @@ from embargo_butler.config.buckets import (
     BucketSpec,
     Denial,
     Grant,
+    endangers,
 )
-from embargo_butler.config.buckets_parser import endangers
 from embargo_butler.model import statements
 from tests.contract.server import Server
 
@@ -36,7 +36,7 @@ def other(ceph: Server, bucket: str) -> Iterator[Any]:
 
 
 def allow(ceph: Server, bucket: str, *grants: Grant, deny: tuple[Denial, ...] = ()) -> None:
-    spec = BucketSpec(bucket, ceph.owner["user"], True, grants, deny, {}, (), (), ())
+    spec = BucketSpec(bucket, ceph.owner["user"], True, grants, deny)
     wanted = policy.declared(spec, "test")
     ceph.gateway().put_policy(bucket, wanted)
     assert statements.same(ceph.gateway().policy(bucket), wanted)

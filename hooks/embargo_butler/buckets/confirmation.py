@@ -35,7 +35,7 @@ def without_buckets(
             deny=(),
             notifications={},
             foreign=(),
-            retired_notifications=(),
+            retired=replace(each.retired, notifications=()),
         )
         if name in gone
         else each
@@ -72,8 +72,8 @@ def leaving(config: BucketConfig, inventory: Inventory) -> Unconfirmed:
     """
     why, specs = "a declared bucket is not there", config.buckets
     ours = by_declaration(inventory, config).without(config.unconfirmed)
-    retired = {name for each in specs.values() for name in each.retired_topics}
-    by_name = {(of, name) for of, each in specs.items() for name in each.retired_notifications}
+    retired = {name for each in specs.values() for name in each.retired.topics}
+    by_name = {(of, name) for of, each in specs.items() for name in each.retired.notifications}
     return Unconfirmed(
         topics={
             name: why
@@ -115,16 +115,20 @@ def without_owners(
     if not owners:
         return config
     why, before = "its owner's keys are not there", config.unconfirmed
-    topics, buckets, aside = confirmed(
-        {
-            name: replace(each, unconfirmed=why if each.owner in owners else "")
-            for name, each in config.topics.items()
-        },
-        {
-            name: replace(each, unconfirmed=why if each.owner in owners else "")
-            for name, each in config.buckets.items()
-        },
+    left = confirmed(
+        replace(
+            config,
+            topics={
+                name: replace(each, unconfirmed=why if each.owner in owners else "")
+                for name, each in config.topics.items()
+            },
+            buckets={
+                name: replace(each, unconfirmed=why if each.owner in owners else "")
+                for name, each in config.buckets.items()
+            },
+        )
     )
+    aside = left.unconfirmed
     made = {name: why for name, each in inventory.topics.items() if each.owner in owners}
     put = {key: why for key, each in inventory.notifications.items() if each.owner in owners}
     ruled = {name: why for name, owner in inventory.policies.items() if owner in owners}
@@ -135,4 +139,4 @@ def without_owners(
         buckets=before.buckets | aside.buckets,
         shared={**aside.shared, **before.shared},
     )
-    return replace(config, topics=topics, buckets=buckets, unconfirmed=whole)
+    return replace(left, unconfirmed=whole)

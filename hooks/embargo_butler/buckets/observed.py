@@ -295,7 +295,7 @@ def observe(
                 except NoBucketError:
                     gone[bucket] = whose[bucket]
         following = {name for name, topic in topics.items() if topic.follows}
-        retired = {name for each in config.buckets.values() for name in each.retired_topics}
+        retired = {name for each in config.buckets.values() for name in each.retired.topics}
         # What is current of a topic that is renewed goes too.
         staying = set(map(ours.real, config.topics.keys() - set(renew)))
         going = following - staying | (retired & uses.keys())

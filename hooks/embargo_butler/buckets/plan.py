@@ -181,7 +181,7 @@ class _Planning:
                     name: {live.name for live in bucket.notifications}
                     for name, bucket in self.observed.buckets.items()
                 },
-                {name: spec.retired_notifications for name, spec in self.config.buckets.items()},
+                {name: spec.retired.notifications for name, spec in self.config.buckets.items()},
                 self._ours(),
             )
         gathering.check()
@@ -411,7 +411,7 @@ class _Planning:
             at = f"bucketConfig.buckets.{bucket.name}.notifications.{spec.name}"
             owned = self._adopted(spec, at, bucket.owner, there, known)
         name = owned.current if owned else spec.name
-        if name in bucket.retired_notifications:
+        if name in bucket.retired.notifications:
             raise UnsafePlanError(
                 f"bucketConfig.buckets.{bucket.name}.retired.notifications: {name} is what the "
                 f"declared notification {spec.name} is called now; take it out there"

@@ -166,7 +166,7 @@ def _notifications(
     for (bucket, declared), owned in inventory.notifications.items():
         spec = config.buckets.get(bucket)
         stays = spec is not None and declared in spec.notifications
-        retired = spec.retired_notifications if spec else ()
+        retired = spec.retired.notifications if spec else ()
         if config.unconfirmed.has_notification(bucket, declared):
             continue
         if owned.shared and not stays and owned.current not in retired:
@@ -181,12 +181,12 @@ def _notifications(
         for name in owned.names[:-1] if stays else owned.names:
             yield (owner, bucket, name), "replaced" if stays else "no longer declared"
     for spec in config.buckets.values():
-        for name in spec.retired_notifications:
+        for name in spec.retired.notifications:
             yield (spec.owner, spec.name, name), "retired"
 
 
 def _topics(config: BucketConfig, inventory: Inventory, result: Retirement) -> Iterator[_Going]:
-    retired = {name: spec.owner for spec in config.buckets.values() for name in spec.retired_topics}
+    retired = {name: spec.owner for spec in config.buckets.values() for name in spec.retired.topics}
     for declared, owned in inventory.topics.items():
         spec = config.topics.get(declared)
         if declared in config.unconfirmed.topics:

@@ -25,8 +25,8 @@ def refuse_most(config: BucketConfig, inventory: Inventory) -> None:
         Problems: It is so, of topics, notifications or policies.
     """
     aside, buckets = config.unconfirmed, config.buckets
-    named_topics = {name for each in buckets.values() for name in each.retired_topics}
-    named = {(b, name) for b, each in buckets.items() for name in each.retired_notifications}
+    named_topics = {name for each in buckets.values() for name in each.retired.topics}
+    named = {(b, name) for b, each in buckets.items() for name in each.retired.notifications}
     topics = {
         f"topic {name}"
         for name, owned in inventory.topics.items()

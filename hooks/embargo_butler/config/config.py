@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from embargo_butler.config import buckets_parser as _buckets_parser
-from embargo_butler.config import delivery as _pipeline_config
-from embargo_butler.config import vault as _vault_config
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+)
+
 from embargo_butler.config import yaml as _yaml
-from embargo_butler.config.buckets import BucketConfig
+from embargo_butler.config.buckets import BucketConfig, fit
+from embargo_butler.config.confirmation import confirmed
 from embargo_butler.config.delivery import PipelineConfig, SecretKey
-from embargo_butler.config.reader import Node
+from embargo_butler.config.names import SecretName, SecretsKey
+from embargo_butler.config.reader import (
+    CLOSED,
+    AnyText,
+    Count,
+    Flag,
+    ReadAs,
+    Text,
+    Texts,
+    hidden,
+    or_else,
+    part,
+    read,
+    shown,
+)
 from embargo_butler.config.templates import references
-from embargo_butler.config.vault import VaultConfig
+from embargo_butler.config.vault import VaultConfig, VaultShape
 from embargo_butler.errors import ConfigError
+
+_Path = Annotated[Text, AfterValidator(lambda path: path.strip("/"))]
 
 
 @dataclass(frozen=True, order=True)
 class VaultPath:
     """A path, or one version of it."""
 
-    path: str
-    version: int | None = None
+    path: _Path
+    version: Count | None = None
 
     def __str__(self) -> str:
         return f"{self.path} (version {self.version})" if self.version else self.path
@@ -35,33 +57,58 @@ class FieldSource:
     """A field of a Vault path, byte for byte.
 
     Attributes:
-        at: The path.
+        path: The path.
         field: The field.
+        version: Which one of the path's.
         optional: Whether it may be missing.
     """
 
-    at: VaultPath
-    field: str
-    optional: bool = False
+    path: _Path
+    field: Text
+    version: Count | None = None
+    optional: Flag = False
+
+    @property
+    def at(self) -> VaultPath:
+        """The path, or one version of it."""
+        return VaultPath(self.path, self.version)
 
 
 @dataclass(frozen=True)
 class TemplateSource:
     """A template over the fields of several paths."""
 
-    template: str
-    sources: Mapping[str, VaultPath]
-    optional: bool = False
+    template: Text
+    sources: Annotated[dict[Text, VaultPath], Field(alias="from")]
+    optional: Flag = False
 
 
 @dataclass(frozen=True)
 class LiteralSource:
     """A value that stands in the configuration itself, so it is not a secret; may be empty."""
 
-    value: str
+    value: AnyText
 
 
 Source = FieldSource | TemplateSource | LiteralSource
+_KINDS = ("path", "template", "value")
+
+
+def _source_kind(value: Any) -> str | None:
+    found = [kind for kind in _KINDS if not isinstance(value, dict) or kind in value]
+    return hidden(found[0]) if len(found) == 1 or not isinstance(value, dict) else None
+
+
+_Source = Annotated[
+    Annotated[FieldSource, Tag(hidden("path"))]
+    | Annotated[TemplateSource, Tag(hidden("template"))]
+    | Annotated[LiteralSource, Tag(hidden("value"))],
+    Discriminator(
+        _source_kind,
+        custom_error_type="kinds",
+        custom_error_message=f"expected exactly one of {', '.join(_KINDS)}",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -75,10 +122,10 @@ class EnqueueConfig:
         secret: What a notification must carry, where the buckets job sees to it that it does.
     """
 
-    service: str
-    port: int
-    address: str | None = None
-    secret: SecretKey | None = None
+    service: Text
+    port: Count
+    address: Text | None = None
+    secret: Annotated[SecretKey | None, ReadAs(SecretKey)] = None
 
 
 @dataclass(frozen=True)
@@ -90,8 +137,61 @@ class RestartConfig:
         workloads: What may be restarted, as kind and name (`Deployment x`).
     """
 
-    automatic: bool
-    workloads: tuple[str, ...]
+    automatic: Annotated[
+        bool,
+        ReadAs(Literal["apply", "report"], lambda said: said == "apply"),
+        Field(alias="mode"),
+    ]
+    workloads: Texts
+
+
+def _declared(name: str, info: ValidationInfo) -> str:
+    secrets = part(info.context).get("secrets")
+    if isinstance(secrets, dict) and name not in secrets:
+        raise ValueError(f"no such Secret is declared: {shown(name)}")
+    return name
+
+
+def _undeclared(name: str, info: ValidationInfo) -> str:
+    if name in part(info.context, "secrets"):
+        raise ValueError(f"also declared: {shown(name)}")
+    return name
+
+
+@dataclass(frozen=True)
+class SecretsConfig:
+    """How far the secrets job goes.
+
+    Attributes:
+        take_over: The Secrets that it makes its own.
+        retired: Those that it takes away.
+        keeps: Whether a Vault that is away stops nothing while the live Secrets are complete.
+    """
+
+    take_over: Annotated[tuple[Annotated[Text, AfterValidator(_declared)], ...], or_else(())] = ()
+    retired: Annotated[tuple[Annotated[Text, AfterValidator(_undeclared)], ...], or_else(())] = ()
+    keeps: Annotated[
+        bool,
+        ReadAs(Annotated[Literal["fail", "keep"], or_else("fail")], lambda said: said == "keep"),
+        Field(alias="onOutage"),
+    ] = False
+
+
+@dataclass(frozen=True)
+class HooksConfig:
+    """How far the jobs go.
+
+    Attributes:
+        deadline: How many seconds one has.
+        secrets: What the secrets job may do.
+        cron_jobs: The jobs that run between releases, which log in to Vault as well.
+        restart: What becomes of pods that hold an older secret.
+    """
+
+    deadline: Annotated[Count, Field(alias="deadlineSeconds")] = 240
+    secrets: SecretsConfig = SecretsConfig()
+    cron_jobs: Texts = ()
+    restart: RestartConfig = RestartConfig(False, ())
 
 
 @dataclass(frozen=True)
@@ -100,32 +200,31 @@ class Config:
 
     Attributes:
         existing: The Secrets that somebody else makes, and that are never ours.
-        cron_jobs: The jobs that run between releases, which log in to Vault as well.
         no_buckets: Why nobody of the release looks after topics, notifications and policies.
-        keeps: Whether a Vault that is away stops nothing while the live Secrets are complete.
         predecessor: The names that declared Secrets have where the chart's predecessor runs; None
             where it does not.
     """
 
-    file: str
-    environment: str
-    cluster: str
-    namespace: str
-    fullname: str
-    vault: VaultConfig
-    secrets: Mapping[str, Mapping[str, Source]]
-    enqueue: EnqueueConfig | None
-    deadline: int
-    take_over_secrets: frozenset[str] = frozenset()
-    retired_secrets: frozenset[str] = frozenset()
-    existing: frozenset[str] = frozenset()
-    cron_jobs: tuple[str, ...] = ()
-    buckets: BucketConfig | None = field(default=None)
-    no_buckets: str = ""
-    pipeline: PipelineConfig | None = None
-    restart: RestartConfig = RestartConfig(False, ())
-    keeps: bool = False
-    predecessor: Mapping[str, str] | None = None
+    __pydantic_config__ = CLOSED
+
+    file: Annotated[str, Field(alias=hidden("file"))]
+    environment: Text
+    cluster: Text
+    namespace: Text
+    fullname: Text
+    vault: Annotated[VaultConfig, ReadAs(VaultShape, VaultShape.config)]
+    secrets: dict[SecretName, dict[SecretsKey, _Source]]
+    enqueue: EnqueueConfig | None = None
+    hooks: Annotated[HooksConfig, or_else({})] = HooksConfig()
+    existing: Annotated[
+        frozenset[str], ReadAs(Texts, frozenset), Field(alias="existingSecrets")
+    ] = frozenset()
+    buckets: Annotated[
+        Annotated[BucketConfig, BeforeValidator(fit)] | None, Field(alias="bucketConfig")
+    ] = None
+    no_buckets: Text = ""
+    pipeline: Annotated[PipelineConfig | None, ReadAs(PipelineConfig)] = None
+    predecessor: Annotated[dict[str, str] | None, ReadAs(dict[Text, Text])] = None
 
     @property
     def required_buckets(self) -> BucketConfig:
@@ -200,128 +299,20 @@ def load(path: Path, declared: str = "") -> Config:
         declared: What it has to be, as `_yaml.read` takes it.
 
     Raises:
-        ConfigError: It cannot be read, or something in it is not as it should be.
+        ConfigError: It cannot be read, or there is a mistake in it.
+        Problems: There are several mistakes in it.
     """
-    return parse(Node(_yaml.read(path, declared), str(path)))
+    return parse(_yaml.read(path, declared), str(path))
 
 
-def parse(root: Node) -> Config:
+def parse(document: Any, file: str) -> Config:
     """Turn a parsed document into a configuration.
 
     Raises:
-        ConfigError: Something in it is not as it should be.
+        ConfigError: There is a mistake in it.
+        Problems: There are several.
     """
-    top = root.mapping(
-        ("environment", "cluster", "namespace", "fullname", "vault", "secrets"),
-        (
-            *("existingSecrets", "enqueue", "hooks", "bucketConfig", "noBuckets", "pipeline"),
-            "predecessor",
-        ),
-    )
-    hooks = root.child("hooks")
-    entries = (
-        {}
-        if hooks.value is None
-        else hooks.mapping((), ("deadlineSeconds", "secrets", "cronJobs", "restart"))
-    )
-    deadline = entries["deadlineSeconds"].whole(1) if "deadlineSeconds" in entries else 240
-    take_over = hooks.child("secrets").child("takeOver")
-    outage = hooks.child("secrets").child("onOutage")
-    if "secrets" in entries:
-        entries["secrets"].mapping((), ("takeOver", "retired", "onOutage"))
-    retired = hooks.child("secrets").child("retired")
-    secrets = {name: _keys(name, node) for name, node in top["secrets"].mapping().items()}
-    for node in take_over.items() if take_over.value is not None else ():
-        if node.text() not in secrets:
-            raise node.fail(f"no such Secret is declared: {node.text()!r}")
-    for node in retired.items() if retired.value is not None else ():
-        if node.text() in secrets:
-            raise node.fail(f"also declared: {node.text()!r}")
-    existing = frozenset(root.child("existingSecrets").texts())
-    buckets = root.child("bucketConfig")
-    has_enqueue = root.child("enqueue").value is not None
-    environment = top["environment"].text()
-    vault = _vault_config.parse(top["vault"])
-    known = {**secrets, **dict.fromkeys(existing)}
-    pipeline = _pipeline_config.parse(top["pipeline"]) if "pipeline" in top else None
-    # One of a tenant is `tenant:bucket`.
-    ingested = pipeline.name.rpartition(":")[2] if pipeline else ""
-    return Config(
-        file=root.file,
-        environment=environment,
-        cluster=top["cluster"].text(),
-        namespace=top["namespace"].text(),
-        fullname=top["fullname"].text(),
-        vault=vault,
-        secrets=secrets,
-        enqueue=_enqueue(top["enqueue"]) if has_enqueue else None,
-        deadline=deadline,
-        take_over_secrets=frozenset(take_over.texts()),
-        retired_secrets=frozenset(retired.texts()),
-        existing=existing,
-        cron_jobs=hooks.child("cronJobs").texts(),
-        buckets=None
-        if buckets.value is None
-        else _buckets_parser.parse(
-            buckets, environment, has_enqueue, known, vault.owners_path, ingested
-        ),
-        no_buckets=top["noBuckets"].text() if "noBuckets" in top else "",
-        pipeline=pipeline,
-        restart=_restart(entries["restart"]) if "restart" in entries else RestartConfig(False, ()),
-        keeps=outage.value is not None and outage.choice("fail", "keep") == "keep",
-        predecessor={name: node.text() for name, node in top["predecessor"].mapping().items()}
-        if "predecessor" in top
-        else None,
-    )
-
-
-def _restart(node: Node) -> RestartConfig:
-    top = node.mapping(("mode", "workloads"), ())
-    return RestartConfig(top["mode"].choice("apply", "report") == "apply", top["workloads"].texts())
-
-
-def _keys(name: str, node: Node) -> dict[str, Source]:
-    if len(name) > 253 or not re.fullmatch(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?", name):
-        raise node.fail("expected as name of a Secret small letters, digits, `-` and `.`")
-    for key, value in node.mapping().items():
-        if len(key) > 253 or not re.fullmatch(r"[-._a-zA-Z0-9]+", key):
-            raise value.fail("expected as key of a Secret letters, digits, `-`, `_` and `.`")
-    return {key: _source(value) for key, value in node.mapping().items()}
-
-
-def _source(node: Node) -> Source:
-    kinds = [kind for kind in ("path", "template", "value") if kind in node.mapping()]
-    if len(kinds) != 1:
-        raise node.fail("expected exactly one of path, template, value")
-    if kinds == ["value"]:
-        return LiteralSource(node.mapping(("value",), ())["value"].text(empty=True))
-    if kinds == ["path"]:
-        keys = node.mapping(("path", "field"), ("version", "optional"))
-        optional = node.child("optional").flag()
-        return FieldSource(_path(node), keys["field"].text(), optional)
-    keys = node.mapping(("template", "from"), ("optional",))
-    sources = {}
-    for name, place in keys["from"].mapping().items():
-        place.mapping(("path",), ("version",))
-        sources[name] = _path(place)
-    optional = node.child("optional").flag()
-    return TemplateSource(keys["template"].text(), sources, optional)
-
-
-def _path(node: Node) -> VaultPath:
-    version = node.child("version")
-    return VaultPath(
-        node.child("path").text().strip("/"),
-        None if version.value is None else version.whole(1),
-    )
-
-
-def _enqueue(node: Node) -> EnqueueConfig:
-    top = node.mapping(("service", "port"), ("address", "secret"))
-    address = node.child("address")
-    return EnqueueConfig(
-        service=top["service"].text(),
-        port=top["port"].whole(1),
-        address=None if address.value is None else address.text(),
-        secret=_pipeline_config.secret_key(top["secret"]) if "secret" in top else None,
-    )
+    if isinstance(document, dict):
+        document = {**document, hidden("file"): file}
+    config = read(Config, document, file)
+    return config if config.buckets is None else replace(config, buckets=confirmed(config.buckets))

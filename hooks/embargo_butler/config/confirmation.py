@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from embargo_butler.config.buckets import BucketSpec, TopicSpec, Unconfirmed
+from embargo_butler.config.buckets import BucketConfig, Unconfirmed
 from embargo_butler.terminal import command
 
 
@@ -14,15 +13,13 @@ def remedy(environment: str) -> str:
     return command(["make", "import", f"ENV={environment}", "CONFIRM=1"])
 
 
-def confirmed(
-    topics: Mapping[str, TopicSpec], buckets: Mapping[str, BucketSpec]
-) -> tuple[dict[str, TopicSpec], dict[str, BucketSpec], Unconfirmed]:
-    """Return what may be written, and what may not.
+def confirmed(config: BucketConfig) -> BucketConfig:
+    """Return what may be written, with what may not set aside.
 
     A change of a topic is complete only once its notifications are put again, so a topic and its
     notifications wait for each other.
     """
-    aside = dict[str, str]()
+    topics, buckets, aside = config.topics, config.buckets, dict[str, str]()
     for topic in topics.values():
         if topic.unconfirmed:
             aside[topic.name] = topic.unconfirmed
@@ -56,10 +53,11 @@ def confirmed(
         for bucket in buckets.values()
         if not bucket.unconfirmed
     }
-    return (
-        {name: topic for name, topic in topics.items() if name not in aside},
-        kept,
-        Unconfirmed(
+    return replace(
+        config,
+        topics={name: topic for name, topic in topics.items() if name not in aside},
+        buckets=kept,
+        unconfirmed=Unconfirmed(
             aside,
             notifications,
             policies,

@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from embargo_butler.config.reader import Node
+from pydantic import Field, Tag
+
+from embargo_butler.config.reader import (
+    CLOSED,
+    PART,
+    TEXT,
+    TEXT_OR_PART,
+    AnyText,
+    Count,
+    Flag,
+    ReadAs,
+    Text,
+    Texts,
+)
 
 
 @dataclass(frozen=True)
 class SecretKey:
     """A key of a Kubernetes Secret."""
 
-    secret: str
-    key: str
+    secret: Text
+    key: Text
+
+
+_Variable = Annotated[
+    Annotated[Text, Tag(TEXT)] | Annotated[SecretKey, Tag(PART)],
+    TEXT_OR_PART,
+]
+
+
+def _compiled(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -27,8 +53,8 @@ class RedisConfig:
         password: Where the password is.
     """
 
-    service: str
-    port: int
+    service: Text
+    port: Count
     password: SecretKey
 
 
@@ -43,10 +69,10 @@ class AnnouncedTo:
         readers: Who else reads that topic.
     """
 
-    deployment: str
-    secret: SecretKey | None = None
-    topic: str = ""
-    readers: tuple[str, ...] = ()
+    deployment: Text
+    secret: Annotated[SecretKey | None, ReadAs(SecretKey)] = None
+    topic: Text = ""
+    readers: Texts = ()
 
 
 @dataclass(frozen=True)
@@ -58,8 +84,8 @@ class IngestConfig:
         env: Its environment variables about S3, texts or keys of Secrets.
     """
 
-    deployment: str
-    env: Mapping[str, str | SecretKey]
+    deployment: Text
+    env: dict[Text, _Variable]
 
 
 @dataclass(frozen=True)
@@ -80,77 +106,25 @@ class PipelineConfig:
         reconcile: The same in a sentence, with the reason.
     """
 
-    bucket: str
-    regexp: re.Pattern[str]
-    mode: str
+    __pydantic_config__ = CLOSED
+
+    bucket: Text
+    regexp: Annotated[re.Pattern[str], ReadAs(AnyText, _compiled)]
+    mode: Literal["webhook", "kafka"]
     redis: RedisConfig
     ingest: IngestConfig
-    presence: str
-    automatic: bool
-    maximum: int
+    presence: AnyText
+    automatic: Annotated[
+        bool,
+        ReadAs(Literal["auto", "report"], lambda said: said == "auto"),
+        Field(alias="backfill"),
+    ]
+    maximum: Count
     enqueue: AnnouncedTo
-    by_clock: bool = True
-    reconcile: str = ""
+    by_clock: Flag = True
+    reconcile: Text = ""
 
     @property
     def name(self) -> str:
         """The bucket's name without its profile."""
         return self.bucket.rpartition("@")[2]
-
-
-def parse(node: Node) -> PipelineConfig:
-    """Read the part `pipeline` of the configuration.
-
-    Raises:
-        ConfigError: Something in it is not as it should be.
-    """
-    top = node.mapping(
-        (
-            *("bucket", "regexp", "mode", "enqueue", "redis", "ingest"),
-            *("presence", "backfill", "maximum"),
-        ),
-        ("byClock", "reconcile"),
-    )
-    redis = top["redis"].mapping(("service", "port", "password"), ())
-    ingest = top["ingest"].mapping(("deployment", "env"), ())
-    try:
-        regexp = re.compile(top["regexp"].text(empty=True))
-    except re.error as error:
-        raise top["regexp"].fail(f"is no regular expression: {error}") from None
-    return PipelineConfig(
-        bucket=top["bucket"].text(),
-        regexp=regexp,
-        mode=top["mode"].choice("webhook", "kafka"),
-        redis=RedisConfig(
-            redis["service"].text(), redis["port"].whole(1), secret_key(redis["password"])
-        ),
-        ingest=IngestConfig(
-            ingest["deployment"].text(),
-            {
-                name: secret_key(value) if isinstance(value.value, Mapping) else value.text()
-                for name, value in ingest["env"].mapping().items()
-            },
-        ),
-        presence=top["presence"].text(empty=True),
-        automatic=top["backfill"].choice("auto", "report") == "auto",
-        maximum=top["maximum"].whole(1),
-        by_clock="byClock" not in top or top["byClock"].flag(),
-        reconcile=top["reconcile"].text() if "reconcile" in top else "",
-        enqueue=_announced_to(top["enqueue"]),
-    )
-
-
-def _announced_to(node: Node) -> AnnouncedTo:
-    top = node.mapping(("deployment",), ("secret", "topic", "readers"))
-    return AnnouncedTo(
-        deployment=top["deployment"].text(),
-        secret=secret_key(top["secret"]) if "secret" in top else None,
-        topic=top["topic"].text() if "topic" in top else "",
-        readers=node.child("readers").texts(),
-    )
-
-
-def secret_key(node: Node) -> SecretKey:
-    """Read which key of which Secret is meant."""
-    entries = node.mapping(("secret", "key"), ())
-    return SecretKey(entries["secret"].text(), entries["key"].text())

@@ -1,11 +1,11 @@
-"""What the names in `bucketConfig` may be; the chart's schema has the same patterns."""
+"""What names may be; the chart's schema has the same patterns."""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from embargo_butler.config.reader import Node
+from pydantic import Strict, StringConstraints
 
 
 class Name(NamedTuple):
@@ -17,6 +17,11 @@ class Name(NamedTuple):
     def fits(self, name: str) -> bool:
         """Whether a name is of this kind."""
         return re.fullmatch(self.pattern, name) is not None
+
+    @property
+    def whole(self) -> StringConstraints:
+        """What pydantic checks."""
+        return StringConstraints(pattern=f"^{self.pattern}$")
 
 
 USER = Name(
@@ -30,25 +35,21 @@ BUCKET = Name(
 )
 ZONE = Name("[a-z0-9-]+", "small letters, digits and `-`")
 ACTION = Name("s3:[A-Za-z*]+", "an action, such as s3:GetObject")
+SECRET = Name(
+    "[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?",
+    "as name of a Secret small letters, digits, `-` and `.`",
+)
+KEY = Name("[-._a-zA-Z0-9]{1,253}", "as key of a Secret letters, digits, `-`, `_` and `.`")
+WORDS = {
+    f"^{each.pattern}$": each.words
+    for each in (USER, IDENTIFIER, BUCKET, ZONE, ACTION, SECRET, KEY)
+}
+"""What is expected, by pattern."""
 
-
-def check(node: Node, name: str, kind: Name) -> None:
-    """Check a name that stands at a place.
-
-    Raises:
-        ConfigError: It is none of its kind.
-    """
-    if not kind.fits(name):
-        raise node.fail(f"expected {kind.words}; found {name!r}")
-
-
-def listed(node: Node, kind: Name) -> tuple[str, ...]:
-    """Read a list of one name or more.
-
-    Raises:
-        ConfigError: It is no such list.
-    """
-    names = node.texts(1)
-    for place, name in zip(node.items(), names, strict=True):
-        check(place, name, kind)
-    return names
+User = Annotated[str, Strict(), USER.whole]
+Identifier = Annotated[str, Strict(), IDENTIFIER.whole]
+BucketName = Annotated[str, Strict(), BUCKET.whole]
+Zone = Annotated[str, Strict(), ZONE.whole]
+Action = Annotated[str, Strict(), ACTION.whole]
+SecretName = Annotated[str, Strict(), SECRET.whole]
+SecretsKey = Annotated[str, Strict(), KEY.whole]

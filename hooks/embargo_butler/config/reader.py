@@ -1,114 +1,280 @@
-"""Strict reading of parsed YAML: every mistake is said with its file and key path."""
+"""Documents to dataclasses: pydantic checks them; each mistake is told with file and key path."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
-from typing import Any
+from functools import cache
+from types import NoneType
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
-from embargo_butler.errors import (
-    ConfigError,
-    HooksError,
-    Problems,
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    Strict,
+    StringConstraints,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
 )
+from pydantic.alias_generators import to_camel
+from pydantic_core import core_schema
+
+from embargo_butler.config.names import WORDS
+from embargo_butler.errors import ConfigError, HooksError, Problems
+
+CLOSED = ConfigDict(extra="forbid", alias_generator=to_camel)
+"""For the outermost dataclass: those within have it too."""
+_HIDDEN = "\0"
+_SHOWN = 60
+Read = TypeVar("Read")
+
+Mistake = tuple[tuple[str | int, ...], str]
+"""The path from the place that holds the one that is read, and a sentence."""
 
 
-class Node:
-    """One place in a configuration file."""
+class Mistakes(ValueError):
+    """Several mistakes of one place.
 
-    def __init__(self, value: Any, file: str, path: str = "") -> None:
-        """Hold a value and where it stands."""
-        self.value = value
-        self.file = file
-        self.path = path
+    Attributes:
+        found: The mistakes.
+        error: What they are.
+    """
 
-    def fail(self, message: str) -> ConfigError:
-        """Return an error about this place."""
-        return ConfigError(f"{self.file}: {self.path or 'the file'}: {message}")
+    def __init__(self, found: Sequence[Mistake], error: type[HooksError] = ConfigError) -> None:
+        """Take the mistakes."""
+        super().__init__()
+        self.found, self.error = found, error
 
-    def mapping(
-        self, required: tuple[str, ...] = (), optional: tuple[str, ...] | None = None
-    ) -> dict[str, Node]:
-        """Return the mapping's entries.
+    @classmethod
+    def check(cls, found: Iterable[Mistake]) -> None:
+        """Raise what was found, if anything was."""
+        if told := list(found):
+            raise cls(told)
 
-        Args:
-            required: Keys that must be there.
-            optional: Keys that may be there beside; None allows any.
-        """
-        if not isinstance(self.value, Mapping):
-            raise self.fail(f"expected a mapping, found {kind(self.value)}")
-        found: list[HooksError] = []
-        for key in self.value:
-            if not isinstance(key, str):
-                found.append(self.fail(f"expected text as key, found {key!r}; put it in quotes"))
-            elif optional is not None and key not in required + optional:
-                known = ", ".join(sorted(required + optional))
-                found.append(self.child(key).fail(f"unknown key; known here: {known}"))
-        found += [self.child(key).fail("is missing") for key in required if key not in self.value]
-        if found:
-            raise found[0] if len(found) == 1 else Problems(found)
-        return {key: self.child(key) for key in self.value}
 
-    def child(self, key: str) -> Node:
-        """Return the place of a key, whose value is None where there is none."""
-        value = self.value.get(key) if isinstance(self.value, Mapping) else None
-        return Node(value, self.file, f"{self.path}.{key}" if self.path else key)
+@dataclass(frozen=True)
+class ReadAs:
+    """Marks what is read as something else, and then converted."""
 
-    def items(self) -> Iterator[Node]:
-        """Iterate over a list."""
-        if not isinstance(self.value, list):
-            raise self.fail(f"expected a list, found {kind(self.value)}")
-        for index, value in enumerate(self.value):
-            yield Node(value, self.file, f"{self.path}[{index}]")
+    kind: Any
+    convert: Callable[[Any], Any] = lambda value: value
 
-    def texts(self, least: int = 0) -> tuple[str, ...]:
-        """Return a list of so many different texts or more, empty where the key is absent."""
-        if self.value is None and not least:
-            return ()
-        found = list[str]()
-        for item in self.items():
-            if item.text() in found:
-                raise self.fail(f"{item.value!r} stands there twice")
-            found.append(item.text())
-        if len(found) < least:
-            raise self.fail(f"expected at least {least}, found {len(found) or 'none'}")
-        return tuple(found)
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Return how it is read."""
+        schema = handler.generate_schema(self.kind)
+        return core_schema.no_info_after_validator_function(self.convert, schema)
 
-    def text(self, empty: bool = False) -> str:
-        """Return a text, not empty unless that is allowed."""
-        if not isinstance(self.value, str):
-            raise self.fail(f"expected text, found {kind(self.value)}")
-        if not self.value and not empty:
-            raise self.fail("expected text, found an empty one")
-        return self.value
 
-    def whole(self, minimum: int = 0, maximum: int | None = None) -> int:
-        """Return a whole number."""
-        if isinstance(self.value, bool) or not isinstance(self.value, int):
-            raise self.fail(f"expected a whole number, found {kind(self.value)}")
-        if self.value < minimum:
-            raise self.fail(f"expected at least {minimum}, found {self.value}")
-        if maximum is not None and self.value > maximum:
-            raise self.fail(f"expected at most {maximum}, found {self.value}")
-        return self.value
+def hidden(name: str) -> str:
+    """Return the key of what no document has, but whoever reads it puts in."""
+    return _HIDDEN + name
 
-    def flag(self) -> bool:
-        """Return true or false; absent is false."""
-        if self.value is None:
-            return False
-        if not isinstance(self.value, bool):
-            raise self.fail(f"expected true or false, found {kind(self.value)}")
-        return self.value
 
-    def choice(self, *allowed: str) -> str:
-        """Return a text out of a few."""
-        if (found := self.text()) not in allowed:
-            raise self.fail(f"expected one of {', '.join(allowed)}, found {found!r}")
+def _is_tag(step: str | int) -> bool:
+    """Whether it is no key, but tells which of several kinds a value is."""
+    return str(step).startswith(_HIDDEN)
+
+
+TEXT, PART = hidden("text"), hidden("mapping")
+TEXT_OR_PART = Discriminator(lambda value: PART if isinstance(value, dict) else TEXT)
+"""What is either a text or a mapping."""
+
+
+def different(entries: tuple[Read, ...]) -> tuple[Read, ...]:
+    """Refuse what stands there twice."""
+    for index, entry in enumerate(entries):
+        if entry in entries[:index]:
+            what = entry if isinstance(entry, str) else vars(entry)
+            raise ValueError(f"{shown(what)} stands there twice")
+    return entries
+
+
+def some_different(entries: tuple[Read, ...]) -> tuple[Read, ...]:
+    """Refuse that, or none."""
+    if not entries:
+        raise ValueError("expected at least 1, found none")
+    return different(entries)
+
+
+def named(too: Callable[[str, Any, ValidationInfo], Any] = lambda *_: {}) -> BeforeValidator:
+    """Return what tells each of some entries its name.
+
+    Args:
+        too: What else an entry is told, from its name and what is said of it.
+    """
+
+    def told(entries: Any, info: ValidationInfo) -> Any:
+        return {
+            name: {**entry, hidden("name"): str(name), **too(str(name), entry, info)}
+            if isinstance(entry, dict)
+            else entry
+            for name, entry in part(entries).items()
+        } or entries
+
+    return BeforeValidator(told)
+
+
+def part(document: Any, *path: str) -> Mapping[Any, Any]:
+    """Return a part of the document that is read, which is every validator's context.
+
+    What is declared wrongly is declared all the same, so it is told once, and not wherever it is
+    used too.
+    """
+    for step in path:
+        document = document.get(step) if isinstance(document, dict) else None
+    return document if isinstance(document, dict) else {}
+
+
+def or_else(default: Any) -> BeforeValidator:
+    """Return what reads nothing as something."""
+    return BeforeValidator(lambda value: default if value is None else value)
+
+
+AnyText = Annotated[str, Strict()]
+Text = Annotated[str, Strict(), StringConstraints(min_length=1)]
+Flag = Annotated[bool, Strict(), or_else(False)]
+Whole = Annotated[int, Strict()]
+Count = Annotated[int, Strict(), Field(ge=1)]
+Texts = Annotated[tuple[Text, ...], AfterValidator(different), or_else(())]
+
+
+def read(kind: type[Read], document: Any, file: str) -> Read:
+    """Read a document.
+
+    Args:
+        kind: The dataclass that it has the shape of.
+        document: What was parsed.
+        file: The name of the file, for messages.
+
+    Raises:
+        ConfigError: There is a mistake in it.
+        Problems: There are several.
+    """
+    try:
+        whole = document if isinstance(document, dict) else {}
+        found: Read = _adapter(kind).validate_python(document, context=whole)
         return found
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    # What stands at a key that is no text is not looked at.
+    keys = [each["loc"][:-1] for each in errors if each["loc"][-1:] == ("[key]",)]
+    bad = {key for key in keys if not isinstance(key[-1], str)}
+    told = [
+        mistake
+        for each in errors
+        if each["loc"][-1:] == ("[key]",) or not any(each["loc"][: len(key)] == key for key in bad)
+        for mistake in _told(each, kind, file)
+    ]
+    raise told[0] if len(told) == 1 else Problems(told)
 
 
-def kind(value: Any) -> str:
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+
+
+def _told(error: Any, whole: type, file: str) -> Iterator[HooksError]:
+    whole_path = error["loc"]
+    path = tuple(step for step in whole_path if not _is_tag(step))
+    what, value, context = error["type"], error["input"], error.get("ctx", {})
+    cause = context.get("error")
+    if isinstance(cause, Mistakes):
+        for inner, sentence in cause.found:
+            yield cause.error(f"{file}: {_joined((*path[:-1], *inner))}: {sentence}")
+        return
+    key, path = path[-1:] == ("[key]",), path[:-1] if path[-1:] == ("[key]",) else path
+    if what == "invalid_key" or (key and what == "string_type"):
+        path, what = path[:-1], "key"
+    if what == "unexpected_keyword_argument":
+        sentence = f"unknown key; known here: {', '.join(_known(whole, whole_path[:-1]))}"
+    elif what == "value_error":
+        sentence = str(cause)
+    elif what == "string_pattern_mismatch":
+        sentence = f"expected {WORDS[context['pattern']]}; found {shown(value)}"
+    elif what == "literal_error":
+        choice = context["expected"].replace("'", "").replace(" or ", ", ")
+        of = shown(value) if isinstance(value, str) else kind_of(value)
+        sentence = f"expected one of {choice}, found {of}"
+    else:
+        words = {**context, "value": shown(value), "kind": kind_of(value)}
+        sentence = _SENTENCES[what].format(**words) if what in _SENTENCES else error["msg"]
+    yield ConfigError(f"{file}: {_joined(path) or 'the file'}: {sentence}")
+
+
+_SENTENCES = {
+    "missing": "is missing",
+    "key": "expected text as key, found {value}; put it in quotes",
+    "dataclass_type": "expected a mapping, found {kind}",
+    "dict_type": "expected a mapping, found {kind}",
+    "tuple_type": "expected a list, found {kind}",
+    "string_type": "expected text, found {kind}",
+    "string_too_short": "expected text, found an empty one",
+    "string_too_long": "expected at most {max_length} characters; found {value}",
+    "int_type": "expected a whole number, found {kind}",
+    "bool_type": "expected true or false, found {kind}",
+    "greater_than_equal": "expected at least {ge}, found {value}",
+    "less_than_equal": "expected at most {le}, found {value}",
+}
+
+
+def shown(value: Any) -> str:
+    """Return a value that is no secret as it is shown: not more than so many characters of it."""
+    if isinstance(value, str) and len(value) > _SHOWN:
+        return f"{value[:_SHOWN]!r}..."
+    return repr(value) if isinstance(value, str) else cut(repr(value))
+
+
+def cut(text: str) -> str:
+    """Return the beginning of a text."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def kind_of(value: Any) -> str:
     """Return what kind of value it is: itself it is not told, as it may be a password."""
     names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false"}
-    names |= {int: "a number", float: "a number", date: "a date", datetime: "a date"}
+    names |= {int: "a number", float: "a fraction", date: "a date", datetime: "a date"}
     return "nothing" if value is None else names.get(type(value), type(value).__name__)
+
+
+def _joined(path: Sequence[str | int]) -> str:
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(steps).removeprefix(".")
+
+
+def _known(kind: Any, path: Sequence[str | int]) -> list[str]:
+    """Return the keys that may stand at a place."""
+    for step in path:
+        kind = _inside(kind)
+        if is_dataclass(kind):
+            kind = _keys(kind)[str(step)]
+        elif _is_tag(step):
+            kind = next(each for each in get_args(kind) if Tag(str(step)) in each.__metadata__)
+        else:
+            kind = get_args(kind)[-1 if get_origin(kind) is dict else 0]
+    return sorted(key for key in _keys(_inside(kind)) if not key.startswith(_HIDDEN))
+
+
+def _keys(kind: Any) -> dict[str, Any]:
+    hints = get_type_hints(kind, include_extras=True)
+    return {_key(each.name, hints[each.name]): hints[each.name] for each in fields(kind)}
+
+
+def _key(name: str, kind: Any) -> str:
+    given = [getattr(each, "alias", None) for each in getattr(kind, "__metadata__", ())]
+    return next(filter(None, given), None) or to_camel(name)
+
+
+def _inside(kind: Any) -> Any:
+    """Return what is read, without what else is said of it."""
+    if get_origin(kind) is Annotated:
+        other = [each.kind for each in kind.__metadata__ if isinstance(each, ReadAs)]
+        return _inside(other[0] if other else get_args(kind)[0])
+    some = [each for each in get_args(kind) if each is not NoneType]
+    return _inside(some[0]) if len(some) == 1 and len(get_args(kind)) == 2 else kind

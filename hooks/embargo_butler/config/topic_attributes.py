@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import make_dataclass
+from typing import Annotated, Any, Literal
 
-from embargo_butler.config.reader import Node
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
+
+from embargo_butler.config.reader import AnyText, Text, Whole, part
 from embargo_butler.config.templates import TemplateError, references
-from embargo_butler.model.resources import (
-    DECLARED_ATTRIBUTES,
-    FLAGS,
-    LIMITS,
-)
+from embargo_butler.model.resources import DECLARED_ATTRIBUTES, FLAGS, LIMITS
 
 _HTTP, _KAFKA = ("http://", "https://"), ("kafka://",)
 SCHEMES = (*_HTTP, *_KAFKA)
@@ -32,50 +30,6 @@ _OF_SOME = {
 }
 
 
-def topic_attribute(
-    name: str,
-    node: Node,
-    endpoint: Node,
-    has_enqueue: bool,
-    secrets: Mapping[str, Mapping[str, Any] | None],
-) -> str:
-    """Read one declared attribute, as text that may be a template.
-
-    Args:
-        name: The attribute.
-        node: Its value.
-        endpoint: The topic's push-endpoint.
-        has_enqueue: Whether there is an enqueue service to refer to.
-        secrets: The Secrets and their keys, None where somebody else makes it with whatever keys.
-    """
-    if name not in DECLARED_ATTRIBUTES:
-        known = ", ".join(sorted(DECLARED_ATTRIBUTES))
-        raise node.fail(f"unknown attribute; known here: {known}")
-    url = str(endpoint.value)
-    if url.startswith(SCHEMES) and not url.startswith(_OF_SOME.get(name, SCHEMES)):
-        raise node.fail(f"only endpoints of {', '.join(_OF_SOME[name])} have it")
-    if name in FLAGS:
-        if node.value is None:
-            raise node.fail("expected true or false, found nothing")
-        return str(node.flag()).lower()
-    if name in LIMITS:
-        return str(node.whole())
-    if name in _CHOICES:
-        return node.choice(*_CHOICES[name])
-    text = node.text(empty=name == "OpaqueData")
-    if name == "push-endpoint" and not text.startswith(SCHEMES):
-        raise node.fail(f"expected a URL that begins with one of {', '.join(SCHEMES)}")
-    if name == "Policy":
-        try:
-            is_policy = isinstance(json.loads(text), dict)
-        except ValueError:
-            is_policy = False
-        if not is_policy:
-            raise node.fail("expected a policy as JSON text")
-    _check(node, text, has_enqueue, secrets)
-    return text
-
-
 def as_declared(name: str, text: str, endpoint: str) -> str | int | bool | None:
     """Return a live attribute's value as it can be declared; None where it cannot be.
 
@@ -93,21 +47,95 @@ def as_declared(name: str, text: str, endpoint: str) -> str | int | bool | None:
     return None if text not in _CHOICES.get(name, (text,)) else text
 
 
-def _check(
-    node: Node, template: str, has_enqueue: bool, secrets: Mapping[str, Mapping[str, Any] | None]
-) -> None:
+def _has(document: Any, secret: str, key: str) -> bool:
+    """Whether a Secret has a key, as far as the document tells: somebody else may make it."""
+    secrets, existing = document.get("secrets"), document.get("existingSecrets")
+    if not isinstance(secrets, dict) or (isinstance(existing, list) and secret in existing):
+        return True
+    keys = secrets.get(secret, {})
+    return not isinstance(keys, dict) or key in keys
+
+
+def _template(text: str, info: ValidationInfo) -> str:
     try:
-        asked = references(template)
+        asked = references(text)
     except TemplateError as error:
-        raise node.fail(str(error)) from None
-    for path in asked:
-        shown = ".".join(path)
+        raise ValueError(str(error)) from None
+    for path in sorted(asked):
+        written = f"{{{{ {'.'.join(path)} }}}}"
         if path == ("enqueue", "address"):
-            if not has_enqueue:
-                raise node.fail("{{ enqueue.address }} needs the key `enqueue`, which is absent")
+            if part(info.context).get("enqueue") is None:
+                raise ValueError(f"{written} needs the key `enqueue`, which is absent")
         elif len(path) != 3 or path[0] != "secrets":
-            raise node.fail(
-                f"{{{{ {shown} }}}}: expected enqueue.address or secrets.<Secret>.<key>"
-            )
-        elif (keys := secrets.get(path[1], {})) is not None and path[2] not in keys:
-            raise node.fail(f"{{{{ {shown} }}}}: `secrets` declares no such key")
+            raise ValueError(f"{written}: expected enqueue.address or secrets.<Secret>.<key>")
+        elif not _has(info.context, *path[1:]):
+            raise ValueError(f"{written}: `secrets` declares no such key")
+    return text
+
+
+def _endpoint(text: str) -> str:
+    if not text.startswith(SCHEMES):
+        raise ValueError(f"expected a URL that begins with one of {', '.join(SCHEMES)}")
+    return text
+
+
+def _policy(text: str) -> str:
+    try:
+        is_policy = isinstance(json.loads(text), dict)
+    except ValueError:
+        is_policy = False
+    if not is_policy:
+        raise ValueError("expected a policy as JSON text")
+    return text
+
+
+_ANY_TEMPLATE = Annotated[AnyText, AfterValidator(_template)]
+_TEMPLATE = Annotated[Text, AfterValidator(_template)]
+_OWN = {
+    "push-endpoint": Annotated[Text, AfterValidator(_endpoint), AfterValidator(_template)],
+    "Policy": Annotated[Text, AfterValidator(_policy), AfterValidator(_template)],
+}
+
+
+def _kind(name: str) -> Any:
+    """Return what pydantic reads an attribute as."""
+    if name in FLAGS:
+        kind: Any = Annotated[bool, Strict()]
+    elif name in LIMITS:
+        kind = Annotated[Whole, Field(ge=0)]
+    elif name in _CHOICES:
+        kind = Literal[_CHOICES[name]]
+    elif name == "OpaqueData":
+        kind = _ANY_TEMPLATE
+    else:
+        kind = _OWN.get(name, _TEMPLATE)
+
+    def of_endpoint(value: Any, info: ValidationInfo) -> Any:
+        schemes, endpoint = _OF_SOME.get(name, SCHEMES), info.data.get("push_endpoint")
+        if endpoint and not endpoint.startswith(schemes):
+            raise ValueError(f"only endpoints of {', '.join(schemes)} have it")
+        return value
+
+    return Annotated[kind, BeforeValidator(of_endpoint), Field(alias=name)]
+
+
+_NAMES = sorted(DECLARED_ATTRIBUTES, key=lambda name: (name != "push-endpoint", name))
+Attributes = make_dataclass(
+    "Attributes",
+    [
+        (name.replace("-", "_"), _kind(name), *((None,) if name != "push-endpoint" else ()))
+        for name in _NAMES
+    ],
+    frozen=True,
+)
+"""What a topic can be declared with."""
+
+
+def as_texts(attributes: Any) -> dict[str, str]:
+    """Return them as texts, by Ceph's names; they may be templates."""
+    found = dict(zip(_NAMES, vars(attributes).values(), strict=True))
+    return {
+        name: str(value).lower() if name in FLAGS else str(value)
+        for name, value in found.items()
+        if value is not None
+    }

@@ -4,11 +4,82 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Annotated, Literal, get_args
 
-from embargo_butler.config.reader import Node
+from pydantic import AfterValidator, Field, ValidationInfo
 
-LOGINS = ("kubernetes", "approle", "jwt", "token", "wrapped")
+from embargo_butler.config.reader import AnyText, Count, Text, Whole, or_else
+
+_Method = Literal["kubernetes", "approle", "jwt", "token", "wrapped"]
+LOGINS: tuple[str, ...] = get_args(_Method)
 _FROM_SECRET = ("approle", "wrapped")
+_AS_ROLE = ("kubernetes", "jwt")
+
+
+def _address(address: str) -> str:
+    if address and not re.fullmatch(r"https?://[^/@]+/?", address):
+        raise ValueError("expected a URL such as https://vault.example.org:8200")
+    return address
+
+
+def _role(role: str, info: ValidationInfo) -> str:
+    if not role and (method := info.data.get("method")) in _AS_ROLE:
+        raise ValueError(f"is missing; the {method} login is made as a role")
+    return role
+
+
+def _stored(secret: _Stored | None, info: ValidationInfo) -> _Stored | None:
+    if not secret and (method := info.data.get("method")) in _FROM_SECRET:
+        raise ValueError(f"is missing; the {method} login is made with what a Secret holds")
+    return secret
+
+
+_Path = Annotated[AnyText, AfterValidator(lambda path: path.strip("/")), or_else("")]
+
+
+@dataclass(frozen=True)
+class _Stored:
+    name: Text
+
+
+@dataclass(frozen=True)
+class _Auth:
+    method: _Method
+    mount: _Path = ""
+    role: Annotated[AnyText, AfterValidator(_role), or_else(""), Field(validate_default=True)] = ""
+    audience: Annotated[AnyText, or_else("")] = ""
+    secret: Annotated[_Stored | None, AfterValidator(_stored), Field(validate_default=True)] = None
+
+
+@dataclass(frozen=True)
+class VaultShape:
+    """The part as it is written."""
+
+    address: Annotated[AnyText, AfterValidator(_address), or_else("")]
+    mount: Annotated[Text, AfterValidator(lambda path: path.strip("/"))]
+    auth: _Auth
+    namespace: Annotated[AnyText, or_else("")] = ""
+    ca_bundle: Annotated[AnyText, or_else("")] = ""
+    timeout_seconds: Annotated[Count, or_else(10)] = 10
+    retry_seconds: Annotated[Whole, Field(ge=0), or_else(30)] = 30
+    owners_path: _Path = ""
+
+    def config(self) -> VaultConfig:
+        """Return what it means."""
+        return VaultConfig(
+            address=self.address,
+            mount=self.mount,
+            method=self.auth.method,
+            login_mount=self.auth.mount or self.auth.method,
+            role=self.auth.role,
+            audience=self.auth.audience or "vault",
+            stored=self.auth.secret.name if self.auth.secret else "",
+            namespace=self.namespace,
+            ca_bundle=self.ca_bundle,
+            timeout=self.timeout_seconds,
+            retry=self.retry_seconds,
+            owners_path=self.owners_path,
+        )
 
 
 @dataclass(frozen=True)
@@ -44,51 +115,3 @@ class VaultConfig:
     timeout: int = 10
     retry: int = 30
     owners_path: str = ""
-
-
-def parse(node: Node) -> VaultConfig:
-    """Turn the parsed part into a declaration.
-
-    Raises:
-        ConfigError: Something in it is not as it should be.
-    """
-    top = node.mapping(
-        ("address", "mount", "auth"),
-        ("namespace", "caBundle", "timeoutSeconds", "retrySeconds", "ownersPath"),
-    )
-    auth = top["auth"].mapping(("method",), ("mount", "role", "audience", "secret"))
-    address, method = _text(top["address"]), auth["method"].choice(*LOGINS)
-    if address and not re.match(r"https?://[^/@]+/?$", address):
-        raise top["address"].fail("expected a URL such as https://vault.example.org:8200")
-    stored = _stored(top["auth"].child("secret"), method)
-    role = top["auth"].child("role")
-    return VaultConfig(
-        address=address,
-        mount=top["mount"].text().strip("/"),
-        method=method,
-        login_mount=_text(auth.get("mount"), method).strip("/"),
-        role=role.text() if method in ("kubernetes", "jwt") else _text(role),
-        audience=_text(auth.get("audience"), "vault"),
-        stored=stored,
-        namespace=_text(top.get("namespace")),
-        ca_bundle=_text(top.get("caBundle")),
-        timeout=_whole(top.get("timeoutSeconds"), 10, 1),
-        retry=_whole(top.get("retrySeconds"), 30, 0),
-        owners_path=_text(top.get("ownersPath")).strip("/"),
-    )
-
-
-def _stored(node: Node, method: str) -> str:
-    if node.value is None:
-        if method in _FROM_SECRET:
-            raise node.fail(f"is missing; the {method} login is made with what a Secret holds")
-        return ""
-    return node.mapping(("name",), ())["name"].text()
-
-
-def _text(node: Node | None, default: str = "") -> str:
-    return default if node is None or node.value in (None, "") else node.text()
-
-
-def _whole(node: Node | None, default: int, minimum: int) -> int:
-    return default if node is None or node.value is None else node.whole(minimum)

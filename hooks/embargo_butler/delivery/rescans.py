@@ -62,7 +62,7 @@ class Wanted:
 def note(config: Config, cluster: Cluster, lookups: Iterable[Lookup], now: datetime) -> None:
     """Write down what a plan wants to be looked through, beside what stands there already."""
     stamp = times.text(now)
-    latest = times.text(now + timedelta(seconds=config.deadline))
+    latest = times.text(now + timedelta(seconds=config.hooks.deadline))
     earliest = times.text(now - _KEPT)
     new = [
         Wanted(stamp, each.bucket, max(each.since, earliest), each.until or latest, each.why)

@@ -118,9 +118,9 @@ def plan(
             patience = time.monotonic() if gathering.found else until
             address, unready = buckets.address_of(config.enqueue, cluster, patience)
             beside.extend(unready)
-    put_off = renewing if not config.restart.automatic else None
-    renewing = renewing if config.restart.automatic else None
-    if config.keeps and gathering.away and not beside:
+    put_off = renewing if not config.hooks.restart.automatic else None
+    renewing = renewing if config.hooks.restart.automatic else None
+    if config.hooks.secrets.keeps and gathering.away and not beside:
         raise Outage(gathering.found)
 
     def filled() -> buckets.Attributes:

@@ -11,7 +11,7 @@ from embargo_butler.buckets import observed as buckets
 from embargo_butler.buckets import plan as bucket_plan
 from embargo_butler.buckets.confirmation import without_buckets, without_owners
 from embargo_butler.buckets.inventory import Inventory
-from embargo_butler.config.buckets import BucketConfig, BucketSpec
+from embargo_butler.config.buckets import BucketConfig, BucketSpec, Retired
 from embargo_butler.config.config import Config
 from embargo_butler.connections import Connections
 from embargo_butler.engine.job import Job
@@ -47,7 +47,7 @@ def refuse_running(config: Config, cluster: Cluster, report: Report) -> None:
         UnsafePlanError: A workload is there to stay, or its pods are (`--cascade orphan`).
     """
     there = ("-n", config.namespace)
-    live = {owner: cluster.rollout(owner) for owner in config.restart.workloads}
+    live = {owner: cluster.rollout(owner) for owner in config.hooks.restart.workloads}
     staying = [owner for owner, found in live.items() if found and not found.leaving]
     if staying:
         uninstall = command(["helm", "uninstall", config.environment, *there])
@@ -73,10 +73,10 @@ def refuse_running(config: Config, cluster: Cluster, report: Report) -> None:
 
 def _orphans(config: Config, cluster: Cluster) -> list[str]:
     """Return the workloads whose pods are there to stay."""
-    if not config.restart.workloads:
+    if not config.hooks.restart.workloads:
         return []
     owners = {pod.owner for pod in cluster.pods() if not pod.leaving}
-    return [owner for owner in config.restart.workloads if owner in owners]
+    return [owner for owner in config.hooks.restart.workloads if owner in owners]
 
 
 def _withdraw(config: Config) -> str:
@@ -108,7 +108,7 @@ def announcing(config: Config, cluster: Cluster, report: Report) -> tuple[str, .
     return tuple(
         DeleteNotification(bucket.owner, bucket.name, name).target
         for bucket in without_ours(config.buckets, inventory).buckets.values()
-        for name in bucket.retired_notifications
+        for name in bucket.retired.notifications
     )
 
 
@@ -197,13 +197,7 @@ def _only(bucket: str, owner: str, retired: tuple[str, ...]) -> BucketSpec:
     return BucketSpec(
         name=bucket,
         owner=owner,
-        manages_policy=False,
-        grants=(),
-        deny=(),
-        notifications={},
-        foreign=(),
-        retired_notifications=retired,
-        retired_topics=(),
+        retired=Retired(notifications=retired),
     )
 
 

@@ -125,7 +125,7 @@ def enqueue_first(
         for use in pod.uses
         if use.secret == at.secret and use.key == at.key
     }
-    owners = [each for each in config.restart.workloads if each in readers]
+    owners = [each for each in config.hooks.restart.workloads if each in readers]
     plan = Plan()
     if renewing:
         apply = ApplySecret(renewing.wanted, renewing.live)

@@ -57,9 +57,9 @@ def plan(config: Config, world: Connections, report: Report, rehearse: bool = Fa
     written = redis_password.carried(config.redis_password, written, live)
     planned = Plan()
     with gathering.catching():
-        planned = plan_secrets(written, live, config.take_over_secrets)
+        planned = plan_secrets(written, live, config.hooks.secrets.take_over)
         planned = redis_password.overlapping(config.redis_password, planned, live)
-    if config.keeps and gathering.away:
+    if config.hooks.secrets.keeps and gathering.away:
         lacking = secret_sync.missing(config, live)
         if not lacking:
             raise Outage(gathering.found)

@@ -19,7 +19,7 @@ import yaml
 
 from embargo_butler.config import config as hooks_config
 from embargo_butler.config.config import Config
-from embargo_butler.config.reader import Node
+from embargo_butler.config.reader import kind_of, part
 from embargo_butler.config.templates import references
 from embargo_butler.connections import Connections
 from embargo_butler.engine.report import Report
@@ -115,7 +115,9 @@ def of(project: Path, environment: str) -> YamlFile:
         ConfigError: There is no such file, or it cannot be read.
     """
     file = YamlFile(project / BUCKETS / f"{environment}.yaml")
-    Node(file.document, str(file.path)).child(_KEY).mapping()
+    found = part(file.document).get(_KEY)
+    if not isinstance(found, dict):
+        raise ConfigError(f"{file.path}: {_KEY}: expected a mapping, found {kind_of(found)}")
     return file
 
 
@@ -205,7 +207,7 @@ def _refuse_otherwise(
 
 
 def _parsed(document: Mapping[str, Any], file: YamlFile) -> Config:
-    return hooks_config.parse(Node(document, str(file.path)))
+    return hooks_config.parse(document, str(file.path))
 
 
 def _secrets(config: Mapping[str, Any]) -> Iterator[str]:

@@ -385,7 +385,7 @@ class _Looking:
         return [
             each
             for each in self._live.buckets[bucket].notifications
-            if each not in ours and each.name not in (*spec.foreign, *spec.retired_notifications)
+            if each not in ours and each.name not in (*spec.foreign, *spec.retired.notifications)
         ]
 
     def _same_topic(self, spec: NotificationSpec, live: Notification) -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 from embargo_butler.adapters.programs import Programs
 from embargo_butler.adapters.vault.client import VaultLogin
 from embargo_butler.config import config as hooks_config
-from embargo_butler.config.reader import Node
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import Gathering
 from embargo_butler.release.difference import Manifest
@@ -28,7 +27,7 @@ def declared(config: Mapping[str, Any]) -> Values:
     Raises:
         HooksError: There is no login, or something cannot be read.
     """
-    found = hooks_config.parse(Node(dict(config), "the hooks' configuration"))
+    found = hooks_config.parse(dict(config), "the hooks' configuration")
     report = Report("take-over", sys.stderr, sys.stderr, as_json=False)
     gathering = Gathering()
     with VaultLogin(replace(found.vault, method="token", stored="")) as vault:

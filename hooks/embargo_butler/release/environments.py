@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from embargo_butler.config import reader as _reader
 from embargo_butler.config import yaml as _yaml
-from embargo_butler.config.reader import Node
 from embargo_butler.errors import ConfigError
 
 CHART = Path("charts/embargo-butler")
@@ -148,5 +148,4 @@ def read_values(path: Path) -> dict[str, Any]:
     found = _yaml.read(path)
     if found is None:
         return {}
-    Node(found, str(path)).mapping()
-    return dict(found)
+    return _reader.read(dict[_reader.AnyText, Any], found, str(path))

@@ -22,7 +22,6 @@ from embargo_butler.adapters.vault.client import VaultLogin
 from embargo_butler.adapters.vault.handed_over import gathered
 from embargo_butler.config import config as hooks_config
 from embargo_butler.config.config import Config, VaultPath
-from embargo_butler.config.reader import Node
 from embargo_butler.jobs import notification_secret
 from embargo_butler.release import jobs_plan
 from embargo_butler.secret import Secret
@@ -60,7 +59,7 @@ def handed_over(config: Mapping[str, Any], programs: Programs) -> Iterator[None]
 
 def _issued(config: Mapping[str, Any]) -> dict[str, Secret]:
     """Read and wrap, with the operator's own login, what each job needs."""
-    found = hooks_config.parse(Node(dict(config), "the hooks' configuration"))
+    found = hooks_config.parse(dict(config), "the hooks' configuration")
     login = replace(found.vault, method="token", stored="")
     with VaultLogin(login) as vault:
         return {

@@ -42,7 +42,7 @@ def plan_removal(config: Config, cluster: Cluster, report: Report) -> Plan:
             if live and live.ours:
                 going.append(name)
     gathering.check()
-    unasked = set(going) - config.retired_secrets
+    unasked = set(going).difference(config.hooks.secrets.retired)
     if unasked and len(going) > len(declared):
         raise UnsafePlanError(
             f"{config.file}: would remove {len(going)} Secrets and keep {len(declared)}; "

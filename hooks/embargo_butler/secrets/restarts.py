@@ -54,26 +54,26 @@ class Held:
 
 def look(config: Config, cluster: Cluster, live: Mapping[str, KubernetesSecret]) -> Held:
     """Look at the pods, unless no value has ever changed."""
-    if not config.restart.workloads or not any(each.since for each in live.values()):
+    if not config.hooks.restart.workloads or not any(each.since for each in live.values()):
         return Held(live, (), {})
     pods = tuple(cluster.pods())
     found = stale(pods, live, _told(config))
     return Held(
         live,
         pods,
-        {owner: keys for owner, keys in found.items() if owner in config.restart.workloads},
+        {owner: keys for owner, keys in found.items() if owner in config.hooks.restart.workloads},
     )
 
 
 def restarts(config: Config, cluster: Cluster, held: Held) -> Plan:
     """Plan the restarts; where they are only to be reported, a warning for each."""
     changes, warnings = [], []
-    for owner in (each for each in config.restart.workloads if each in held.stale):
+    for owner in (each for each in config.hooks.restart.workloads if each in held.stale):
         keys = held.stale[owner]
         what = ", ".join(f"{secret}/{key}" for secret, key in sorted(keys))
         why = f"has {what} of before {max(keys.values()):%Y-%m-%d %H:%M:%S} UTC"
         rollout = cluster.rollout(owner)
-        if not config.restart.automatic:
+        if not config.hooks.restart.automatic:
             kind, _, name = owner.partition(" ")
             command = f"kubectl rollout restart -n {config.namespace} {kind.lower()}/{name}"
             warnings.append(f"{owner}: {why}, and hooks.restart is report: {command}")
@@ -139,7 +139,7 @@ def _dismissal(
         olds = sorted(owner or "a pod of its own" for owner, keys in found.items() if key in keys)
         if not olds:
             break
-        if left <= 0 or not config.restart.automatic:
+        if left <= 0 or not config.hooks.restart.automatic:
             names = ", ".join(olds)
             why = f"Redis still lets the password before in, which {names} may have: "
             return Plan(warnings=(f"{why}it goes with the next run after they are replaced",))

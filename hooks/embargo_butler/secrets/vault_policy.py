@@ -62,13 +62,13 @@ def vault_policy(config: Config) -> VaultPolicy:
         "token_policies": [name],
         "token_no_default_policy": True,
         "token_type": "service",
-        "token_ttl": f"{config.deadline + _SPARE_SECONDS}s",
-        "token_max_ttl": f"{config.deadline + _SPARE_SECONDS}s",
+        "token_ttl": f"{config.hooks.deadline + _SPARE_SECONDS}s",
+        "token_max_ttl": f"{config.hooks.deadline + _SPARE_SECONDS}s",
     }
     accounts = [f"{config.fullname}-secrets"]
     if config.buckets:
         accounts += [f"{config.fullname}-buckets", f"{config.fullname}-clean-up"]
-    accounts += [f"{config.fullname}-{name}" for name in config.cron_jobs]
+    accounts += [f"{config.fullname}-{name}" for name in config.hooks.cron_jobs]
     path, role = "", dict[str, Any]()
     match vault.method:
         case "kubernetes":

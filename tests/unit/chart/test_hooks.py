@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from embargo_butler.config.config import Config, parse
-from embargo_butler.config.reader import Node
 from embargo_butler.config.vault import LOGINS
 from tests.unit.chart.facts import FACTS
 from tests.unit.chart.helm import CHART, HelmError, Manifest, files, helm, merged, parsed, render
@@ -217,7 +216,7 @@ def test_what_a_release_declares_the_next_one_may_take_away(summit: dict[str, Ma
 
 
 def test_the_jobs_know_what_may_be_restarted() -> None:
-    found = config_of({"monitoring": {"exporter": {"enabled": True}}}).restart
+    found = config_of({"monitoring": {"exporter": {"enabled": True}}}).hooks.restart
     assert found.automatic
     assert set(found.workloads) == {
         "StatefulSet redis",
@@ -325,7 +324,7 @@ def test_no_templated_secret_no_right_to_others() -> None:
 
 def test_the_jobs_understand_their_config(summit: dict[str, Manifest]) -> None:
     text = summit["ConfigMap/embargo-butler-hooks"]["data"]["config.yaml"]
-    found = parse(Node(yaml.safe_load(text), "config.yaml"))
+    found = parse(yaml.safe_load(text), "config.yaml")
     assert found.enqueue is not None
     assert found.enqueue.service == "embargo-butler-enqueue"
     assert found.buckets is not None
@@ -335,7 +334,7 @@ def test_the_jobs_understand_their_config(summit: dict[str, Manifest]) -> None:
 
 def config_of(values: dict[str, Any]) -> Config:
     text = render("summit", values)["ConfigMap/embargo-butler-hooks"]["data"]["config.yaml"]
-    return parse(Node(yaml.safe_load(text), "config.yaml"))
+    return parse(yaml.safe_load(text), "config.yaml")
 
 
 def test_what_is_not_said_of_vault_is_left_to_the_jobs(summit: dict[str, Manifest]) -> None:
@@ -383,8 +382,8 @@ def test_every_login(method: str) -> None:
 
 def test_secrets_that_are_named_one_by_one() -> None:
     found = config_of({"hooks": {"secrets": {"takeOver": ["redis"], "retired": ["old"]}}})
-    assert found.take_over_secrets == {"redis"}
-    assert found.retired_secrets == {"old"}
+    assert found.hooks.secrets.take_over == ("redis",)
+    assert found.hooks.secrets.retired == ("old",)
 
 
 BUNDLE = "-----BEGIN CERTIFICATE-----\n\n  MII= \t\n-----END CERTIFICATE-----\n\n\n"
@@ -420,7 +419,7 @@ def test_each_job_is_told_what_its_config_map_holds(
 def test_the_jobs_understand_every_environment(environment: str) -> None:
     facts = FACTS[environment]
     found = render(environment)[f"ConfigMap/{facts.prefix}-hooks"]["data"]["config.yaml"]
-    config = parse(Node(yaml.safe_load(found), "config.yaml"))
+    config = parse(yaml.safe_load(found), "config.yaml")
     assert config.namespace == facts.namespace
     assert {(name, key) for name, keys in config.secrets.items() for key in keys} == set(
         facts.secrets

@@ -16,7 +16,6 @@ from typing import Any
 import yaml
 
 from embargo_butler.config.config import parse
-from embargo_butler.config.reader import Node
 from embargo_butler.errors import HooksError, Problems
 from tests.unit.hooks.conftest import PIPELINE, SITE
 
@@ -43,7 +42,7 @@ def changed(changes: dict[str, Any]) -> Any:
 def sentences(document: Any) -> list[str]:
     """Return what is said of a configuration."""
     try:
-        parse(Node(document, "FILE"))
+        parse(document, "FILE")
     except Problems as problems:
         return [str(each) for each in problems.found]
     except HooksError as error:

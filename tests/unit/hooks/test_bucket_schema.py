@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from embargo_butler.config import buckets_parser as _buckets_parser
+from embargo_butler.config import buckets as _buckets
 from embargo_butler.config import names as _names
 from embargo_butler.config.config import load
 from embargo_butler.errors import HooksError
@@ -47,7 +47,7 @@ def changed(site: dict[str, Any], place: str, value: Any) -> dict[str, Any]:
 
 def test_chart_and_jobs_know_the_same_events() -> None:
     known = SCHEMA["$defs"]["events"]["items"]["enum"]
-    assert sorted(known) == sorted(_buckets_parser._EVENTS)
+    assert sorted(known) == sorted(_buckets.EVENTS)
     assert {"s3:ObjectLifecycle:*", "s3:ObjectLifecycle:Expiration:Noncurrent"} < set(known)
     assert {"s3:LifecycleExpiration:Delete", "s3:LifecycleTransition"} < set(known)
 

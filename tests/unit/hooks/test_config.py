@@ -8,7 +8,6 @@ import pytest
 from embargo_butler.config.config import (
     FieldSource,
     LiteralSource,
-    VaultPath,
     load,
 )
 from embargo_butler.errors import ConfigError, Problems
@@ -19,9 +18,7 @@ from tests.unit.hooks.conftest import Write
 def test_a_whole_site_is_read(site: dict[str, Any], write: Write) -> None:
     site["secrets"]["notification"] = {"secret": {"value": ""}}
     config = load(write(site))
-    assert config.secrets["redis"]["redis-password"] == FieldSource(
-        VaultPath("site/summit"), "redis"
-    )
+    assert config.secrets["redis"]["redis-password"] == FieldSource("site/summit", "redis")
     assert config.secrets["notification"]["secret"] == LiteralSource("")
     assert config.buckets
     assert config.buckets.topics["rubin-summit"].attributes["persistent"] == "true"
@@ -39,7 +36,7 @@ BAD: list[tuple[str, Any, str]] = [
     (
         "bucketConfig.topics.rubin-summit.attributes.OpaqueDate",
         "x",
-        r"OpaqueDate: unknown attribute; known here: OpaqueData",
+        r"OpaqueDate: unknown key; known here: OpaqueData",
     ),
     (
         "bucketConfig.topics.rubin-summit.attributes.push-endpoint",
@@ -60,7 +57,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("enqueue", None, r"push-endpoint: .*needs the key `enqueue`"),
     ("vault.auth.method", "ldap", r"vault\.auth\.method: expected one of kubernetes, approle, jwt"),
     ("vault.auth", {"method": "wrapped"}, r"vault\.auth\.secret: is missing; the wrapped login"),
-    ("vault.auth", {"method": "jwt"}, r"vault\.auth\.role: expected text, found nothing"),
+    ("vault.auth", {"method": "jwt"}, r"vault\.auth\.role: is missing; the jwt login"),
     ("vault.timeoutSeconds", 0, r"vault\.timeoutSeconds: expected at least 1"),
     ("vault.caBundel", "x", r"vault\.caBundel: unknown key"),
     ("secrets.redis.a b", {"value": ""}, r"expected as key of a Secret"),

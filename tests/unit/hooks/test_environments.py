@@ -11,13 +11,12 @@ import pytest
 import yaml
 
 from embargo_butler.buckets import policy
-from embargo_butler.config import buckets_parser as _buckets_parser
 from embargo_butler.config.buckets import (
     BucketConfig,
     Denial,
     tenant_of,
 )
-from embargo_butler.config.reader import Node
+from embargo_butler.config.config import parse
 
 ROOT = Path(__file__).parents[3]
 ALL = ("summit", "summit-new", "bts", "tts", "sts", "lfa", "pp-dev", "test")
@@ -33,10 +32,17 @@ def values(environment: str) -> dict[str, Any]:
 def declared(environment: str) -> BucketConfig:
     file = ROOT / "bucket-config" / f"{environment}.yaml"
     given = values(environment)
-    webhook = given["enqueue"].get("mode") != "kafka"
-    node = Node(yaml.safe_load(file.read_text())["bucketConfig"], file.name, "bucketConfig")
-    folder = given["vault"]["ownersPath"]
-    return _buckets_parser.parse(node, environment, webhook, given["secrets"], folder)
+    document = {
+        **dict.fromkeys(("cluster", "namespace", "fullname"), "x"),
+        "environment": environment,
+        "vault": {"address": "", "mount": "x", "auth": {"method": "token"}},
+        "secrets": given["secrets"],
+        **yaml.safe_load(file.read_text()),
+    }
+    document["vault"]["ownersPath"] = given["vault"]["ownersPath"]
+    if given["enqueue"].get("mode") != "kafka":
+        document["enqueue"] = {"service": "x", "port": 1}
+    return parse(document, file.name).required_buckets
 
 
 def test_each_environment_has_a_file() -> None:

@@ -12,13 +12,13 @@ from embargo_butler.buckets.queues import (
     lasts,
 )
 from embargo_butler.cli.hooks.command import main
-from embargo_butler.config.delivery import parse
-from embargo_butler.config.reader import Node
+from embargo_butler.config.delivery import PipelineConfig
+from embargo_butler.config.reader import read
 from embargo_butler.errors import RedisError
 from tests.unit.hooks.conftest import PIPELINE, Write
 from tests.unit.hooks.fakes import FakeWorld
 
-CONFIG = parse(Node(PIPELINE, "test"))
+CONFIG = read(PipelineConfig, PIPELINE, "test")
 BUCKET = "rubin-summit"
 
 

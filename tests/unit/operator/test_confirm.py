@@ -19,7 +19,6 @@ from embargo_butler.cli.operator.command import main
 from embargo_butler.config import config as hooks_config
 from embargo_butler.config.buckets import BucketConfig
 from embargo_butler.config.config import Config
-from embargo_butler.config.reader import Node
 from embargo_butler.config.templates import render
 from embargo_butler.errors import GatewayError, KubernetesError, VaultError
 from embargo_butler.model.resources import KubernetesSecret, Notification, Topic
@@ -166,7 +165,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Des
         ]
         document = yaml.safe_load(told)
         text = json.dumps(without_marks(document))
-        whole = hooks_config.parse(Node(json.loads(text), "whole"))
+        whole = hooks_config.parse(json.loads(text), "whole")
         assert whole.buckets
         documents = {
             str(owner.path): {"access_key": f"{owner.name}-access", "secret_key": "s"}

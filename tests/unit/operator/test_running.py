@@ -11,7 +11,6 @@ from embargo_butler.cli.operator.command import main
 from embargo_butler.cli.operator.pipeline_verbs import config
 from embargo_butler.config import config as hooks_config
 from embargo_butler.config.delivery import SecretKey
-from embargo_butler.config.reader import Node
 from embargo_butler.health import running
 from embargo_butler.release import diff, jobs_plan
 from embargo_butler.release.chart import Chart
@@ -157,7 +156,7 @@ def test_what_the_verbs_are_told_can_be_read_again() -> None:
     told = running.as_running(
         yaml.safe_load(yaml.safe_load(document)["data"]["config.yaml"]), of_summit()[:-1]
     )
-    again = hooks_config.parse(Node(yaml.safe_load(yaml.safe_dump(told)), "FILE"))
+    again = hooks_config.parse(yaml.safe_load(yaml.safe_dump(told)), "FILE")
     assert again.predecessor == told["predecessor"]
 
 

@@ -136,7 +136,7 @@ def _look(run: Run) -> _Found:
             found.plan += job.plan
             found.undeclared, found.topics = job.undeclared, job.topics
             gathering.found.extend(job.problems)
-    if run.config.restart.workloads:
+    if run.config.hooks.restart.workloads:
         with gathering.catching():
             now = time.monotonic()
             settled = restart_job.plan(run.config, run.world, run.report, now, patient=False).plan

@@ -62,7 +62,7 @@ def _plan(run: Run) -> int:
     for sentence in job.undeclared:
         run.report.warn(sentence)
     plan = job.plan
-    if run.config.restart.workloads and not run.arguments.exit_zero:
+    if run.config.hooks.restart.workloads and not run.arguments.exit_zero:
         plan += restart_job.plan(run.config, run.world, run.report, until, patient=False).plan
     if run.arguments.exit_zero:
         leave_events(run, plan)

@@ -86,10 +86,11 @@ def main(
         config = caller.config if caller else load(arguments.config, arguments.config_hash)
         if arguments.rollback:
             # Its job is run again when it ends in the middle, and Helm waits no longer for two.
-            config = replace(config, deadline=config.deadline // 2)
+            hooks = replace(config.hooks, deadline=config.hooks.deadline // 2)
+            config = replace(config, hooks=hooks)
         report.environment = config.environment
-        _limit(config.deadline if arguments.limited else 0, report)
-        until = time.monotonic() + max(config.deadline - RESERVE_SECONDS, 0)
+        _limit(config.hooks.deadline if arguments.limited else 0, report)
+        until = time.monotonic() + max(config.hooks.deadline - RESERVE_SECONDS, 0)
         verb: Verb = arguments.run
         with closing(Connections(config, arguments.what, report.step)) as real:
             run = Run(arguments, config, world or real, report, until, plain(arguments.config))

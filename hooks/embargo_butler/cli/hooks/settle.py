@@ -29,7 +29,7 @@ def add_to(areas: Areas) -> None:
 
 def after(run: Run) -> tuple[Callable[[], Job], ...]:
     """Return the plans of what comes after a release, to be made and carried out in this order."""
-    if not run.config.restart.workloads:
+    if not run.config.hooks.restart.workloads:
         return ()
     return (
         lambda: restart_job.plan(run.config, run.world, run.report, run.until, patient=True),

@@ -22,7 +22,6 @@ from embargo_butler.cli.hooks import command as cli
 from embargo_butler.cli.hooks.running import Caller
 from embargo_butler.config import config as hooks_config
 from embargo_butler.config.config import Config
-from embargo_butler.config.reader import Node
 from embargo_butler.errors import ConfigError
 from embargo_butler.health import running
 from embargo_butler.health.sections import Section
@@ -93,7 +92,7 @@ def config(
         ProgramError: Helm refused to render the chart, or no cluster answers.
     """
     found, where = document(chart, programs, declared, what)
-    return hooks_config.parse(Node(as_operator(found) if own else found, where))
+    return hooks_config.parse(as_operator(found) if own else found, where)
 
 
 def document(
