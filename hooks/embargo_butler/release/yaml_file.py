@@ -193,7 +193,8 @@ def _styled(value: Any, before: Any = None) -> Any:
         quoted = isinstance(before, DoubleQuotedScalarString) or not plain
         return DoubleQuotedScalarString(value) if quoted else value
     if isinstance(value, list):
-        made: Any = CommentedSeq(map(_styled, value))
+        like = before[0] if isinstance(before, CommentedSeq) and before else None
+        made: Any = CommentedSeq(_styled(each, like) for each in value)
     elif isinstance(value, dict):
         made = CommentedMap((_styled(key), _styled(each)) for key, each in value.items())
     else:

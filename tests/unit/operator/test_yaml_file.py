@@ -102,6 +102,7 @@ def one_for_another(topics: Any) -> None:
             one_for_another,
             FILE.replace("    list:\n    - {a: b}\n", "    last: true\n"),
         ),
+        (lambda it: put(it["first"], "events", ["s3:A"]), FILE.replace("s3:*", "s3:A")),
         (lambda it: put(it["first"], "owner", "x"), FILE),
         (lambda it: put(it["next"], "owner", "yes"), FILE.replace("owner: y", 'owner: "yes"')),
     ],
