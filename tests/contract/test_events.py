@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import pytest
 
 from embargo_butler.migration import live
+from embargo_butler.migration.confirming import confirmation, marks, without_marks
 from embargo_butler.migration.importing import imported
 from embargo_butler.model.resources import KubernetesSecret
 from embargo_butler.secret import Secret
 from tests.contract.calls import counted
+from tests.contract.server import CREATED
 from tests.contract.site import FOREIGN, Site, silent
 from tests.contract.test_changes import (
     Change,
@@ -116,6 +119,46 @@ def test_what_is_live_is_imported_and_its_plan_is_empty(site: Site) -> None:
     assert bucket["grants"] == {"read": ["somebody", "tenant$other"]}
     assert bucket["foreign"] == [FOREIGN]
     assert bucket["notifications"]["raw"]["filter"] == chosen
+    assert site.run().changes == ()
+
+
+def test_what_is_unconfirmed_is_confirmed_by_what_is_live(site: Site) -> None:
+    site.declare("raw", site.second)
+    site.declared["notifications"]["raw"] |= {
+        "events": ["s3:ObjectCreated:Put"],
+        "filter": {"prefix": "a/", "suffix": ".fits"},
+    }
+    site.declared["grants"] = {"read": ["somebody", "tenant$other"]}
+    site.apply()
+    # As people have made it by hand: written down nowhere, and by another name.
+    site.world.fake_cluster.config_maps.clear()
+    [granted] = site.gateway.policy(site.bucket)
+    site.gateway.put_policy(site.bucket, [{**granted, "Sid": "ByHand"}])
+    is_so = copy.deepcopy(site.document["bucketConfig"])
+    config = site.document["bucketConfig"]
+    # What people guess: another Id, another topic that pushes to the same place, other attributes.
+    topic = config["topics"].pop(f"{site.bucket}-raw")
+    config["topics"]["guessed"] = topic | {"unconfirmed": "a guess"}
+    topic["attributes"]["persistent"] = False
+    guessed = {"topic": "guessed", "events": sorted(CREATED)}
+    site.declared["notifications"] = {
+        "some-id": site.declared["notifications"]["ours"] | {"unconfirmed": "a guess"},
+        "guessed": guessed,
+    }
+    site.declared |= {"grants": {"read": ["somebody"]}, "unconfirmed": "a guess"}
+    marked = marks(config)
+    declared = site.load().required_buckets
+    site.document["bucketConfig"] = without_marks(copy.deepcopy(config))
+    whole = site.load()
+    there = live.as_far_as_seen(whole, whole.required_buckets, site.world, silent())
+    found = confirmation(declared, whole.required_buckets, marked, there)
+    assert (found.left, found.notes) == ({}, ())
+    for fact in found.facts:
+        fact.write(config)
+    site.document["bucketConfig"] = config
+    assert marks(config) == frozenset()
+    assert config["buckets"] == {site.bucket: is_so["buckets"][site.bucket]}
+    assert site.load().required_buckets.topics.keys() == is_so["topics"].keys()
     assert site.run().changes == ()
 
 

@@ -88,6 +88,71 @@ def test_missing_keys_fail_no_release_and_are_taken_once_they_are_there(place: P
     kv.create_or_update_secret(path, keys, mount_point=vault.MOUNT)
 
 
+@pytest.fixture
+def by_hand(place: Place) -> Iterator[str]:
+    """A topic and a notification that somebody has made in the users' bucket; the topic's name."""
+    owner = bucket = RELEASE.users_bucket
+    s3, sns, name = ceph.client("s3", owner), ceph.client("sns", owner), f"{bucket}-by-hand"
+    attributes = {"push-endpoint": "http://127.0.0.1:9/by-hand", "verify-ssl": "false"}
+    arn = sns.create_topic(Name=name, Attributes=attributes)["TopicArn"]
+    rules: Any = [{"Name": "prefix", "Value": "raw/"}, {"Name": "suffix", "Value": ".fits"}]
+    notification: Any = {
+        "Id": "made-by-hand",
+        "TopicArn": arn,
+        "Events": ["s3:ObjectCreated:Put"],
+        "Filter": {"Key": {"FilterRules": rules}},
+    }
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"TopicConfigurations": [notification]}
+    )
+    yield name
+    for each in (gateway := Gateway(owner)).notifications(bucket):
+        gateway.forget(bucket, each)
+    sns.delete_topic(TopicArn=arn)
+
+
+def test_what_nobody_knew_is_confirmed_from_the_store(place: Place, by_hand: str) -> None:
+    name, users = f"bucket-config/{RELEASE.name}.yaml", RELEASE.users_bucket
+    as_it_was = place.text(name)
+    raw, mark = RELEASE.bucket, "unconfirmed: no source tells it"
+    guessed = as_it_was.replace(
+        f"    {raw}:\n      owner: {raw}\n      attributes:",
+        f"    # A guess.\n    guessed:\n      owner: {users} # taken to be so\n      {mark}\n"
+        "      attributes: {push-endpoint: http://127.0.0.1:9/by-hand}\n"
+        f"    {raw}:\n      owner: {raw}\n      {mark}\n      attributes:",
+    )
+    guessed = guessed.replace(
+        f"    {users}:\n      owner: {users}\n",
+        f"    {users}:\n      owner: {users}\n      notifications:\n"
+        '        guessed: {topic: guessed, events: ["s3:ObjectCreated:*"]}\n',
+    )
+    place.give(name, guessed)
+    try:
+        before = place.type("buckets", "plan")
+        assert f"unconfirmed, not written: topic {raw}: no source tells it" in before.out
+        assert f"`make import ENV={RELEASE.name} CONFIRM=1` confirms of it" in before.out
+        said = place.type("import", "--confirm", "--yes")
+        print(said.all)
+        assert said.status == 0
+        confirmed = guessed.replace(f"      {mark}\n", "")
+        confirmed = confirmed.replace("    guessed:\n      owner", f"    {by_hand}:\n      owner")
+        confirmed = confirmed.replace("9/by-hand}", "9/by-hand, verify-ssl: false}").replace(
+            'guessed: {topic: guessed, events: ["s3:ObjectCreated:*"]}',
+            f'made-by-hand: {{topic: {by_hand}, events: ["s3:ObjectCreated:Put"], '
+            'filter: {prefix: raw/, suffix: ".fits"}}',
+        )
+        assert place.text(name) == confirmed
+        plan = place.type("buckets", "plan")
+        assert plan.status == 0, plan.all
+        assert "unconfirmed, not written: topic" not in plan.out
+        assert f"buckets plan: {RELEASE.name}: nothing to do" in plan.out
+        again = place.type("import", "--confirm", "--yes")
+        assert f"{name}: 0 confirmed, 3 left unconfirmed; nothing was written" in again.out
+    finally:
+        place.give(name, as_it_was)
+        assert place.type("buckets", "apply").status == 0
+
+
 def test_ours_is_put_back_though_another_teams_is_missing(place: Place) -> None:
     gateway = Gateway(RELEASE.bucket)
     [ours] = [each for each in place.ids() if each != FOREIGN]

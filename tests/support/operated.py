@@ -139,6 +139,10 @@ class Operated:
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
 
+    def text(self, name: str) -> str:
+        """Return a file of the operator's."""
+        return (self._folder / name).read_text()
+
     def _written(self, name: str, values: dict[str, Any]) -> str:
         file = self._folder / f"{name}.yaml"
         file.write_text(yaml.safe_dump(values))
