@@ -10,11 +10,7 @@ from contextlib import ExitStack
 from embargo_butler.config.buckets import BucketConfig
 from embargo_butler.config.config import Config
 from embargo_butler.config.delivery import SecretKey
-from embargo_butler.errors import (
-    ConfigError,
-    KubernetesError,
-    RedisError,
-)
+from embargo_butler.errors import ConfigError, KubernetesError, RedisError
 from embargo_butler.model.ports import (
     Announcer,
     Butler,

@@ -18,11 +18,7 @@ from embargo_butler.adapters.rgw.notification_xml import written
 from embargo_butler.buckets import policy
 from embargo_butler.config.buckets import BucketSpec, Grant
 from embargo_butler.model import statements
-from embargo_butler.model.resources import (
-    Notification,
-    Topic,
-    same_notification,
-)
+from embargo_butler.model.resources import Notification, Topic, same_notification
 from embargo_butler.secret import Secret
 from tests.contract.server import CREATED, Server
 from tests.contract.site import Site

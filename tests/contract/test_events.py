@@ -15,14 +15,7 @@ from embargo_butler.secret import Secret
 from tests.contract.calls import counted
 from tests.contract.server import CREATED
 from tests.contract.site import FOREIGN, Site, silent
-from tests.contract.test_changes import (
-    Change,
-    moved,
-    renamed,
-    renewed,
-    resealed_at_once,
-    unqueued,
-)
+from tests.contract.test_changes import Change, moved, renamed, renewed, resealed_at_once, unqueued
 
 
 def moved_back(site: Site) -> None:

@@ -10,12 +10,7 @@ from botocore.exceptions import ClientError
 from botocore.handlers import validate_bucket_name
 
 from embargo_butler.buckets import policy
-from embargo_butler.config.buckets import (
-    BucketSpec,
-    Denial,
-    Grant,
-    endangers,
-)
+from embargo_butler.config.buckets import BucketSpec, Denial, Grant, endangers
 from embargo_butler.model import statements
 from tests.contract.server import Server
 

@@ -9,11 +9,7 @@ import pytest
 from embargo_butler.engine.apply import apply
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import GatewayError
-from embargo_butler.model.plan import (
-    Change,
-    Plan,
-    PutNotification,
-)
+from embargo_butler.model.plan import Change, Plan, PutNotification
 from embargo_butler.model.resources import Notification
 from tests.contract.server import CREATED, ENDPOINT, Server
 from tests.unit.hooks.fakes import FakeCluster

@@ -15,14 +15,7 @@ from tests.rig import binaries, packages, supervisor
 from tests.rig.command import run, wait_for
 from tests.rig.errors import RigError
 from tests.rig.progress import Say
-from tests.rig.site import (
-    CACHE,
-    FORWARDER_URL,
-    KAFKA,
-    KAFKA_CONTROLLER_PORT,
-    PROJECT,
-    STATE,
-)
+from tests.rig.site import CACHE, FORWARDER_URL, KAFKA, KAFKA_CONTROLLER_PORT, PROJECT, STATE
 
 BROKER = "kafka"
 """The broker's name among the site's programs."""

@@ -6,10 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from embargo_butler.buckets.inventory import Inventory, by_declaration
-from embargo_butler.config.buckets import (
-    BucketConfig,
-    Unconfirmed,
-)
+from embargo_butler.config.buckets import BucketConfig, Unconfirmed
 from embargo_butler.config.confirmation import confirmed
 
 

@@ -11,11 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from embargo_butler.config.buckets import (
-    BucketConfig,
-    Unconfirmed,
-    tenant_of,
-)
+from embargo_butler.config.buckets import BucketConfig, Unconfirmed, tenant_of
 from embargo_butler.errors import KubernetesError
 from embargo_butler.model import times
 

@@ -12,35 +12,16 @@ from typing import Any
 
 from embargo_butler.buckets import policy
 from embargo_butler.buckets.inventory import Inventory, generations
-from embargo_butler.config.buckets import (
-    BucketConfig,
-    TopicSpec,
-)
-from embargo_butler.config.config import (
-    Config,
-    EnqueueConfig,
-)
-from embargo_butler.config.templates import (
-    TemplateError,
-    references,
-    render,
-)
+from embargo_butler.config.buckets import BucketConfig, TopicSpec
+from embargo_butler.config.config import Config, EnqueueConfig
+from embargo_butler.config.templates import TemplateError, references, render
 from embargo_butler.engine.report import Report
-from embargo_butler.errors import (
-    ConfigError,
-    Gathering,
-    KubernetesError,
-    NoBucketError,
-)
+from embargo_butler.errors import ConfigError, Gathering, KubernetesError, NoBucketError
 from embargo_butler.misfortune import Misfortune
 from embargo_butler.model import urls as _urls
 from embargo_butler.model.plan import Plan
 from embargo_butler.model.ports import READERS, Cluster, Gateway
-from embargo_butler.model.resources import (
-    KubernetesSecret,
-    ObservedBucket,
-    Topic,
-)
+from embargo_butler.model.resources import KubernetesSecret, ObservedBucket, Topic
 from embargo_butler.model.xml_text import unfit
 from embargo_butler.secret import Secret
 from embargo_butler.waiting import until

@@ -37,17 +37,8 @@ from embargo_butler.buckets.inventory import (
 from embargo_butler.buckets.observed import Attributes, Observed
 from embargo_butler.buckets.retirement import Retirement, retire
 from embargo_butler.buckets.safety import refuse_silence
-from embargo_butler.config.buckets import (
-    BucketConfig,
-    BucketSpec,
-    NotificationSpec,
-    TopicSpec,
-)
-from embargo_butler.errors import (
-    Gathering,
-    OwnershipError,
-    UnsafePlanError,
-)
+from embargo_butler.config.buckets import BucketConfig, BucketSpec, NotificationSpec, TopicSpec
+from embargo_butler.errors import Gathering, OwnershipError, UnsafePlanError
 from embargo_butler.model import statements, times
 from embargo_butler.model.plan import (
     Change,
@@ -59,13 +50,7 @@ from embargo_butler.model.plan import (
     PutTopic,
     WriteInventory,
 )
-from embargo_butler.model.resources import (
-    LIMITS,
-    Notification,
-    Topic,
-    same_notification,
-    shown,
-)
+from embargo_butler.model.resources import LIMITS, Notification, Topic, same_notification, shown
 
 
 def plan_buckets(

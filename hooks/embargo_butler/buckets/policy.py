@@ -5,11 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from embargo_butler.config.buckets import (
-    BucketSpec,
-    Denial,
-    Grant,
-)
+from embargo_butler.config.buckets import BucketSpec, Denial, Grant
 from embargo_butler.config.names import ACTION, USER
 from embargo_butler.model.statements import (
     PATTERN,

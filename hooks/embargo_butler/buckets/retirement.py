@@ -16,13 +16,7 @@ from embargo_butler.buckets.inventory import Inventory
 from embargo_butler.buckets.observed import Observed
 from embargo_butler.config.buckets import BucketConfig
 from embargo_butler.model import times
-from embargo_butler.model.plan import (
-    Change,
-    DeleteNotification,
-    DeleteTopic,
-    Lookup,
-    PutPolicy,
-)
+from embargo_butler.model.plan import Change, DeleteNotification, DeleteTopic, Lookup, PutPolicy
 
 
 @dataclass

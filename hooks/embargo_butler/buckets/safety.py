@@ -7,11 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from embargo_butler.buckets.inventory import Inventory
 from embargo_butler.config.buckets import BucketConfig
 from embargo_butler.errors import Gathering, UnsafePlanError
-from embargo_butler.model.plan import (
-    Change,
-    DeleteNotification,
-    PutNotification,
-)
+from embargo_butler.model.plan import Change, DeleteNotification, PutNotification
 
 
 def refuse_most(config: BucketConfig, inventory: Inventory) -> None:

@@ -14,18 +14,9 @@ from itertools import islice
 
 from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.delivery.days import Window, pages
-from embargo_butler.delivery.stages import (
-    Places,
-    Stage,
-    parse,
-    why_dropped,
-)
+from embargo_butler.delivery.stages import Places, Stage, parse, why_dropped
 from embargo_butler.errors import RedisError
-from embargo_butler.model.ports import (
-    Objects,
-    Records,
-    Stored,
-)
+from embargo_butler.model.ports import Objects, Records, Stored
 
 LOCK_SECONDS = 600
 _BATCH = 500

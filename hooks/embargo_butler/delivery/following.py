@@ -7,11 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 
-from embargo_butler.delivery.stages import (
-    Places,
-    Stage,
-    why_dropped,
-)
+from embargo_butler.delivery.stages import Places, Stage, why_dropped
 from embargo_butler.model.ports import FileRecord, Records
 from embargo_butler.waiting import until
 

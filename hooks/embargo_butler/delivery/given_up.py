@@ -10,11 +10,7 @@ from collections.abc import Callable
 
 from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.delivery.days import day_folder
-from embargo_butler.delivery.stages import (
-    Places,
-    Stage,
-    why_dropped,
-)
+from embargo_butler.delivery.stages import Places, Stage, why_dropped
 from embargo_butler.model.ports import Objects, Records
 
 _LOOKED_AT = 500

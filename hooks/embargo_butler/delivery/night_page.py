@@ -9,11 +9,7 @@ from datetime import UTC, datetime
 import jinja2
 
 from embargo_butler import terminal
-from embargo_butler.delivery.night import (
-    BIN_SECONDS,
-    Arrival,
-    Night,
-)
+from embargo_butler.delivery.night import BIN_SECONDS, Arrival, Night
 
 SHOWN = 100
 """Outliers that are named one by one; more would not be read."""

@@ -9,19 +9,8 @@ from statistics import median
 from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.delivery.exposures import Subject, named
 from embargo_butler.delivery.focal_plane import answers_presence, expected
-from embargo_butler.delivery.stages import (
-    Places,
-    Stage,
-    parse,
-    why_dropped,
-)
-from embargo_butler.model.ports import (
-    Butler,
-    FileRecord,
-    Logs,
-    Objects,
-    Records,
-)
+from embargo_butler.delivery.stages import Places, Stage, parse, why_dropped
+from embargo_butler.model.ports import Butler, FileRecord, Logs, Objects, Records
 
 _HEADER_BYTES = 28_800
 _CARD = 80

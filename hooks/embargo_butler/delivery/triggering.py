@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from embargo_butler.config.delivery import PipelineConfig
-from embargo_butler.delivery.stages import (
-    Places,
-    Stage,
-    parse,
-)
+from embargo_butler.delivery.stages import Places, Stage, parse
 from embargo_butler.model.ports import Records, Stored
 
 

@@ -27,11 +27,7 @@ from embargo_butler.model.plan import (
     Restart,
     WriteInventory,
 )
-from embargo_butler.model.ports import (
-    Cluster,
-    Gateway,
-    Passwords,
-)
+from embargo_butler.model.ports import Cluster, Gateway, Passwords
 from embargo_butler.model.resources import same_notification
 from embargo_butler.model.stale import stale
 from embargo_butler.model.statements import same

@@ -15,11 +15,7 @@ from embargo_butler.connections import Connections
 from embargo_butler.delivery import rescans as lookups
 from embargo_butler.delivery.exposures import named
 from embargo_butler.delivery.given_up import given_up
-from embargo_butler.errors import (
-    HooksError,
-    KubernetesError,
-    RedisError,
-)
+from embargo_butler.errors import HooksError, KubernetesError, RedisError
 from embargo_butler.health.tables import lasting, table
 from embargo_butler.model import times
 from embargo_butler.model.ports import Objects, Records

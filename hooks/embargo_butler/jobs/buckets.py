@@ -16,42 +16,20 @@ from embargo_butler.buckets.confirmation import (
     without_buckets,
     without_owners,
 )
-from embargo_butler.buckets.inventory import (
-    Ledger,
-    by_declaration,
-)
+from embargo_butler.buckets.inventory import Ledger, by_declaration
 from embargo_butler.buckets.safety import refuse_most
-from embargo_butler.config.buckets import (
-    Unconfirmed,
-)
-from embargo_butler.config.config import (
-    Config,
-    with_secret,
-)
+from embargo_butler.config.buckets import Unconfirmed
+from embargo_butler.config.config import Config, with_secret
 from embargo_butler.config.confirmation import remedy
 from embargo_butler.connections import Connections
 from embargo_butler.engine.job import Job
 from embargo_butler.engine.report import Report
-from embargo_butler.errors import (
-    ConfigError,
-    Gathering,
-    HooksError,
-    Outage,
-    Problems,
-    VaultError,
-)
+from embargo_butler.errors import ConfigError, Gathering, HooksError, Outage, Problems, VaultError
 from embargo_butler.jobs import notification_secret, owner_keys
 from embargo_butler.misfortune import Misfortune
-from embargo_butler.model.plan import (
-    INVENTORY,
-    Plan,
-)
-from embargo_butler.model.ports import (
-    Cluster,
-)
-from embargo_butler.model.resources import (
-    KubernetesSecret,
-)
+from embargo_butler.model.plan import INVENTORY, Plan
+from embargo_butler.model.ports import Cluster
+from embargo_butler.model.resources import KubernetesSecret
 
 
 def plan(

@@ -16,20 +16,10 @@ from embargo_butler.config.config import Config
 from embargo_butler.connections import Connections
 from embargo_butler.engine.job import Job
 from embargo_butler.engine.report import Report
-from embargo_butler.errors import (
-    DangerError,
-    Gathering,
-    UnsafePlanError,
-)
+from embargo_butler.errors import DangerError, Gathering, UnsafePlanError
 from embargo_butler.jobs import owner_keys
 from embargo_butler.jobs.buckets import ledger_of
-from embargo_butler.model.plan import (
-    Change,
-    DeleteNotification,
-    DeleteRight,
-    DeleteSecret,
-    Plan,
-)
+from embargo_butler.model.plan import Change, DeleteNotification, DeleteRight, DeleteSecret, Plan
 from embargo_butler.model.ports import Cluster
 from embargo_butler.terminal import command
 from embargo_butler.waiting import until

@@ -14,22 +14,11 @@ from datetime import datetime
 
 from embargo_butler.buckets.inventory import Inventory
 from embargo_butler.buckets.observed import Attributes, Observed
-from embargo_butler.config.config import (
-    Config,
-    VaultPath,
-    with_secret,
-)
+from embargo_butler.config.config import Config, VaultPath, with_secret
 from embargo_butler.config.delivery import SecretKey
 from embargo_butler.errors import Gathering
 from embargo_butler.model import times
-from embargo_butler.model.plan import (
-    ApplySecret,
-    AwaitRestart,
-    Change,
-    Lookup,
-    Plan,
-    Restart,
-)
+from embargo_butler.model.plan import ApplySecret, AwaitRestart, Change, Lookup, Plan, Restart
 from embargo_butler.model.ports import Cluster
 from embargo_butler.model.resources import KubernetesSecret, Topic
 from embargo_butler.secrets import restarts as settling

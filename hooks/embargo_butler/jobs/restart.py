@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from embargo_butler.config.config import (
-    Config,
-)
+from embargo_butler.config.config import Config
 from embargo_butler.connections import Connections
 from embargo_butler.engine.job import Job
 from embargo_butler.engine.report import Report
-from embargo_butler.errors import (
-    Gathering,
-)
+from embargo_butler.errors import Gathering
 from embargo_butler.secrets import removal as secret_removal
 from embargo_butler.secrets import restarts as settling
 from embargo_butler.secrets import sync as secret_sync

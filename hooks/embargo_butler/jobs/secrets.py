@@ -6,27 +6,14 @@ import os
 from dataclasses import replace
 
 from embargo_butler.buckets import observed as buckets
-from embargo_butler.config.config import (
-    Config,
-)
+from embargo_butler.config.config import Config
 from embargo_butler.connections import Connections
 from embargo_butler.engine.job import Job
 from embargo_butler.engine.report import Report
-from embargo_butler.errors import (
-    Gathering,
-    Outage,
-    VaultError,
-)
+from embargo_butler.errors import Gathering, Outage, VaultError
 from embargo_butler.jobs import notification_secret
-from embargo_butler.model.plan import (
-    AdmitPassword,
-    ApplySecret,
-    Plan,
-    plan_secrets,
-)
-from embargo_butler.model.resources import (
-    KeyState,
-)
+from embargo_butler.model.plan import AdmitPassword, ApplySecret, Plan, plan_secrets
+from embargo_butler.model.resources import KeyState
 from embargo_butler.secrets import predecessor, redis_password
 from embargo_butler.secrets import sync as secret_sync
 from embargo_butler.secrets.comparison import compare

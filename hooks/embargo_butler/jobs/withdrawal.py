@@ -27,11 +27,7 @@ from embargo_butler.errors import (
 from embargo_butler.jobs import buckets as buckets_job
 from embargo_butler.jobs import owner_keys
 from embargo_butler.misfortune import Misfortune
-from embargo_butler.model.plan import (
-    Change,
-    DeleteNotification,
-    Plan,
-)
+from embargo_butler.model.plan import Change, DeleteNotification, Plan
 from embargo_butler.model.ports import Gateway
 
 

@@ -13,19 +13,11 @@ from typing import Any
 
 from embargo_butler.buckets import policy
 from embargo_butler.buckets.inventory import Inventory, Owned
-from embargo_butler.config.buckets import (
-    BucketConfig,
-    BucketSpec,
-)
+from embargo_butler.config.buckets import BucketConfig, BucketSpec
 from embargo_butler.config.topic_attributes import SCHEMES, as_declared
 from embargo_butler.errors import HooksError
 from embargo_butler.model import urls as _urls
-from embargo_butler.model.resources import (
-    LIMITS,
-    Notification,
-    ObservedBucket,
-    Topic,
-)
+from embargo_butler.model.resources import LIMITS, Notification, ObservedBucket, Topic
 from embargo_butler.secret import Secret
 
 SECRET_ATTRIBUTES = ("OpaqueData", "user-name", "password")

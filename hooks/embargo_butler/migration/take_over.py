@@ -18,12 +18,7 @@ from embargo_butler.adapters.programs import Programs
 from embargo_butler.adapters.revisions import revisions
 from embargo_butler.errors import HooksError
 from embargo_butler.migration import exchange, same_secrets
-from embargo_butler.migration.predecessor import (
-    NAME,
-    Predecessor,
-    addresses,
-    nothing_there,
-)
+from embargo_butler.migration.predecessor import NAME, Predecessor, addresses, nothing_there
 from embargo_butler.release import targets
 from embargo_butler.release.difference import Manifest
 from embargo_butler.release.upgrade import Say

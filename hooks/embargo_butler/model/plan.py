@@ -9,11 +9,7 @@ from typing import Any, ClassVar
 from embargo_butler.errors import Gathering, OwnershipError
 from embargo_butler.misfortune import Misfortune
 from embargo_butler.model.ports import Right
-from embargo_butler.model.resources import (
-    KubernetesSecret,
-    Notification,
-    Topic,
-)
+from embargo_butler.model.resources import KubernetesSecret, Notification, Topic
 from embargo_butler.secret import Secret
 
 

@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from embargo_butler.model.resources import (
-    KubernetesSecret,
-    Notification,
-    Topic,
-)
+from embargo_butler.model.resources import KubernetesSecret, Notification, Topic
 from embargo_butler.secret import Secret
 
 

@@ -8,18 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import yaml
 
 from embargo_butler.adapters.programs import ProgramError, Programs
-from embargo_butler.release.difference import (
-    KEEP,
-    Difference,
-    Manifest,
-    compared,
-    without_dropped,
-)
-from embargo_butler.release.refusals import (
-    Conflict,
-    conflicts,
-    unchangeable,
-)
+from embargo_butler.release.difference import KEEP, Difference, Manifest, compared, without_dropped
+from embargo_butler.release.refusals import Conflict, conflicts, unchangeable
 
 _MANAGER = "helm"
 """The field manager that Helm 4 applies as."""

@@ -13,12 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from embargo_butler.adapters.programs import Programs
-from embargo_butler.adapters.revisions import (
-    PENDING,
-    Revision,
-    last_deployed,
-    revisions,
-)
+from embargo_butler.adapters.revisions import PENDING, Revision, last_deployed, revisions
 from embargo_butler.errors import HooksError
 from embargo_butler.release import targets
 from embargo_butler.waiting import until

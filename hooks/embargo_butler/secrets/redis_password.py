@@ -19,13 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from embargo_butler.config.delivery import SecretKey
-from embargo_butler.model.plan import (
-    AdmitPassword,
-    ApplySecret,
-    Change,
-    DismissPassword,
-    Plan,
-)
+from embargo_butler.model.plan import AdmitPassword, ApplySecret, Change, DismissPassword, Plan
 from embargo_butler.model.resources import KubernetesSecret
 from embargo_butler.secret import Secret
 

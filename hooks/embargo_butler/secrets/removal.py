@@ -13,12 +13,7 @@ from collections.abc import Iterable
 from embargo_butler.config.config import Config
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import Gathering, UnsafePlanError
-from embargo_butler.model.plan import (
-    Change,
-    DeleteRight,
-    DeleteSecret,
-    Plan,
-)
+from embargo_butler.model.plan import Change, DeleteRight, DeleteSecret, Plan
 from embargo_butler.model.ports import Cluster, Pod
 from embargo_butler.model.stale import users
 

@@ -14,17 +14,8 @@ from datetime import datetime
 from embargo_butler.config.config import Config
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import Gathering
-from embargo_butler.model.plan import (
-    Change,
-    Plan,
-    Restart,
-)
-from embargo_butler.model.ports import (
-    Cluster,
-    Passwords,
-    Pod,
-    Rollout,
-)
+from embargo_butler.model.plan import Change, Plan, Restart
+from embargo_butler.model.ports import Cluster, Passwords, Pod, Rollout
 from embargo_butler.model.resources import KubernetesSecret
 from embargo_butler.model.stale import Key, stale
 from embargo_butler.secrets import redis_password

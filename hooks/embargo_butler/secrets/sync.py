@@ -13,19 +13,9 @@ from embargo_butler.config.config import (
     TemplateSource,
     VaultPath,
 )
-from embargo_butler.config.templates import (
-    MissingError,
-    TemplateError,
-    references,
-    render,
-)
+from embargo_butler.config.templates import MissingError, TemplateError, references, render
 from embargo_butler.engine.report import Report
-from embargo_butler.errors import (
-    ABSENT,
-    Gathering,
-    KubernetesError,
-    VaultError,
-)
+from embargo_butler.errors import ABSENT, Gathering, KubernetesError, VaultError
 from embargo_butler.model.ports import Cluster, Vault
 from embargo_butler.model.resources import KubernetesSecret
 from embargo_butler.secret import Secret

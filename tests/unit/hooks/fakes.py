@@ -11,27 +11,9 @@ from typing import Any
 from embargo_butler.adapters.redis.records import RedisRecords
 from embargo_butler.config.buckets import BucketConfig
 from embargo_butler.connections import Connections
-from embargo_butler.errors import (
-    HooksError,
-    KubernetesError,
-    NoBucketError,
-    RedisError,
-    VaultError,
-)
-from embargo_butler.model.ports import (
-    Keys,
-    LeaseState,
-    Pod,
-    Right,
-    Rollout,
-    ServiceState,
-    Stored,
-)
-from embargo_butler.model.resources import (
-    KubernetesSecret,
-    Notification,
-    Topic,
-)
+from embargo_butler.errors import HooksError, KubernetesError, NoBucketError, RedisError, VaultError
+from embargo_butler.model.ports import Keys, LeaseState, Pod, Right, Rollout, ServiceState, Stored
+from embargo_butler.model.resources import KubernetesSecret, Notification, Topic
 from embargo_butler.secret import Secret
 from embargo_butler.secrets.redis_password import digest
 

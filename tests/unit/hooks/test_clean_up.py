@@ -9,22 +9,10 @@ import pytest
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.config.config import load
 from embargo_butler.engine.report import Report
-from embargo_butler.errors import (
-    GatewayError,
-    KubernetesError,
-    VaultError,
-)
+from embargo_butler.errors import GatewayError, KubernetesError, VaultError
 from embargo_butler.jobs.clean_up import refuse_running
-from embargo_butler.model.ports import (
-    Pod,
-    Right,
-    Rollout,
-)
-from embargo_butler.model.resources import (
-    KubernetesSecret,
-    Notification,
-    Topic,
-)
+from embargo_butler.model.ports import Pod, Right, Rollout
+from embargo_butler.model.resources import KubernetesSecret, Notification, Topic
 from embargo_butler.secret import Secret
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeGateway, FakeWorld

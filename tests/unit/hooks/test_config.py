@@ -5,11 +5,7 @@ from typing import Any
 
 import pytest
 
-from embargo_butler.config.config import (
-    FieldSource,
-    LiteralSource,
-    load,
-)
+from embargo_butler.config.config import FieldSource, LiteralSource, load
 from embargo_butler.errors import ConfigError, Problems
 from embargo_butler.release.environments import read_values
 from tests.unit.hooks.conftest import Write

@@ -17,18 +17,10 @@ from embargo_butler.buckets.inventory import Ledger
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.config.buckets import Grant
 from embargo_butler.config.config import load
-from embargo_butler.errors import (
-    ConfigError,
-    HooksError,
-    Problems,
-)
+from embargo_butler.errors import ConfigError, HooksError, Problems
 from embargo_butler.jobs.clean_up import without_ours
 from embargo_butler.model import statements
-from embargo_butler.model.resources import (
-    KubernetesSecret,
-    Notification,
-    Topic,
-)
+from embargo_butler.model.resources import KubernetesSecret, Notification, Topic
 from embargo_butler.secret import Secret
 from tests.unit.hooks.conftest import DOCUMENTS, PIPELINE, Write
 from tests.unit.hooks.fakes import FakeWorld

@@ -11,11 +11,7 @@ import pytest
 import yaml
 
 from embargo_butler.buckets import policy
-from embargo_butler.config.buckets import (
-    BucketConfig,
-    Denial,
-    tenant_of,
-)
+from embargo_butler.config.buckets import BucketConfig, Denial, tenant_of
 from embargo_butler.config.config import parse
 
 ROOT = Path(__file__).parents[3]

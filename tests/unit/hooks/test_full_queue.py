@@ -6,11 +6,7 @@ from typing import Any
 import pytest
 
 from embargo_butler.buckets import queues as full_queue
-from embargo_butler.buckets.queues import (
-    Night,
-    busiest,
-    lasts,
-)
+from embargo_butler.buckets.queues import Night, busiest, lasts
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.config.reader import read

@@ -12,11 +12,7 @@ from PIL import Image
 
 from embargo_butler.cli.hooks.running import plain
 from embargo_butler.delivery.focal_plane import expected
-from embargo_butler.delivery.night import (
-    Arrival,
-    Night,
-    Spread,
-)
+from embargo_butler.delivery.night import Arrival, Night, Spread
 from embargo_butler.delivery.night_page import page
 from embargo_butler.delivery.stages import Stage
 from tests.rig.packages import program

@@ -10,11 +10,7 @@ import pytest
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.engine import apply
 from embargo_butler.model import times
-from embargo_butler.model.ports import (
-    Pod,
-    Rollout,
-    Use,
-)
+from embargo_butler.model.ports import Pod, Rollout, Use
 from tests.unit.hooks.conftest import PIPELINE, Write
 from tests.unit.hooks.fakes import FakeWorld
 from tests.unit.hooks.test_kill_points import Killed

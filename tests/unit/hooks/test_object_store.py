@@ -17,21 +17,11 @@ from embargo_butler.config.config import load
 from embargo_butler.engine.apply import apply
 from embargo_butler.engine.job import Job
 from embargo_butler.engine.report import Report
-from embargo_butler.errors import (
-    GatewayError,
-    KubernetesError,
-    Problems,
-    VaultError,
-)
+from embargo_butler.errors import GatewayError, KubernetesError, Problems, VaultError
 from embargo_butler.jobs import buckets as buckets_job
 from embargo_butler.model.plan import INVENTORY, Plan
 from embargo_butler.model.ports import ServiceState
-from embargo_butler.model.resources import (
-    KubernetesSecret,
-    Notification,
-    Topic,
-    shown,
-)
+from embargo_butler.model.resources import KubernetesSecret, Notification, Topic, shown
 from embargo_butler.secret import Secret
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeCluster, FakeGateway, FakeWorld

@@ -4,18 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from embargo_butler.delivery.days import (
-    Window,
-    pages,
-    window,
-)
-from embargo_butler.delivery.stages import (
-    Name,
-    Stage,
-    parse,
-    stage,
-    why_dropped,
-)
+from embargo_butler.delivery.days import Window, pages, window
+from embargo_butler.delivery.stages import Name, Stage, parse, stage, why_dropped
 from embargo_butler.model.ports import FileRecord, Stored
 from tests.unit.hooks.fakes import FakeObjects
 from tests.unit.services.support import load

@@ -12,11 +12,7 @@ import pytest
 
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.engine import apply
-from embargo_butler.model.ports import (
-    Pod,
-    Rollout,
-    Use,
-)
+from embargo_butler.model.ports import Pod, Rollout, Use
 from embargo_butler.model.resources import KubernetesSecret
 from embargo_butler.secret import Secret
 from embargo_butler.secrets.redis_password import digest

@@ -6,11 +6,7 @@ import traceback
 
 import pytest
 
-from embargo_butler.config.templates import (
-    TemplateError,
-    references,
-    render,
-)
+from embargo_butler.config.templates import TemplateError, references, render
 from embargo_butler.secret import Secret
 
 # Put together, so that a traceback does not show it as a line of this file.

@@ -10,12 +10,7 @@ import pytest
 from embargo_butler.config.config import load
 from embargo_butler.engine.apply import apply
 from embargo_butler.engine.report import Report
-from embargo_butler.errors import (
-    KubernetesError,
-    Problems,
-    VaultError,
-    VaultKind,
-)
+from embargo_butler.errors import KubernetesError, Problems, VaultError, VaultKind
 from embargo_butler.jobs import secrets as secrets_job
 from embargo_butler.model.resources import KubernetesSecret
 from embargo_butler.secret import Secret

@@ -8,12 +8,7 @@ from typing import Any
 import pytest
 
 from embargo_butler.cli.hooks.command import main
-from embargo_butler.model.ports import (
-    Pod,
-    Right,
-    Rollout,
-    Use,
-)
+from embargo_butler.model.ports import Pod, Right, Rollout, Use
 from embargo_butler.model.resources import KubernetesSecret
 from embargo_butler.secret import Secret
 from embargo_butler.secrets import restarts as settling

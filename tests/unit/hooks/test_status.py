@@ -13,11 +13,7 @@ from embargo_butler.adapters import kubectl
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.config.config import load
 from embargo_butler.connections import Connections
-from embargo_butler.errors import (
-    KubernetesError,
-    RedisError,
-    VaultError,
-)
+from embargo_butler.errors import KubernetesError, RedisError, VaultError
 from embargo_butler.model import times
 from embargo_butler.model.ports import Rollout, ServiceState
 from embargo_butler.model.resources import KubernetesSecret

@@ -10,11 +10,7 @@ from typing import Any
 import pytest
 
 from embargo_butler.cli.hooks.command import main
-from embargo_butler.errors import (
-    GatewayError,
-    KubernetesError,
-    VaultError,
-)
+from embargo_butler.errors import GatewayError, KubernetesError, VaultError
 from embargo_butler.model.resources import Notification
 from tests.unit.hooks.conftest import Write
 from tests.unit.hooks.fakes import FakeCluster, FakeGateway, FakeWorld

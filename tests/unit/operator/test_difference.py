@@ -2,11 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from embargo_butler.release.difference import (
-    Difference,
-    compared,
-    without_dropped,
-)
+from embargo_butler.release.difference import Difference, compared, without_dropped
 from embargo_butler.release.refusals import Conflict
 
 

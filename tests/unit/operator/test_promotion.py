@@ -11,11 +11,7 @@ import pytest
 from embargo_butler.cli.operator.command import main
 from embargo_butler.errors import ConfigError
 from embargo_butler.release.image_tags import Image, ImageTags
-from embargo_butler.release.promotion import (
-    make,
-    pinned,
-    promoted,
-)
+from embargo_butler.release.promotion import make, pinned, promoted
 from embargo_butler.release.registry import RegistryError, digest
 from tests.unit.chart.helm import PROJECT
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from embargo_butler.release.refusals import (
-    Conflict,
-    conflicts,
-    unchangeable,
-)
+from embargo_butler.release.refusals import Conflict, conflicts, unchangeable
 
 ADVICE = """
 Please review the fields above--they currently have other managers. Here

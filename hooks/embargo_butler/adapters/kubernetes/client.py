@@ -31,13 +31,7 @@ from embargo_butler import terminal
 from embargo_butler.adapters.kubernetes import workloads as _workloads
 from embargo_butler.adapters.why import why
 from embargo_butler.errors import KubernetesError
-from embargo_butler.model.ports import (
-    LeaseState,
-    Pod,
-    Right,
-    Rollout,
-    ServiceState,
-)
+from embargo_butler.model.ports import LeaseState, Pod, Right, Rollout, ServiceState
 from embargo_butler.model.resources import KubernetesSecret
 from embargo_butler.secret import Secret
 

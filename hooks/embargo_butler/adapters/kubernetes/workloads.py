@@ -9,11 +9,7 @@ from typing import Any
 from lightkube.models.core_v1 import Container
 from lightkube.models.core_v1 import Pod as PodModel
 
-from embargo_butler.model.ports import (
-    Pod,
-    Rollout,
-    Use,
-)
+from embargo_butler.model.ports import Pod, Rollout, Use
 
 RESTARTED = "embargo-butler/restarted-at"
 """The annotation of a pod template that a restart changes; no chart renders it."""

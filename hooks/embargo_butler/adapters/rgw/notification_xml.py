@@ -9,11 +9,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from embargo_butler.adapters.rgw.answer_xml import (
-    root,
-    tag,
-    text,
-)
+from embargo_butler.adapters.rgw.answer_xml import root, tag, text
 from embargo_butler.model.resources import Notification
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"

@@ -16,13 +16,7 @@ import requests
 from hvac import exceptions
 
 from embargo_butler.adapters.vault.handed_over import HandedOver
-from embargo_butler.adapters.vault.login import (
-    TOKEN_FILE,
-    Means,
-    Stored,
-    as_whom,
-    log_in,
-)
+from embargo_butler.adapters.vault.login import TOKEN_FILE, Means, Stored, as_whom, log_in
 from embargo_butler.adapters.vault.session import RedirectedElsewhere, session
 from embargo_butler.adapters.why import why
 from embargo_butler.config.vault import VaultConfig

@@ -10,22 +10,11 @@ from functools import cache
 
 from embargo_butler.buckets.endpoints import silent
 from embargo_butler.buckets.queues import Night, busiest
-from embargo_butler.cli.hooks.running import (
-    CHANGES,
-    DONE,
-    Areas,
-    Run,
-    add,
-    show,
-)
+from embargo_butler.cli.hooks.running import CHANGES, DONE, Areas, Run, add, show
 from embargo_butler.delivery import rescans as lookups
 from embargo_butler.delivery.days import window
 from embargo_butler.delivery.unmatched import left_out
-from embargo_butler.errors import (
-    Gathering,
-    HooksError,
-    Problems,
-)
+from embargo_butler.errors import Gathering, HooksError, Problems
 from embargo_butler.jobs import buckets as buckets_job
 from embargo_butler.jobs import restart as restart_job
 from embargo_butler.jobs import secrets as secrets_job

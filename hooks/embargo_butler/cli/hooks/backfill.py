@@ -8,21 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
-from embargo_butler.cli.hooks.running import (
-    CHANGES,
-    DONE,
-    Areas,
-    Run,
-    add,
-)
+from embargo_butler.cli.hooks.running import CHANGES, DONE, Areas, Run, add
 from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.delivery import rescans as lookups
-from embargo_butler.delivery.backfill import (
-    Lost,
-    Survey,
-    queue_again,
-    survey,
-)
+from embargo_butler.delivery.backfill import Lost, Survey, queue_again, survey
 from embargo_butler.delivery.days import Window, window
 from embargo_butler.delivery.stages import Stage, parse
 from embargo_butler.errors import ConfigError, HooksError

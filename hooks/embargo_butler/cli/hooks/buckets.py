@@ -8,15 +8,7 @@ from datetime import UTC, datetime
 import yaml
 
 from embargo_butler.buckets.queues import Night, busiest
-from embargo_butler.cli.hooks.running import (
-    DONE,
-    Areas,
-    Run,
-    add,
-    carry_out,
-    leave_events,
-    show,
-)
+from embargo_butler.cli.hooks.running import DONE, Areas, Run, add, carry_out, leave_events, show
 from embargo_butler.cli.hooks.settle import after
 from embargo_butler.delivery import rescans as lookups
 from embargo_butler.engine.apply import apply

@@ -5,23 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from embargo_butler.cli.hooks.running import (
-    FAILED,
-    Areas,
-    Run,
-    add,
-    ended,
-    make,
-)
+from embargo_butler.cli.hooks.running import FAILED, Areas, Run, add, ended, make
 from embargo_butler.engine.job import Job
 from embargo_butler.errors import Gathering, HooksError
-from embargo_butler.jobs.clean_up import (
-    announcing,
-    clean_up,
-    danger,
-    refuse_running,
-    secrets,
-)
+from embargo_butler.jobs.clean_up import announcing, clean_up, danger, refuse_running, secrets
 
 
 def add_to(areas: Areas) -> None:

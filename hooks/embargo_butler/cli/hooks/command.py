@@ -18,26 +18,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from embargo_butler.cli.hooks.running import (
-    DONE,
-    FAILED,
-    Caller,
-    Parser,
-    Run,
-    Verb,
-    command,
-    plain,
-)
+from embargo_butler.cli.hooks.running import DONE, FAILED, Caller, Parser, Run, Verb, command, plain
 from embargo_butler.config.config import Config, load
 from embargo_butler.connections import RESERVE_SECONDS, Connections
 from embargo_butler.engine.report import Report
-from embargo_butler.errors import (
-    DeadlineReached,
-    HooksError,
-    Outage,
-    Stop,
-    Terminated,
-)
+from embargo_butler.errors import DeadlineReached, HooksError, Outage, Stop, Terminated
 
 _AREAS = {
     "secrets": ("secrets", "vault-policy"),

@@ -6,12 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from embargo_butler.cli.hooks.running import (
-    DONE,
-    Areas,
-    Run,
-    add,
-)
+from embargo_butler.cli.hooks.running import DONE, Areas, Run, add
 from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.delivery.days import of_day
 from embargo_butler.delivery.night import Arrival, Night

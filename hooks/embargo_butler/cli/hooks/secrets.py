@@ -5,14 +5,7 @@ from __future__ import annotations
 import json
 
 from embargo_butler import terminal
-from embargo_butler.cli.hooks.running import (
-    DONE,
-    Areas,
-    Run,
-    add,
-    carry_out,
-    show,
-)
+from embargo_butler.cli.hooks.running import DONE, Areas, Run, add, carry_out, show
 from embargo_butler.engine.job import Job
 from embargo_butler.jobs import secrets as secrets_job
 from embargo_butler.secrets.vault_policy import vault_policy

@@ -8,13 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from embargo_butler.cli.hooks.running import (
-    Areas,
-    Run,
-    add,
-    carry_out,
-    show,
-)
+from embargo_butler.cli.hooks.running import Areas, Run, add, carry_out, show
 from embargo_butler.engine.job import Job
 from embargo_butler.jobs import restart as restart_job
 

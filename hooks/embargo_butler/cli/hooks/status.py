@@ -10,13 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from embargo_butler import terminal
-from embargo_butler.cli.hooks.running import (
-    DONE,
-    FAILED,
-    Areas,
-    Run,
-    add,
-)
+from embargo_butler.cli.hooks.running import DONE, FAILED, Areas, Run, add
 from embargo_butler.engine.report import Report
 from embargo_butler.health import declared
 from embargo_butler.health.sections import Section, shown, status

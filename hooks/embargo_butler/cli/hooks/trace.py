@@ -9,21 +9,10 @@ from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 
 from embargo_butler import terminal
-from embargo_butler.cli.hooks.running import (
-    DONE,
-    FAILED,
-    Areas,
-    Run,
-    add,
-)
+from embargo_butler.cli.hooks.running import DONE, FAILED, Areas, Run, add
 from embargo_butler.delivery.exposures import find, named
 from embargo_butler.delivery.stages import Stage
-from embargo_butler.delivery.trace import (
-    Row,
-    Trace,
-    trace,
-    with_logs,
-)
+from embargo_butler.delivery.trace import Row, Trace, trace, with_logs
 from embargo_butler.errors import KubernetesError
 from embargo_butler.health.tables import lasting, table
 

@@ -7,22 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from embargo_butler.cli.hooks.running import (
-    DONE,
-    FAILED,
-    Areas,
-    Run,
-    add,
-)
+from embargo_butler.cli.hooks.running import DONE, FAILED, Areas, Run, add
 from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.delivery.backfill import queue_again
 from embargo_butler.delivery.exposures import Subject, find
 from embargo_butler.delivery.following import Outcome, follow
-from embargo_butler.delivery.triggering import (
-    Choice,
-    Fate,
-    choose,
-)
+from embargo_butler.delivery.triggering import Choice, Fate, choose
 from embargo_butler.errors import Gathering, UnsafePlanError
 from embargo_butler.health.tables import table
 

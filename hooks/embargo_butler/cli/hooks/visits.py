@@ -10,13 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
-from embargo_butler.cli.hooks.running import (
-    CHANGES,
-    DONE,
-    Areas,
-    Run,
-    add,
-)
+from embargo_butler.cli.hooks.running import CHANGES, DONE, Areas, Run, add
 from embargo_butler.delivery.days import window
 from embargo_butler.errors import HooksError
 

@@ -18,14 +18,7 @@ from embargo_butler import terminal
 from embargo_butler.adapters.programs import Programs
 from embargo_butler.cli.hooks.running import Parser
 from embargo_butler.cli.operator import pipeline_verbs
-from embargo_butler.cli.operator.verbs import (
-    CHANGES,
-    DONE,
-    FAILED,
-    MakePrograms,
-    Options,
-    Verbs,
-)
+from embargo_butler.cli.operator.verbs import CHANGES, DONE, FAILED, MakePrograms, Options, Verbs
 from embargo_butler.errors import HooksError
 from embargo_butler.release import environments, promotion, registry, targets
 from embargo_butler.release.image_tags import ImageTags

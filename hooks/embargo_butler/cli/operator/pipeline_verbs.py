@@ -13,11 +13,7 @@ from typing import Any
 import yaml
 
 from embargo_butler import terminal
-from embargo_butler.adapters.programs import (
-    Programs,
-    UnreachableError,
-    if_permitted,
-)
+from embargo_butler.adapters.programs import Programs, UnreachableError, if_permitted
 from embargo_butler.cli.hooks import command as cli
 from embargo_butler.cli.hooks.running import Caller
 from embargo_butler.config import config as hooks_config

@@ -15,12 +15,7 @@ import yaml
 
 from embargo_butler import terminal
 from embargo_butler.adapters.programs import Programs, if_permitted
-from embargo_butler.adapters.revisions import (
-    Revision,
-    last_deployed,
-    revisions,
-    target,
-)
+from embargo_butler.adapters.revisions import Revision, last_deployed, revisions, target
 from embargo_butler.cli.operator import pipeline_verbs
 from embargo_butler.connections import Connections
 from embargo_butler.engine.report import Report

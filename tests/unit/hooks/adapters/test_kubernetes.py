@@ -14,13 +14,7 @@ import yaml
 from embargo_butler.adapters.kubernetes import client as kubernetes
 from embargo_butler.adapters.kubernetes.client import Namespace
 from embargo_butler.errors import KubernetesError
-from embargo_butler.model.ports import (
-    Pod,
-    Right,
-    Rollout,
-    ServiceState,
-    Use,
-)
+from embargo_butler.model.ports import Pod, Right, Rollout, ServiceState, Use
 from embargo_butler.model.resources import KubernetesSecret
 from embargo_butler.secret import Secret
 
