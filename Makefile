@@ -82,7 +82,7 @@ check: $(READY) ## all that needs no site, in under two minutes
 	@$(MAKE) --no-print-directory -j4 lint types unit chart
 
 test: check ## check, what runs in pods with each version of what they have, and the tests on the real site
-	@$(PYTHON) -m pytest -q -n 2 tests/versions
+	@$(PYTHON) -m pytest -q -n 2 tests/site tests/versions
 	@$(PYTHON) -m tests.rig up
 	@RGW_GATEWAYS=$(SITE)/gateways.json $(PYTHON) -m pytest -m "not soak" tests/contract tests/e2e
 

@@ -24,8 +24,8 @@ from embargo_butler.delivery.days import Window
 from embargo_butler.delivery.focal_plane import expected
 from embargo_butler.model.ports import Stored
 from embargo_butler.secret import Secret
-from tests.unit.hooks.conftest import PIPELINE
-from tests.unit.services.support import PASSWORD, redis_server
+from tests.site.services.support import PASSWORD, redis_server
+from tests.unit.conftest import PIPELINE
 
 OBJECTS = 200_000
 _NOW = datetime(2026, 6, 4, 11, tzinfo=UTC)

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from embargo_butler.adapters.rgw.client import RgwGateway
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.secret import Secret
-from tests.unit.hooks.fakes import FakeCluster, FakeWorld
+from tests.unit.fakes import FakeCluster, FakeWorld
 
 _CONFIG_MAPS = "/config-maps/"
 _WRITING = (b"Action=CreateTopic", b"Action=DeleteTopic", b"Action=SetTopicAttributes")

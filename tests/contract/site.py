@@ -27,7 +27,7 @@ from embargo_butler.secret import Secret
 from tests.contract.camera import Camera
 from tests.contract.receiver import Receiver
 from tests.contract.server import CREATED, Server
-from tests.unit.hooks.fakes import FakeWorld
+from tests.unit.fakes import FakeWorld
 
 FOREIGN = "their-notification"
 # A persistent topic's queue is picked up within some 12 s; what it then has waiting comes at once.

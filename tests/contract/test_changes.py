@@ -29,8 +29,8 @@ from embargo_butler.secret import Secret
 from tests.contract.conftest import Rows
 from tests.contract.receiver import Receiver
 from tests.contract.site import Site, silent
-from tests.unit.hooks.conftest import PIPELINE
-from tests.unit.services.support import PASSWORD, redis_server
+from tests.site.services.support import PASSWORD, redis_server
+from tests.unit.conftest import PIPELINE
 
 pytestmark = pytest.mark.soak
 _DEAD_SECONDS = 30

@@ -12,7 +12,7 @@ from embargo_butler.errors import GatewayError
 from embargo_butler.model.plan import Change, Plan, PutNotification
 from embargo_butler.model.resources import Notification
 from tests.contract.server import CREATED, ENDPOINT, Server
-from tests.unit.hooks.fakes import FakeCluster
+from tests.unit.fakes import FakeCluster
 
 
 @pytest.mark.parametrize("server", ["moto"], indirect=True)

@@ -16,8 +16,8 @@ import pytest
 import redis
 
 from tests.rig.command import wait_for
+from tests.site.services.support import PASSWORD, redis_server
 from tests.support.pythons import python
-from tests.unit.services.support import PASSWORD, redis_server
 
 HERE = Path(__file__).parent
 SCRIPT = HERE.parents[1] / "charts/embargo-butler/files/wait.py"

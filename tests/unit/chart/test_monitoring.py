@@ -14,8 +14,8 @@ import redis
 import yaml
 
 from tests.rig.packages import program
+from tests.site.services.support import PASSWORD, redis_server
 from tests.unit.chart.helm import Manifest, render
-from tests.unit.services.support import PASSWORD, redis_server
 
 BUCKET = "rubin-summit"
 ON = {"exporter": {"enabled": True}, "rules": {"enabled": True}, "dashboard": {"enabled": True}}

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from tests.site.services.support import PASSWORD, redis_server
 from tests.support.ports import free_port
 from tests.unit.chart.helm import render
-from tests.unit.services.support import PASSWORD, redis_server
 
 AWKWARD = "a b\"c\\d$(e)`f#'g%s\\x41 ä"
 

@@ -19,9 +19,9 @@ from embargo_butler.errors import RedisError
 from embargo_butler.secret import Secret
 from embargo_butler.secrets.redis_password import digest
 from tests.rig.command import wait_for
+from tests.site.services.support import NO_RETRY
 from tests.support.ports import free_port
 from tests.unit.chart.helm import render
-from tests.unit.services.support import NO_RETRY
 
 PASSWORD = "a b\"c\\d$(e)`f#'g%s\\x41\n"
 Probe = Callable[[str, str], bool]

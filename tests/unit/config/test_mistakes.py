@@ -17,7 +17,7 @@ import yaml
 
 from embargo_butler.config.config import parse
 from embargo_butler.errors import HooksError, Problems
-from tests.unit.hooks.conftest import PIPELINE, SITE
+from tests.unit.conftest import PIPELINE, SITE
 
 FILE = Path(__file__).with_name("mistakes.txt")
 GOOD = {**SITE, "pipeline": PIPELINE}
