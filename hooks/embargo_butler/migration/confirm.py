@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
-
 from embargo_butler.config import config as hooks_config
 from embargo_butler.config.config import Config
 from embargo_butler.config.reader import kind_of, part
-from embargo_butler.config.templates import references
 from embargo_butler.connections import Connections
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import ConfigError, HooksError
@@ -30,10 +26,9 @@ from embargo_butler.migration.confirming import (
     Fact,
     confirmation,
     marks,
+    visible,
     without_marks,
 )
-from embargo_butler.migration.importing import SECRET_ATTRIBUTES
-from embargo_butler.model import urls
 from embargo_butler.release.environments import BUCKETS
 from embargo_butler.release.yaml_file import YamlFile
 
@@ -55,16 +50,16 @@ class Confirmed:
     def difference(self) -> list[str]:
         """Return what changes in the file, without the secrets that somebody wrote into it."""
         name = str(self.file.path)
-        lines = difflib.unified_diff(
-            self.file.before.splitlines(),
-            self.file.text().splitlines(),
-            name,
-            f"{name}, as the object store has it",
-            lineterm="",
+        before, after = self.file.versions(_hide)
+        return list(
+            difflib.unified_diff(
+                before.splitlines(),
+                after.splitlines(),
+                name,
+                f"{name}, as the object store has it",
+                lineterm="",
+            )
         )
-        before = yaml.safe_load(self.file.before)[_KEY]
-        hidden = sorted({*_secrets(before), *_secrets(self.file.document[_KEY])}, key=len)[::-1]
-        return [_without(line, hidden) for line in lines]
 
     def lines(self) -> list[str]:
         """Return all that a person has to read before the file is written."""
@@ -210,19 +205,11 @@ def _parsed(document: Mapping[str, Any], file: YamlFile) -> Config:
     return hooks_config.parse(document, str(file.path))
 
 
-def _secrets(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what somebody has written into the file and nobody is to see."""
-    for topic in (config.get("topics") or {}).values():
-        for name, value in (topic.get("attributes") or {}).items():
+def _hide(document: MutableMapping[str, Any]) -> None:
+    """Take out of a document what somebody has written into it and nobody is to see."""
+    for topic in (document[_KEY].get("topics") or {}).values():
+        attributes = topic.get("attributes") or {}
+        for name, value in list(attributes.items()):
             text = str(value)
-            if name in SECRET_ATTRIBUTES and text and not references(text):
-                yield text
-            if name == "push-endpoint":
-                with suppress(ValueError):
-                    yield from filter(None, [urls.split(text)[0]])
-
-
-def _without(line: str, hidden: list[str]) -> str:
-    for text in hidden:
-        line = line.replace(text, "***")
-    return line
+            if (shown := visible(name, text)) != text:
+                attributes[name] = shown

@@ -7,6 +7,7 @@ not at all, because an apply makes what is confirmed and not there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -17,6 +18,7 @@ from embargo_butler.config.templates import TemplateError, references, render
 from embargo_butler.config.topic_attributes import SCHEMES
 from embargo_butler.errors import HooksError, NoBucketError
 from embargo_butler.migration.importing import (
+    SECRET_ATTRIBUTES,
     Live,
     declared_notification,
     declared_policy,
@@ -31,6 +33,9 @@ MARK = "unconfirmed"
 Document: TypeAlias = "MutableMapping[str, Any]"
 Path: TypeAlias = "tuple[str, ...]"
 _Slot: TypeAlias = "tuple[str, str]"
+_ENDPOINT = re.compile(
+    r"(?P<scheme>[a-z]+://)(?P<userinfo>[^/@]*@)?(?P<rest>[^?]*)(?P<query>\?.*)?", re.DOTALL
+)
 
 
 class LeftError(HooksError):
@@ -468,10 +473,33 @@ class _Looking:
         wanted = {name: each for name, each in known.items() if name not in unknown}
         differs = Topic(topic.name, wanted).differs(Topic(topic.name, there))
         sentences = (
-            f"whether {name} of topic {topic.name} is {spec.attributes[name]}: {why}"
+            f"whether {name} of topic {topic.name} is {visible(name, spec.attributes[name])}: {why}"
             for name, why in unknown.items()
         )
         return differs, tuple(sentences)
+
+
+def visible(attribute: str, declared: str) -> str:
+    """Return what is declared of an attribute, without a secret that somebody has written there.
+
+    Args:
+        attribute: The attribute.
+        declared: Its text, which may have templates in it: these name Secrets and may be seen.
+    """
+    if attribute in SECRET_ATTRIBUTES:
+        return declared if _names_only(declared) else "***"
+    found = _ENDPOINT.fullmatch(declared) if attribute == "push-endpoint" else None
+    if not found:
+        return declared
+    userinfo = found["userinfo"] or ""
+    if not _names_only(userinfo):
+        userinfo = "***@"
+    return f"{found['scheme']}{userinfo}{found['rest']}{'?***' if found['query'] else ''}"
+
+
+def _names_only(text: str) -> bool:
+    """Whether a text is made of templates alone, but for what parts a user from a password."""
+    return not re.sub(r"\{\{[^}]*\}\}", "", text).strip(": @")
 
 
 def _unread(where: str, why: HooksError) -> LeftError:

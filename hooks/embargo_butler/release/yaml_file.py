@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import MutableMapping
+import shutil
+from collections.abc import Callable, MutableMapping
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -62,19 +63,35 @@ class YamlFile:
         self._yaml.dump(self.document, out)
         return out.getvalue()
 
+    def versions(self, hide: Callable[[MutableMapping[str, Any]], None]) -> tuple[str, str]:
+        """Return the file as it was read and as it would be written, to be shown to people.
+
+        Args:
+            hide: Takes out of a document what nobody is to see.
+        """
+        shown = []
+        for text in (self.before, self.text()):
+            document, out = self._yaml.load(text), StringIO()
+            hide(document)
+            self._yaml.dump(document, out)
+            shown.append(out.getvalue())
+        return shown[0], shown[1]
+
     def save(self) -> None:
-        """Write the file, all of it or nothing.
+        """Write the file, all of it or nothing; its mode stays, and a link to it.
 
         Raises:
             ConfigError: It is not as it was read any more, or cannot be written.
         """
-        aside = self.path.with_suffix(".new")
+        target = self.path.resolve()
+        aside = target.with_suffix(".new")
         try:
             if self.path.read_text() != self.before:
                 raise ConfigError(f"{self.path}: somebody has changed it meanwhile; try again")
             text = self.text()
             aside.write_text(text)
-            aside.replace(self.path)
+            shutil.copymode(target, aside)
+            aside.replace(target)
             self.before = text
         except OSError as error:
             raise ConfigError(f"{self.path}: cannot be written: {error.strerror}") from None
@@ -94,7 +111,9 @@ def put(mapping: MutableMapping[str, Any], key: str, value: Any) -> None:
         mapping[_styled(key)] = _styled(value)
         _say_after(mapping, key, following)
         return
+    following = _take_following(mapping, key) if key in mapping else ""
     mapping[_styled(key)] = _styled(value, mapping.get(key))
+    _say_after(mapping, key, following)
 
 
 def rename(mapping: MutableMapping[str, Any], old: str, new: str) -> None:
@@ -122,17 +141,15 @@ def remove(mapping: MutableMapping[str, Any], key: str) -> None:
     entries = list(mapping)
     at = entries.index(key)
     following = _take_following(mapping, key)
-    above = (mapping.ca.items.get(key) or [None] * 4)[1]
+    above = (mapping.ca.items.get(key) or [None] * 4)[1] or []
+    said = "".join(map(_with_indent, above)) + following
     del mapping[key]
     mapping.ca.items.pop(key, None)
-    if above and at < len(entries) - 1:
-        after = mapping.ca.items.setdefault(entries[at + 1], [None, None, None, None])
-        after[1] = [*above, *(after[1] or [])]
-    if following and at:
-        _say_after(mapping, entries[at - 1], following)
-    elif following and len(entries) > 1:
+    if said and at:
+        _say_after(mapping, entries[at - 1], said)
+    elif said and len(entries) > 1:
         after = mapping.ca.items.setdefault(entries[1], [None, None, None, None])
-        after[1] = [_comment(following), *(after[1] or [])]
+        after[1] = [_comment(said), *(after[1] or [])]
 
 
 def _take_following(mapping: CommentedMap, key: str) -> str:

@@ -21,6 +21,8 @@ from embargo_butler.config.buckets import BucketConfig
 from embargo_butler.config.config import Config
 from embargo_butler.config.templates import render
 from embargo_butler.errors import GatewayError, KubernetesError, VaultError
+from embargo_butler.migration.confirm import Confirmed
+from embargo_butler.migration.confirming import Confirmation, visible
 from embargo_butler.model.resources import KubernetesSecret, Notification, Topic
 from embargo_butler.release.yaml_file import YamlFile
 from embargo_butler.secret import Secret
@@ -715,3 +717,63 @@ def test_a_bucket_waits_for_what_is_in_it(
     assert at.run("import", "--confirm") == 0
     assert at.file.read_text() == before.replace(mark, "")
     assert at.run("buckets", "plan") == 0
+
+
+WRITTEN = """\
+bucketConfig:
+  topics:
+    t:
+      owner: o
+      attributes:
+        push-endpoint: "http://u:hunter2@h:80/notify?token=hunter2"
+        OpaqueData: "hun\\"ter2"
+        persistent: true
+      unconfirmed: why
+    v:
+      owner: o
+      attributes:
+        push-endpoint: kafka://{{ secrets.k.user }}:{{ secrets.k.password }}@h
+        user-name: 'it''s hunter2'
+        password: >-
+          hunter2
+          folded
+        OpaqueData: "hunter2{{ secrets.a.b }}"
+      unconfirmed: why
+"""
+
+
+def test_a_difference_shows_no_secret_however_it_is_spelled(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(WRITTEN)
+    file = YamlFile(tmp_path / "x.yaml")
+    for name in ("t", "v"):
+        del file.document["bucketConfig"]["topics"][name]["unconfirmed"]
+    shown = "\n".join(Confirmed(file, Confirmation((), {})).difference())
+    assert "hunter2" not in shown
+    assert "ter2" not in shown
+    assert "-      unconfirmed: why" in shown
+    assert 'OpaqueData: "***"' in shown
+    assert file.text().count("hunter2") == 5
+
+
+@pytest.mark.parametrize(
+    ("attribute", "declared", "shown"),
+    [
+        ("OpaqueData", "{{ secrets.a.b }}", "{{ secrets.a.b }}"),
+        ("OpaqueData", "hunter2{{ secrets.a.b }}", "***"),
+        (
+            "push-endpoint",
+            "http://u:p@{{ enqueue.address }}/n",
+            "http://***@{{ enqueue.address }}/n",
+        ),
+        (
+            "push-endpoint",
+            "http://{{ enqueue.address }}:8080/n",
+            "http://{{ enqueue.address }}:8080/n",
+        ),
+        ("persistent", "True", "True"),
+    ],
+)
+def test_what_is_declared_is_told_without_its_secrets(
+    attribute: str, declared: str, shown: str
+) -> None:
+    assert visible(attribute, declared) == shown

@@ -138,3 +138,58 @@ def test_what_somebody_has_changed_meanwhile_is_not_written_over(file: YamlFile)
     with pytest.raises(ConfigError, match="somebody has changed it meanwhile; try again"):
         file.save()
     assert file.path.read_text() == "theirs: 1\n"
+
+
+BELOW = """\
+x:
+  topic: t
+  events: ["s3:*"]
+  # asked in vain
+  mark: why # yet
+  # about y
+y:
+  grants:
+    read:
+    - a
+  # about the policy below
+  deny:
+  - d
+  # about foreign
+  foreign: [z]
+"""
+
+
+def changed(tmp_path: Path, text: str, change: Callable[[Any], None]) -> str:
+    (tmp_path / "x.yaml").write_text(text)
+    file = YamlFile(tmp_path / "x.yaml")
+    change(file.document)
+    assert yaml.safe_load(file.text()) == file.document
+    return file.text()
+
+
+def test_what_is_said_above_the_last_entry_stays_when_that_goes(tmp_path: Path) -> None:
+    text = changed(tmp_path, BELOW, lambda found: remove(found["x"], "mark"))
+    assert text == BELOW.replace("  mark: why # yet\n", "")
+
+
+def test_what_is_said_below_a_list_stays_when_that_is_another(tmp_path: Path) -> None:
+    def change(found: Any) -> None:
+        put(found["y"], "grants", {"read": ["a", "b"]})
+        put(found["y"], "deny", ["e"])
+
+    text = changed(tmp_path, BELOW, change)
+    for said in ("# about the policy below\n  deny: ", "# about foreign\n  foreign: "):
+        assert said in text
+
+
+def test_a_link_stays_one_and_a_mode_too(tmp_path: Path) -> None:
+    target, link = tmp_path / "there.yaml", tmp_path / "x.yaml"
+    target.write_text("a: 1\n")
+    target.chmod(0o664)
+    link.symlink_to(target)
+    file = YamlFile(link)
+    put(file.document, "a", 2)
+    file.save()
+    assert link.is_symlink()
+    assert target.read_text() == "a: 2\n"
+    assert target.stat().st_mode & 0o777 == 0o664
