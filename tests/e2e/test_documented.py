@@ -139,6 +139,7 @@ ELSEWHERE = {
     "make take-over ENV=summit BACK=1": "tests/e2e/nothing_lost/test_take_over.py::"
     "test_it_is_undone",
     "make pin ENV=summit-new": "tests/e2e/test_registry.py::test_pinning_writes_what_the_tag_means",
+    "make pin ENV=test": "tests/e2e/test_registry.py::test_pinning_writes_what_the_tag_means",
     "skopeo copy --all": "tests/e2e/test_registry.py::test_a_copy_keeps_the_digest",
 }
 """Commands that another test runs."""
