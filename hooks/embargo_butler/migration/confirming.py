@@ -333,8 +333,9 @@ class _Looking:
             raise _unread("", why)
         if name not in live.owners:
             raise LeftError(
-                f"is in the list of nobody whose keys are here, so it is not {spec.owner}'s: name "
-                "its owner, with the keys under bucketConfig.owners"
+                f"is in the list of nobody whose keys are here, so it is not {spec.owner}'s: write "
+                f"its owner as bucketConfig.buckets.{name}.owner, and where that one's keys are "
+                "under bucketConfig.owners"
             )
         there = live.buckets[name].statements
         others = dict[str, Any]()
