@@ -6,13 +6,22 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from embargo_butler.buckets.inventory import generations
+from embargo_butler.config.buckets import NotificationSpec
 from embargo_butler.config.config import Config
 from embargo_butler.config.confirmation import remedy
 from embargo_butler.engine.job import Job
 from embargo_butler.health.sections import Section, Typed
 from embargo_butler.health.tables import table
-from embargo_butler.model.plan import TIDYING, Change
-from embargo_butler.model.resources import KeyState
+from embargo_butler.model.plan import (
+    TIDYING,
+    Change,
+    DeleteNotification,
+    Instruction,
+    PutNotification,
+    PutTopic,
+)
+from embargo_butler.model.resources import KeyState, Notification, Topic
 from embargo_butler.secrets import predecessor
 
 _OF_KEYS = {"changed": "older than Vault", "new": "missing", "removed": "no longer declared"}
@@ -55,20 +64,19 @@ def predecessors_secrets(config: Config, states: Sequence[KeyState]) -> Section:
 
 
 def buckets(config: Config, job: Job, typed: Typed) -> Section:
-    """Tell of each declared notification whether it, its topic and its bucket's policy are well.
+    """Tell of each declared notification whether it and its topic are as declared.
 
     Args:
         config: What is declared.
         job: What would have to be done for it.
         typed: Spells the commands that are advised.
     """
-    wrong = [change.instruction.target for change in _drift(job)]
+    wrong = [change.instruction for change in _drift(job)]
     rows = [("BUCKET", "NOTIFICATION", "TOPIC", "")]
     declared = config.required_buckets
     for name, bucket in declared.buckets.items():
         for each in bucket.notifications.values():
-            about = (f"topic {each.topic}", f"notification {each.name}")
-            touched = any(target.startswith(about) for target in wrong)
+            touched = any(_touches(change, name, each) for change in wrong)
             state = "to be changed" if touched else "in order"
             state = "left as it is" if (name, each.name) in job.left else state
             rows.append((name, each.name, each.topic, state))
@@ -79,6 +87,22 @@ def buckets(config: Config, job: Job, typed: Typed) -> Section:
             f"`{remedy(config.environment)}` confirms what is there of them"
         )
     return _planned("buckets", job, lines, [f"{c}: `{typed(('plan',))}`" for c in _drift(job)])
+
+
+def _touches(change: Instruction, bucket: str, spec: NotificationSpec) -> bool:
+    """Whether a change is one of a bucket's declared notification, or of its topic."""
+    match change:
+        case PutTopic(topic=Topic(name=name)):
+            return _is(name, spec.topic)
+        case PutNotification(bucket=at, notification=Notification(name=name)):
+            return at == bucket and _is(name, spec.name)
+        case DeleteNotification(bucket=at, name=name):
+            return at == bucket and _is(name, spec.name)
+    return False
+
+
+def _is(real: str, declared: str) -> bool:
+    return real == declared or bool(generations(declared, [real]))
 
 
 def _planned(name: str, job: Job, lines: list[str], problems: list[str]) -> Section:

@@ -141,6 +141,25 @@ def test_what_is_as_declared_is_said_to_be(pipeline: Site) -> None:
     assert any("to be changed" in line for line in section(document, "buckets")["lines"])
 
 
+def test_of_two_notifications_of_one_id_the_one_that_is_wrong_is_told(
+    pipeline: Site, site: dict[str, Any], write: Write
+) -> None:
+    buckets = site["bucketConfig"]["buckets"]
+    buckets["rubin-other"] = {
+        "owner": "rubin-summit",
+        "notifications": buckets["rubin-summit"]["notifications"],
+    }
+    pipeline.file = str(write({**site, "pipeline": PIPELINE}))
+    for area in ("secrets", "buckets"):
+        assert main([area, "apply", "--config", pipeline.file], pipeline.world) == 0
+    pipeline.capsys.readouterr()
+    pipeline.world.store.notifications["rubin-other"].clear()
+    _, document = pipeline.run("status")
+    told = {line.split()[0]: line for line in section(document, "buckets")["lines"]}
+    assert told["rubin-summit"].endswith("in order")
+    assert told["rubin-other"].endswith("to be changed")
+
+
 def test_what_is_left_undone_is_not_well(pipeline: Site) -> None:
     for area in ("secrets", "buckets"):
         assert main([area, "apply", "--config", pipeline.file], pipeline.world) == 0
