@@ -120,6 +120,11 @@ def generations(declared: str, names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if re.fullmatch(re.escape(declared) + _GENERATION, name))
 
 
+def is_one(real: str, declared: str) -> bool:
+    """Whether a name is a declared one, or that of a generation that has replaced it."""
+    return real == declared or bool(generations(declared, [real]))
+
+
 def by_declaration(inventory: Inventory, config: BucketConfig) -> Inventory:
     """Return it with an entry of its own for each real name that is declared by now.
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from embargo_butler.buckets.inventory import generations
+from embargo_butler.buckets.inventory import is_one
 from embargo_butler.config.buckets import NotificationSpec
 from embargo_butler.config.config import Config
 from embargo_butler.config.confirmation import remedy
@@ -93,16 +93,12 @@ def _touches(change: Instruction, bucket: str, spec: NotificationSpec) -> bool:
     """Whether a change is one of a bucket's declared notification, or of its topic."""
     match change:
         case PutTopic(topic=Topic(name=name)):
-            return _is(name, spec.topic)
+            return is_one(name, spec.topic)
         case PutNotification(bucket=at, notification=Notification(name=name)):
-            return at == bucket and _is(name, spec.name)
+            return at == bucket and is_one(name, spec.name)
         case DeleteNotification(bucket=at, name=name):
-            return at == bucket and _is(name, spec.name)
+            return at == bucket and is_one(name, spec.name)
     return False
-
-
-def _is(real: str, declared: str) -> bool:
-    return real == declared or bool(generations(declared, [real]))
 
 
 def _planned(name: str, job: Job, lines: list[str], problems: list[str]) -> Section:

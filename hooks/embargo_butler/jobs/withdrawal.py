@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from embargo_butler.buckets.inventory import Inventory, generations
+from embargo_butler.buckets.inventory import Inventory, is_one
 from embargo_butler.config.buckets import BucketConfig
 from embargo_butler.config.config import Config
 from embargo_butler.connections import Connections
@@ -92,7 +92,7 @@ def _of(bucket: str, owner: str, declared: BucketConfig, made: Inventory, gatewa
         if of == bucket
     }
     for live in gateway.notifications(bucket):
-        ours = [name for name in topics if live.topic == name or generations(name, [live.topic])]
+        ours = [name for name in topics if is_one(live.topic, name)]
         if not ours and live.name not in names:
             continue
         shared = names.get(live.name, ()) if not ours else declared.topics[ours[0]].shared
