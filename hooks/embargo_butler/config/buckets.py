@@ -18,6 +18,7 @@ from embargo_butler.config.reader import (
     Flag,
     Mistake,
     Mistakes,
+    PathText,
     ReadAs,
     Text,
     Texts,
@@ -130,7 +131,7 @@ class OwnerSpec:
     """
 
     name: Annotated[str, Field(alias=hidden("name"))]
-    path: Annotated[str | None, ReadAs(Text, lambda path: path.strip("/"))] = None
+    path: Annotated[str | None, ReadAs(PathText)] = None
     own_path: Annotated[bool, Field(alias=hidden("own_path"))] = True
     profile: Text = ""
 

@@ -18,6 +18,7 @@ from embargo_butler.config.reader import (
     AnyText,
     Count,
     Flag,
+    PathText,
     ReadAs,
     Text,
     Texts,
@@ -31,14 +32,12 @@ from embargo_butler.config.templates import references
 from embargo_butler.config.vault import VaultConfig, VaultShape
 from embargo_butler.errors import ConfigError
 
-_Path = Annotated[Text, AfterValidator(lambda path: path.strip("/"))]
-
 
 @dataclass(frozen=True, order=True)
 class VaultPath:
     """A path, or one version of it."""
 
-    path: _Path
+    path: PathText
     version: Count | None = None
 
     def __str__(self) -> str:
@@ -56,7 +55,7 @@ class FieldSource:
         optional: Whether it may be missing.
     """
 
-    path: _Path
+    path: PathText
     field: Text
     version: Count | None = None
     optional: Flag = False

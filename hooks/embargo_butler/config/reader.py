@@ -141,6 +141,9 @@ def or_else(default: Any) -> BeforeValidator:
 
 AnyText = Annotated[str, Strict()]
 Text = Annotated[str, Strict(), StringConstraints(min_length=1)]
+WITHOUT_SLASHES = AfterValidator(lambda path: path.strip("/"))
+PathText = Annotated[Text, WITHOUT_SLASHES]
+"""A path in Vault, whatever slashes stand at its ends."""
 Flag = Annotated[bool, Strict(), or_else(False)]
 Whole = Annotated[int, Strict()]
 Count = Annotated[int, Strict(), Field(ge=1)]

@@ -8,7 +8,15 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from embargo_butler.config.reader import AnyText, Count, Text, Whole, or_else
+from embargo_butler.config.reader import (
+    WITHOUT_SLASHES,
+    AnyText,
+    Count,
+    PathText,
+    Text,
+    Whole,
+    or_else,
+)
 
 _Method = Literal["kubernetes", "approle", "jwt", "token", "wrapped"]
 LOGINS: tuple[str, ...] = get_args(_Method)
@@ -34,7 +42,7 @@ def _stored(secret: _Stored | None, info: ValidationInfo) -> _Stored | None:
     return secret
 
 
-_Path = Annotated[AnyText, AfterValidator(lambda path: path.strip("/")), or_else("")]
+_Path = Annotated[AnyText, WITHOUT_SLASHES, or_else("")]
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class VaultShape:
     """The part as it is written."""
 
     address: Annotated[AnyText, AfterValidator(_address), or_else("")]
-    mount: Annotated[Text, AfterValidator(lambda path: path.strip("/"))]
+    mount: PathText
     auth: _Auth
     namespace: Annotated[AnyText, or_else("")] = ""
     ca_bundle: Annotated[AnyText, or_else("")] = ""
