@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from embargo_butler.buckets.queues import Night, lasts
-from embargo_butler.model import urls as _urls
+from embargo_butler.model import urls
 from embargo_butler.model.resources import Topic
 from embargo_butler.secret import Secret
 
@@ -40,7 +40,7 @@ def silent(topics: Iterable[Topic], night: Callable[[], Night | None]) -> Iterat
 def _problem(topic: Topic) -> str:
     endpoint = topic.attributes.get("push-endpoint", Secret(""))
     try:
-        _, url = _urls.split(endpoint.text())
+        _, url = urls.split(endpoint.text())
         port = url.port or _PORTS.get(url.scheme, 0)
         socket.create_connection((url.hostname or "", port), _PATIENCE_SECONDS).close()
     except ValueError:

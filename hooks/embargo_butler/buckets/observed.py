@@ -18,7 +18,7 @@ from embargo_butler.config.templates import TemplateError, references, render
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import ConfigError, Gathering, KubernetesError, NoBucketError
 from embargo_butler.misfortune import Misfortune
-from embargo_butler.model import urls as _urls
+from embargo_butler.model import urls
 from embargo_butler.model.plan import Plan
 from embargo_butler.model.ports import READERS, Cluster, Gateway
 from embargo_butler.model.resources import KubernetesSecret, ObservedBucket, Topic
@@ -161,7 +161,7 @@ def _text(config: Config, secret: str, key: str, value: Secret) -> str:
 
 
 def _check_endpoint(value: str) -> None:
-    if not _urls.is_sound(value):
+    if not urls.is_sound(value):
         raise TemplateError(
             "filled in, it is no URL of the form SCHEME://USER:PASSWORD@HOST:PORT/PATH; put "
             "`| urlencode` behind the secrets in it, or for Kafka put them under `user-name` and "

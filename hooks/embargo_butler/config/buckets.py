@@ -34,7 +34,7 @@ from embargo_butler.config.reader import (
 )
 from embargo_butler.config.topic_attributes import Attributes, as_texts
 from embargo_butler.errors import UnsafePlanError
-from embargo_butler.model import urls as _urls
+from embargo_butler.model import urls
 from embargo_butler.model.statements import PATTERN, below_prefix, parted
 from embargo_butler.model.xml_text import unfit
 
@@ -66,7 +66,7 @@ def _store(endpoint: str) -> str:
     """Check where the object store is: requests are signed for just this host."""
     endpoint = endpoint.rstrip("/")
     with suppress(ValueError):
-        _, url = _urls.split(endpoint)
+        _, url = urls.split(endpoint)
         if url.scheme in ("http", "https") and endpoint == f"{url.scheme}://{url.netloc}":
             return endpoint
     raise ValueError(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationInfo
 
-from embargo_butler.config import yaml as _yaml
+from embargo_butler.config import yaml
 from embargo_butler.config.buckets import BucketConfig, fit
 from embargo_butler.config.confirmation import confirmed
 from embargo_butler.config.delivery import PipelineConfig, SecretKey
@@ -288,13 +288,13 @@ def load(path: Path, declared: str = "") -> Config:
 
     Args:
         path: The file.
-        declared: What it has to be, as `_yaml.read` takes it.
+        declared: What it has to be, as `yaml.read` takes it.
 
     Raises:
         ConfigError: It cannot be read, or there is a mistake in it.
         Problems: There are several mistakes in it.
     """
-    return parse(_yaml.read(path, declared), str(path))
+    return parse(yaml.read(path, declared), str(path))
 
 
 def parse(document: Any, file: str) -> Config:

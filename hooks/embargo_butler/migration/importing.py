@@ -16,7 +16,7 @@ from embargo_butler.buckets.inventory import Inventory, Owned
 from embargo_butler.config.buckets import BucketConfig, BucketSpec
 from embargo_butler.config.topic_attributes import SCHEMES, as_declared
 from embargo_butler.errors import HooksError
-from embargo_butler.model import urls as _urls
+from embargo_butler.model import urls
 from embargo_butler.model.resources import LIMITS, Notification, ObservedBucket, Topic
 from embargo_butler.secret import Secret
 
@@ -169,7 +169,7 @@ def declared_topic(topic: Topic, live: Live) -> LiveTopic:
             else:
                 unknown.append(name)
         elif name == "push-endpoint":
-            _, url = _urls.split(text)
+            _, url = urls.split(text)
             public = f"{url.scheme}://{url.netloc}{url.path}"
             if public != text:
                 unknown.append("userinfo or query of its push-endpoint")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from embargo_butler.model import urls as _urls
+from embargo_butler.model import urls
 from embargo_butler.secret import Secret
 
 # What Ceph takes to be so where an attribute is not given.
@@ -179,7 +179,7 @@ def shown(attribute: str, value: Secret) -> str:
     if attribute == "push-endpoint":
         # No userinfo and no query: both are where people put credentials.
         try:
-            userinfo, url = _urls.split(value.text())
+            userinfo, url = urls.split(value.text())
         except ValueError:
             return str(value)
         return f"{url.scheme}://{'***@' if userinfo else ''}{url.netloc}{url.path}"

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from embargo_butler.config import reader as _reader
-from embargo_butler.config import yaml as _yaml
+from embargo_butler.config import reader
+from embargo_butler.config import yaml as strict_yaml
 from embargo_butler.errors import ConfigError
 
 CHART = Path("charts/embargo-butler")
@@ -145,7 +145,7 @@ def read_values(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: It cannot be read, or it is none.
     """
-    found = _yaml.read(path)
+    found = strict_yaml.read(path)
     if found is None:
         return {}
-    return _reader.read(dict[_reader.AnyText, Any], found, str(path))
+    return reader.read(dict[reader.AnyText, Any], found, str(path))

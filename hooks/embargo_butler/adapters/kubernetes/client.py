@@ -28,7 +28,7 @@ from lightkube.resources.discovery_v1 import EndpointSlice
 from lightkube.resources.rbac_authorization_v1 import Role, RoleBinding
 
 from embargo_butler import terminal
-from embargo_butler.adapters.kubernetes import workloads as _workloads
+from embargo_butler.adapters.kubernetes import workloads
 from embargo_butler.adapters.why import why
 from embargo_butler.errors import KubernetesError
 from embargo_butler.model.ports import LeaseState, Pod, Right, Rollout, ServiceState
@@ -137,23 +137,23 @@ class Namespace:
     def pods(self) -> list[Pod]:
         """Return the pods that have not ended."""
         found = self._ask("Pods", lambda: list(self._client.list(PodResource)))
-        return [_workloads.pod(each) for each in found if not _workloads.ended(each)]
+        return [workloads.pod(each) for each in found if not workloads.ended(each)]
 
     def running(self, pod: str) -> bool:
         """Whether a pod is there and all of its containers run."""
         live = self._get(f"Pod {pod}", lambda: self._client.get(PodResource, pod))
-        return live is not None and _workloads.running(live)
+        return live is not None and workloads.running(live)
 
     def rollout(self, owner: str) -> Rollout | None:
         """Return how far a workload (`Deployment x`) is, None where there is none."""
         kind, _, name = owner.partition(" ")
         live = self._get(owner, lambda: self._client.get(_KINDS[kind], name))
-        return None if live is None else _workloads.rollout(live)
+        return None if live is None else workloads.rollout(live)
 
     def restart(self, owner: str, now: datetime) -> None:
         """Have a workload replace all of its pods, in its own way; none there is fine."""
         kind, _, name = owner.partition(" ")
-        patch = _workloads.restarted(now)
+        patch = workloads.restarted(now)
         self._get(owner, lambda: self._client.patch(_KINDS[kind], name, patch))
 
     def service(self, name: str) -> ServiceState:

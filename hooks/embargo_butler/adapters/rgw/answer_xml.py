@@ -6,7 +6,7 @@ from contextlib import suppress
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, ParseError
 
-from embargo_butler.model import xml_text as _xml_text
+from embargo_butler.model import xml_text
 
 
 def root(document: bytes, wanted: str) -> Element:
@@ -40,7 +40,7 @@ def _parsed(document: bytes) -> Element | None:
         try:
             return ElementTree.fromstring(document)
         except ParseError:
-            return ElementTree.fromstring(_xml_text.readable(document))
+            return ElementTree.fromstring(xml_text.readable(document))
     return None
 
 

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
-from embargo_butler.adapters.rgw import notification_xml as _notification_xml
-from embargo_butler.adapters.rgw import topic_xml as _topic_xml
+from embargo_butler.adapters.rgw import notification_xml, topic_xml
 from embargo_butler.adapters.rgw.answer_xml import root, text
 from embargo_butler.adapters.rgw.requests import Absent, Requests
 from embargo_butler.config.buckets import tenant_of
@@ -76,7 +75,7 @@ class RgwGateway:
     def _page(self, fields: Mapping[str, str]) -> tuple[list[str], str]:
         answer = self._requests.topics("ListTopics", "topics", "list", fields)
         with _readable("topics"):
-            return _topic_xml.listed(answer)
+            return topic_xml.listed(answer)
 
     def topic(self, name: str) -> Topic | None:
         """Return a topic, None where there is none."""
@@ -86,14 +85,14 @@ class RgwGateway:
         except Absent:
             return None
         with _readable(what):
-            return _topic_xml.read(name, answer)
+            return topic_xml.read(name, answer)
 
     def put_topic(self, name: str, attributes: Mapping[str, Secret]) -> None:
         """Make a topic, or replace the attributes of an existing one."""
         what = f"topic {name}"
         answer = self._requests.topics("CreateTopic", what, "put", {"Name": name}, attributes)
         with _readable(what):
-            self._arn_prefix = _topic_xml.arn(answer).rpartition(":")[0] + ":"
+            self._arn_prefix = topic_xml.arn(answer).rpartition(":")[0] + ":"
 
     def delete_topic(self, name: str) -> None:
         """Take a topic away; none there is fine."""
@@ -113,7 +112,7 @@ class RgwGateway:
         what = f"notifications of bucket {bucket}"
         answer = self._requests.bucket("GET", bucket, "notification", what, "read")
         with _readable(what):
-            return _notification_xml.read(answer)
+            return notification_xml.read(answer)
 
     def put_notification(self, bucket: str, notification: Notification) -> None:
         """Add a notification, or replace the one of its Id and topic.
@@ -122,7 +121,7 @@ class RgwGateway:
         them, and would bring back one that its owner takes away at the same time.
         """
         what = f"notification {notification.name} of bucket {bucket} to topic {notification.topic}"
-        body = _notification_xml.written(notification, self._arn_prefix + notification.topic)
+        body = notification_xml.written(notification, self._arn_prefix + notification.topic)
         self._requests.bucket("PUT", bucket, "notification", what, "put", body)
 
     def delete_notification(self, bucket: str, name: str) -> None:

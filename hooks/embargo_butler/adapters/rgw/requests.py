@@ -20,8 +20,7 @@ from botocore.exceptions import ConnectionError, HTTPClientError, SSLError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
-from embargo_butler.adapters.rgw import answer_xml as _answer_xml
-from embargo_butler.adapters.rgw import topic_xml as _topic_xml
+from embargo_butler.adapters.rgw import answer_xml, topic_xml
 from embargo_butler.adapters.rgw.hints import AWAY, hint
 from embargo_butler.adapters.why import why
 from embargo_butler.errors import GatewayError, NoBucketError
@@ -139,7 +138,7 @@ class Requests:
         """
 
         def made() -> AWSRequest:
-            body = _topic_xml.form(action, fields, attributes or {})
+            body = topic_xml.form(action, fields, attributes or {})
             request = AWSRequest("POST", f"{self._endpoint}/", dict(_FORM), body)
             self._sign_sns(request)
             return request
@@ -180,7 +179,7 @@ class Requests:
             raise _Passing(problem, away=True)
         if (status := answer.status_code) < 300:
             return content
-        code = _answer_xml.error_code(content)
+        code = answer_xml.error_code(content)
         location = str(answer.headers.get("Location", ""))
         problem = f"{whom}: {code or 'no code'} ({status}){hint(code, status, what, location)}"
         if status >= 500 or status in AWAY:
