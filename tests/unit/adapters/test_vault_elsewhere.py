@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from embargo_butler.adapters.vault.client import VaultLogin
+from embargo_butler.adapters.vault.session import RedirectedElsewhere, session
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.config.config import load
 from tests.support.vault_elsewhere import LOGIN, Server
@@ -68,6 +69,14 @@ def test_nobody_else_gets_the_login(
     assert f"{address} answers: redirected to " in said
     assert "that is another server and was sent nothing; set vault.address" in said
     assert LOGIN not in said
+
+
+def test_the_answer_of_a_refused_redirect_is_closed(site: dict[str, Any], write: Write) -> None:
+    home = Server()
+    home.target = "http://127.0.0.1:1PATH"
+    with home.running() as address, pytest.raises(RedirectedElsewhere) as refused:
+        session(load(write(site)).vault).get(address)
+    assert refused.traceback[-1].frame.f_locals["resp"].raw.closed
 
 
 @pytest.mark.parametrize("target", ["PATH?again", "HOMEPATH?again"])

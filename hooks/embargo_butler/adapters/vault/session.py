@@ -37,6 +37,7 @@ class _Home(requests.Session):
         home = "/".join(resp.url.split("/", 3)[:3])
         # As text, since parsers differ on whose host an odd URL names.
         if target and not re.match(rf"({re.escape(home)})?/(?![/\\])", target):
+            resp.close()  # its body is unread, and nobody else will close it
             raise RedirectedElsewhere(target)
         return target
 
