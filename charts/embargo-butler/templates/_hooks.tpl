@@ -1,6 +1,19 @@
 {{/* The jobs, and what they are made of. A hook's objects are made with each of its events, and all but a finished Job are removed
      again. What outlives a release's hooks, a CronJob, has such objects without events. */}}
 
+{{- /* Which jobs this release has, and Helm's events of each; one without events is a CronJob, there between releases. As JSON. */}}
+{{- define "embargo-butler.jobs" -}}
+{{- $jobs := dict }}
+{{- if include "embargo-butler.given" .Values.secrets | fromJson }}{{ $_ := set $jobs "secrets" "pre-install,pre-upgrade,pre-rollback" }}{{ end }}
+{{- if include "embargo-butler.buckets" . }}{{ $_ := set $jobs "buckets" "post-install,post-upgrade,post-rollback" }}{{ end }}
+{{- if eq (include "embargo-butler.settles" .) "settle" }}{{ $_ := set $jobs "settle" "post-install,post-upgrade,post-rollback" }}{{ end }}
+{{- if include "embargo-butler.cleansUp" . }}{{ $_ := set $jobs "clean-up" "post-delete" }}{{ end }}
+{{- range list "audit" "reconcile" }}
+{{- if (get $.Values.hooks .).enabled }}{{ $_ := set $jobs . "" }}{{ end }}
+{{- end }}
+{{- toJson $jobs }}
+{{- end }}
+
 {{- define "embargo-butler.hookName" -}}
 {{ include "embargo-butler.fullname" .root }}-{{ .name }}
 {{- end }}
