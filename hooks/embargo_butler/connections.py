@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from embargo_butler.config.buckets import BucketConfig
 from embargo_butler.config.config import Config
@@ -25,6 +26,9 @@ from embargo_butler.model.ports import (
 )
 from embargo_butler.secret import Secret
 
+if TYPE_CHECKING:
+    from embargo_butler.adapters.programs import Kubectl
+
 RESERVE_SECONDS = 15
 """Left of the deadline once something was waited for in vain: to say so, and to do the rest."""
 
@@ -36,7 +40,11 @@ class Connections:
     """Makes them; client libraries are slow to import, so only what is used is."""
 
     def __init__(
-        self, config: Config, job: str, say: Callable[[str], None] = lambda _: None
+        self,
+        config: Config,
+        job: str,
+        say: Callable[[str], None] = lambda _: None,
+        kubectl: Kubectl | None = None,
     ) -> None:
         """Connect to nothing yet.
 
@@ -44,10 +52,13 @@ class Connections:
             config: The configuration.
             job: The job's name, for a login that is made for one job alone.
             say: Is told what is waited for.
+            kubectl: With the kube context that counts; outside of the cluster it is else the
+                current one, when it is needed first.
         """
         self._config = config
         self._say = say
         self._job = job
+        self._kubectl = kubectl
         self._until = time.monotonic() + config.hooks.deadline - RESERVE_SECONDS
         self._cluster: Cluster | None = None
         self._records: Records | None = None
@@ -76,8 +87,23 @@ class Connections:
         from embargo_butler.adapters.kubernetes.client import Namespace
 
         if self._cluster is None:
-            self._cluster = Namespace(self._config.namespace, self._config.environment)
+            access = None
+            if self.by_hand:
+                from embargo_butler.adapters.kubernetes.proxy import through
+
+                access = self._open.enter_context(through(self.kubectl()))
+            found = Namespace(self._config.namespace, self._config.environment, access)
+            self._open.callback(found.close)
+            self._cluster = found
         return self._cluster
+
+    def kubectl(self) -> Kubectl:
+        """Return kubectl, with the same kube context for as long as this lives."""
+        from embargo_butler.adapters.kubectl import here
+
+        if self._kubectl is None:
+            self._kubectl = here(self._config.namespace)
+        return self._kubectl
 
     def gateway(self, config: BucketConfig, owner: str, keys: Keys) -> Gateway:
         """Return the object store, with an owner's keys."""
@@ -147,7 +173,7 @@ class Connections:
         if self._redis is None:
             from embargo_butler.adapters.kubectl import forwarded
 
-            through = forwarded(self._config.namespace, config.service, config.port)
+            through = forwarded(self.kubectl, config.service, config.port)
             self._redis = "127.0.0.1", self._open.enter_context(through)
         return self._redis
 
@@ -165,7 +191,7 @@ class Connections:
         """Return the Butler that a pod of ingest knows."""
         from embargo_butler.adapters.butler import PodButler
 
-        return PodButler(self._config.namespace, self._config.required_pipeline.ingest.deployment)
+        return PodButler(self.kubectl, self._config.required_pipeline.ingest.deployment)
 
     def announcer(self) -> Announcer:
         """Return the way by which the environment's enqueue hears of objects."""
@@ -174,7 +200,7 @@ class Connections:
         pipeline, namespace = self._config.required_pipeline, self._config.namespace
         to, service = pipeline.enqueue, self._config.enqueue
         if to.topic:
-            return TopicAnnouncer(namespace, to.deployment, pipeline.name)
+            return TopicAnnouncer(self.kubectl, to.deployment, pipeline.name)
         if service is None or to.secret is None:
             raise ConfigError("enqueue: is missing, and without its Service there is no webhook")
         if not self.by_hand:
@@ -194,11 +220,11 @@ class Connections:
         from embargo_butler.adapters.pod_logs import PodLogs
 
         ingest = self._config.required_pipeline.ingest.deployment
-        return PodLogs(self._config.namespace, ingest.removeprefix(f"{self._config.fullname}-"))
+        return PodLogs(self.kubectl, ingest.removeprefix(f"{self._config.fullname}-"))
 
     def close(self) -> None:
         """End what was opened; what is asked for afterwards is opened anew."""
-        self._records = self._redis = None
+        self._cluster = self._records = self._redis = None
         self._open.close()
 
     def _secret(self, at: SecretKey) -> Secret:

@@ -14,7 +14,6 @@ from typing import Any
 import hvac
 import yaml
 
-from embargo_butler.adapters.kubernetes.client import Namespace
 from embargo_butler.adapters.vault.client import VaultLogin
 from embargo_butler.cli.hooks.command import main
 from embargo_butler.config.config import Config, load
@@ -40,8 +39,7 @@ class World(Connections):
         return self
 
     def __exit__(self, *_: object) -> None:
-        if isinstance(self._cluster, Namespace):
-            self._cluster.close()
+        self.close()
 
     def vault(self) -> Vault:
         """Log in to Vault."""

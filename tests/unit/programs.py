@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from embargo_butler.adapters.programs import Done, Programs
+from embargo_butler.adapters.programs import Done, Kubectl, Programs
 
 
 class Fake:
@@ -30,7 +30,7 @@ class Fake:
         text = answer if isinstance(answer, str) else json.dumps(answer)
         self.answers[command] = Done(int(bool(error)), text, error)
 
-    def run(self, words: Sequence[str], stdin: str = "", seconds: int = 120) -> Done:
+    def run(self, words: Sequence[str], stdin: str = "", seconds: float | None = 120) -> Done:
         """Take the part of a program."""
         command = " ".join(words).replace("helm-of-test", "helm")
         self.asked.append((command, stdin))
@@ -42,6 +42,10 @@ class Fake:
         made = Programs(release, namespace, self.run)
         made.helm_program = "helm-of-test"
         return made
+
+    def kubectl(self) -> Kubectl:
+        """Return kubectl as the connections use it."""
+        return Kubectl("summit", self.run)
 
     def commands(self, begin: str) -> list[str]:
         """Return the commands that begin so."""

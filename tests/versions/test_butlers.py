@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from embargo_butler.adapters.butler import PodButler
+from embargo_butler.adapters.programs import Kubectl
 from embargo_butler.errors import KubernetesError
 from tests.rig.command import run
 from tests.support.pythons import python
@@ -22,6 +23,9 @@ HERE = Path(__file__).parent
 BUTLERS = ("26.2023.4100", "26.2023.4900", "27.2024.4000", "29.2025.2900", "30.2026.4300")
 TOO_OLD = "25.2023.2500"
 KUBECTL = """#!/bin/bash
+if [ "$1" = config ]; then
+    exec echo '{"current-context": "c", "clusters": [{"cluster": {"server": "https://c"}}]}'
+fi
 while [ "$1" != -- ]; do shift; done
 "${@:2}" || { echo "command terminated with exit code $?" >&2; exit 1; }
 """
@@ -48,7 +52,7 @@ def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pod:
         monkeypatch.setenv("BUTLER_REPO", str(repository))
         monkeypatch.delenv("PYTHONPATH", raising=False)
         run(interpreter, HERE / "repository.py", "make", repository, timeout=120)
-        return PodButler("site", "ingest")
+        return PodButler(lambda: Kubectl("site"), "ingest")
 
     return make
 

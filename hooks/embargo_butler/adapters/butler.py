@@ -93,9 +93,9 @@ _DEFINE = (
 class PodButler:
     """The repository of an environment's ingest."""
 
-    def __init__(self, namespace: str, deployment: str) -> None:
+    def __init__(self, make: kubectl.MakeKubectl, deployment: str) -> None:
         """Take where ingest runs; nothing is asked yet."""
-        self._namespace = namespace
+        self._make = make
         self._deployment = deployment
 
     def known(self, subjects: Sequence[tuple[str, str, str]]) -> tuple[set[str], dict[str, bool]]:
@@ -129,13 +129,11 @@ class PodButler:
         """Define the visits of exposures, by the stack's own command."""
         names = ", ".join(f"'{name}'" for name in exposures)
         command = ["bash", "-c", _DEFINE, instrument, f"exposure.obs_id IN ({names})"]
-        kubectl.run_in(self._namespace, self._deployment, "ingest", command, "")
+        kubectl.run_in(self._make, self._deployment, "ingest", command, "")
 
     def _ask(self, program: str, first: str, question: Mapping[str, Any]) -> Mapping[str, Any]:
         command = ["bash", "-c", _SHELL, _BEGINNING + program]
-        text = kubectl.run_in(
-            self._namespace, self._deployment, "ingest", command, json.dumps(question)
-        )
+        text = kubectl.run_in(self._make, self._deployment, "ingest", command, json.dumps(question))
         try:
             answer = json.loads(text[text.index(f'{{"{first}"') :])
             assert isinstance(answer, dict)

@@ -16,14 +16,14 @@ _NAME = re.compile(r"[\w.-]+")
 class PodLogs:
     """The logs of one environment."""
 
-    def __init__(self, namespace: str, ingest: str) -> None:
+    def __init__(self, make: kubectl.MakeKubectl, ingest: str) -> None:
         """Take whose they are; nothing is read yet.
 
         Args:
-            namespace: The namespace.
+            make: Makes kubectl for its namespace.
             ingest: The label `app` of its ingest, which has another name in some environments.
         """
-        self._namespace = namespace
+        self._make = make
         self._apps = {"ingest": ingest, "enqueue": "enqueue, enqueue-drain"}
         self._lines = cache(self._read)
 
@@ -51,7 +51,7 @@ class PodLogs:
         # The labels of selectors, which what ran before the chart has as well.
         selector = f"app in ({self._apps.get(component, component)})"
         text = kubectl.output(
-            self._namespace,
+            self._make,
             *("logs", "-l", selector, "-c", component, f"--tail={_LINES}"),
             *("--max-log-requests=100", "--ignore-errors"),
             takes="`list` on pods and `get` on pods/log",

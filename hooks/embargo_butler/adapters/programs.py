@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, Protocol
 
 from embargo_butler.adapters.context import Context
@@ -70,18 +67,18 @@ class Run(Protocol):
     """Runs a program with a text for its standard input, to its end, for so long at most."""
 
     def __call__(
-        self, words: Sequence[str], stdin: str = "", seconds: int = _TIMEOUT_SECONDS
+        self, words: Sequence[str], stdin: str = "", seconds: float | None = _TIMEOUT_SECONDS
     ) -> Done:
         """Run it."""
 
 
-def run(words: Sequence[str], stdin: str = "", seconds: int = _TIMEOUT_SECONDS) -> Done:
+def run(words: Sequence[str], stdin: str = "", seconds: float | None = _TIMEOUT_SECONDS) -> Done:
     """Run a program to its end.
 
     Args:
         words: The program and its arguments.
         stdin: What it reads.
-        seconds: How long it may take.
+        seconds: How long it may take; None for as long as it takes.
 
     Raises:
         ProgramError: It is not there, or took too long.
@@ -98,25 +95,22 @@ def run(words: Sequence[str], stdin: str = "", seconds: int = _TIMEOUT_SECONDS) 
     return Done(done.returncode, done.stdout, done.stderr)
 
 
-class Programs:
-    """helm and kubectl for one release in one namespace of one cluster."""
+class Kubectl:
+    """kubectl in one namespace of one cluster."""
 
-    def __init__(self, release: str, namespace: str, run: Run = run) -> None:
+    def __init__(self, namespace: str, run: Run = run) -> None:
         """Find out the current kube context.
 
         Args:
-            release: The release.
-            namespace: Its namespace.
+            namespace: The namespace.
             run: Runs a program.
 
         Raises:
             ProgramError: There is no current context.
         """
-        self.release = release
         self.namespace = namespace
         self.run = run
         self._site = _demonstration()
-        self.helm_program = os.environ.get("HELM") or shutil.which("helm") or "helm"
         done = run(("kubectl", "config", "view", "--minify", "-o", "json"), "")
         if done.status:
             raise UnreachableError(
@@ -127,19 +121,6 @@ class Programs:
         found = json.loads(done.out)
         server = found["clusters"][0]["cluster"]["server"]
         self.context = Context(found["current-context"], server)
-
-    def helm_words(self, *words: str) -> tuple[str, ...]:
-        """Return a command for helm, with context and namespace."""
-        where = ("--kube-context", self.context.name, "--namespace", self.namespace)
-        return (self.helm_program, *words, *where)
-
-    def helm(self, *words: str, stdin: str = "") -> str:
-        """Run helm and return what it printed.
-
-        Raises:
-            ProgramError: It failed.
-        """
-        return self._output(self.run(self.helm_words(*words), stdin), "helm", words)
 
     def kubectl(self, *words: str, stdin: str = "") -> str:
         """Run kubectl and return what it printed.
@@ -157,35 +138,6 @@ class Programs:
         """Run kubectl, and tell also how it failed."""
         return self.run(self.kubectl_words(*words), stdin)
 
-    @contextmanager
-    def only_context(self) -> Iterator[None]:
-        """Let nothing but this context be in KUBECONFIG, for clients that take the current one.
-
-        There may be a token in it: nobody else may read the file, and it goes with the block.
-
-        Raises:
-            ProgramError: The context is no longer there.
-        """
-        words = ("config", "view", "--minify", "--flatten", "--raw", "--context", self.context.name)
-        text = self._output(self.run(("kubectl", *words)), "kubectl", words)
-        if "auth-provider:" in text:
-            # kubectl writes a renewed token into the file it has read: it would be lost with it.
-            yield
-            return
-        before = os.environ.get("KUBECONFIG")
-        handler = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-        try:
-            with NamedTemporaryFile("w", prefix="embargo-operator-") as file:
-                file.write(text)
-                file.flush()
-                os.environ["KUBECONFIG"] = file.name
-                yield
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-            os.environ.pop("KUBECONFIG", None)
-            if before is not None:
-                os.environ["KUBECONFIG"] = before
-
     def objects(self, *words: str, stdin: str = "") -> list[dict[str, Any]]:
         """Return the objects that `kubectl get` finds; those that are not there are left out.
 
@@ -195,18 +147,6 @@ class Programs:
         text = self.kubectl("get", *words, "--ignore-not-found", "-o", "json", stdin=stdin)
         found = json.loads(text) if text.strip() else {"items": []}
         return list(found["items"]) if "items" in found else [found]
-
-    def helm_major(self) -> int:
-        """Return the major version of helm.
-
-        Raises:
-            ProgramError: It does not tell it.
-        """
-        said = self.helm("version", "--template", "{{.Version}}")
-        try:
-            return int(said.strip().removeprefix("v").partition(".")[0])
-        except ValueError:
-            raise ProgramError(f"{self.helm_program} is no Helm 3 or 4: it is {said!r}") from None
 
     def _output(self, done: Done, program: str, words: Sequence[str]) -> str:
         if not done.status:
@@ -219,6 +159,50 @@ class Programs:
                 f"`kubectl get --raw /readyz` tells{self._site}"
             )
         raise ProgramError(f"`{program} {' '.join(words[:2])}` failed: {said}")
+
+
+class Programs(Kubectl):
+    """helm and kubectl for one release in one namespace of one cluster."""
+
+    def __init__(self, release: str, namespace: str, run: Run = run) -> None:
+        """Find out the current kube context.
+
+        Args:
+            release: The release.
+            namespace: Its namespace.
+            run: Runs a program.
+
+        Raises:
+            ProgramError: There is no current context.
+        """
+        super().__init__(namespace, run)
+        self.release = release
+        self.helm_program = os.environ.get("HELM") or shutil.which("helm") or "helm"
+
+    def helm_words(self, *words: str) -> tuple[str, ...]:
+        """Return a command for helm, with context and namespace."""
+        where = ("--kube-context", self.context.name, "--namespace", self.namespace)
+        return (self.helm_program, *words, *where)
+
+    def helm(self, *words: str, stdin: str = "") -> str:
+        """Run helm and return what it printed.
+
+        Raises:
+            ProgramError: It failed.
+        """
+        return self._output(self.run(self.helm_words(*words), stdin), "helm", words)
+
+    def helm_major(self) -> int:
+        """Return the major version of helm.
+
+        Raises:
+            ProgramError: It does not tell it.
+        """
+        said = self.helm("version", "--template", "{{.Version}}")
+        try:
+            return int(said.strip().removeprefix("v").partition(".")[0])
+        except ValueError:
+            raise ProgramError(f"{self.helm_program} is no Helm 3 or 4: it is {said!r}") from None
 
 
 def _kubeconfig() -> str:

@@ -84,9 +84,9 @@ class WebhookAnnouncer:
 class TopicAnnouncer:
     """enqueue's Kafka topic, written to from enqueue's own pod."""
 
-    def __init__(self, namespace: str, deployment: str, bucket: str) -> None:
+    def __init__(self, make: kubectl.MakeKubectl, deployment: str, bucket: str) -> None:
         """Take where enqueue runs; nothing is sent yet."""
-        self._namespace, self._deployment, self._bucket = namespace, deployment, bucket
+        self._make, self._deployment, self._bucket = make, deployment, bucket
 
     def announce(self, keys: Sequence[str]) -> None:
         """Produce one record about some objects.
@@ -96,4 +96,4 @@ class TopicAnnouncer:
         """
         body = json.dumps(notification(self._bucket, keys, ""))
         command = ["python3", "-c", PRODUCE]
-        kubectl.run_in(self._namespace, self._deployment, "enqueue", command, body)
+        kubectl.run_in(self._make, self._deployment, "enqueue", command, body)

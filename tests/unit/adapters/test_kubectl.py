@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from embargo_butler.adapters import kubectl
 from embargo_butler.errors import KubernetesError
+from tests.unit.programs import Fake
 
 RAN = """Traceback (most recent call last):
   File "<string>", line 7, in <module>
@@ -24,13 +23,9 @@ FORBIDDEN = 'Error from server (Forbidden): pods "ingest-1" is forbidden: cannot
         ("", "no program can be run in its pod: no answer of kubectl (it takes"),
     ],
 )
-def test_a_failed_programs_own_last_line_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, told: str
-) -> None:
-    program = tmp_path / "kubectl"
-    program.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 1\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+def test_a_failed_programs_own_last_line_is_told(said: str, told: str) -> None:
+    fake = Fake()
+    fake.says("kubectl exec", "", said or "\n")
     with pytest.raises(KubernetesError) as failed:
-        kubectl.run_in("summit", "ingest", "ingest", ["true"], "")
+        kubectl.run_in(fake.kubectl, "ingest", "ingest", ["true"], "")
     assert str(failed.value).startswith(f"Deployment ingest of namespace summit: {told}")

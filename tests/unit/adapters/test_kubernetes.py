@@ -4,26 +4,21 @@ import json
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-import yaml
 
+from embargo_butler.adapters.context import Context
 from embargo_butler.adapters.kubernetes import client as kubernetes
 from embargo_butler.adapters.kubernetes.client import Namespace
+from embargo_butler.adapters.kubernetes.proxy import Access
 from embargo_butler.errors import KubernetesError
 from embargo_butler.model.ports import Pod, Right, Rollout, ServiceState, Use
 from embargo_butler.model.resources import KubernetesSecret
 from embargo_butler.secret import Secret
 
-KUBECONFIG = {
-    "current-context": "c",
-    "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-    "clusters": [{"name": "c", "cluster": {"server": "http://cluster.test"}}],
-    "users": [{"name": "u", "user": {"token": "t"}}],
-}
+CONTEXT = Context("c", "http://cluster.test")
 SECRETS = "/api/v1/namespaces/summit/secrets"
 
 
@@ -54,11 +49,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def namespace(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Namespace:
-    file = tmp_path / "kubeconfig"
-    file.write_text(yaml.safe_dump(KUBECONFIG))
-    monkeypatch.setenv("KUBECONFIG", str(file))
-    return Namespace("summit", "summit", httpx2.MockTransport(api))
+def namespace(api: Api) -> Namespace:
+    return through(api)
+
+
+def through(
+    answer: Callable[[httpx2.Request], httpx2.Response], said: Callable[[], str] = str
+) -> Namespace:
+    access = Access(CONTEXT, httpx2.MockTransport(answer), said)
+    return Namespace("summit", "summit", access)
 
 
 def test_a_secret_is_read_with_whose_it_is(api: Api, namespace: Namespace) -> None:
@@ -167,25 +166,34 @@ def test_what_went_wrong_is_told(
     answer: Callable[[httpx2.Request], httpx2.Response],
     message: str,
 ) -> None:
-    broken = Namespace("summit", "summit", httpx2.MockTransport(answer))
+    broken = through(answer)
     with pytest.raises(KubernetesError, match=message) as caught:
         broken.apply_secret(KubernetesSecret("redis", {"k": Secret("v")}))
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [None, "nonsense: [", "kind: Config\ncurrent-context: gone\n"])
-def test_outside_of_any_cluster(
-    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "kubeconfig"
-    if content:
-        file.write_text(content)
-    monkeypatch.setenv("KUBECONFIG", str(file))
-    with pytest.raises(
-        KubernetesError, match=r"no usable kube context .*`kubectl config use-context NAME`"
-    ) as error:
+@pytest.mark.usefixtures("quick")
+def test_what_kubectl_says_is_told_where_it_answers_itself() -> None:
+    said = "getting credentials: exec: executable kubelogin failed with exit code 1"
+    answers = {"/theirs": "hunter2\n", "/its": f"{said}\n"}
+    for path, told in (("/theirs", ", but 500 at http://c"), ("/its", f" at .*: {said}; does `")):
+        failing = through(lambda _, p=path: httpx2.Response(500, text=answers[p]), lambda: said)  # type: ignore[misc]
+        with pytest.raises(KubernetesError, match=f"no answer of the API{told}"):
+            failing.secret("redis")
+
+
+def test_who_is_not_let_in_is_told_by_which_context() -> None:
+    with pytest.raises(KubernetesError) as error:
+        through(status(401, "Unauthorized")).secret("redis")
+    assert str(error.value) == (
+        "Secret redis of namespace summit: the login to http://cluster.test is not valid, or no "
+        "longer: log in anew, until `kubectl --context c auth whoami` answers"
+    )
+
+
+def test_a_pod_without_a_service_account() -> None:
+    with pytest.raises(KubernetesError, match="no service account in this pod"):
         Namespace("summit", "summit")
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.usefixtures("quick")
@@ -196,7 +204,7 @@ def test_a_busy_api_is_asked_again(api: Api, namespace: Namespace, code: int) ->
     def changing(request: httpx2.Request) -> httpx2.Response:
         return answers.pop(0)(request)
 
-    passing = Namespace("summit", "summit", httpx2.MockTransport(changing))
+    passing = through(changing)
     assert passing.secret("redis") is None
     assert not answers
 

@@ -17,6 +17,7 @@ from embargo_butler.config.config import load
 from embargo_butler.release import targets
 from tests.rig.site import PROJECT
 from tests.unit.pipeline_site import BUCKET, Site
+from tests.unit.programs import Fake
 
 EVIL = "\x1b[31m;touch x;$(shell touch x)`touch x`'\"\n\u202e\x9b\x7f.fits"
 NOTE = "\x1b]0;owned\x07\nnext line"
@@ -35,7 +36,9 @@ def evil(pipeline: Site) -> list[str]:
 def said(pipeline: Site, *words: str) -> str:
     """Run a verb as `make` does, and return all that it prints."""
     caller = Caller(
-        load(Path(pipeline.file)), lambda command: targets.make("summit", *command), tuple
+        load(Path(pipeline.file)),
+        lambda command: targets.make("summit", *command),
+        Fake().kubectl(),
     )
     main([*words], pipeline.world, caller)
     printed = pipeline.capsys.readouterr()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,16 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_butler.adapters.programs import Done, ProgramError
+from embargo_butler.cli.hooks import buckets, secrets
+from embargo_butler.cli.hooks import command as hooks_command
+from embargo_butler.cli.hooks.running import Caller, Run
+from embargo_butler.cli.operator import pipeline_verbs
 from embargo_butler.cli.operator.command import main
+from embargo_butler.errors import ConfigError
 from embargo_butler.release import jobs_plan, upgrade
 from embargo_butler.release.chart import Chart
 from tests.rig.site import PROJECT
+from tests.unit.conftest import SITE
 from tests.unit.programs import Fake, history
 
 Output = pytest.CaptureFixture[str]
@@ -419,7 +426,7 @@ def test_before_the_first_release_there_is_nothing_to_plan_topics_of(
         asked.append(area)
         return 2, f"plan of {area}"
 
-    monkeypatch.setattr(jobs_plan, "plan", plan)
+    monkeypatch.setattr(pipeline_verbs, "jobs_plan", plan)
     monkeypatch.setattr(jobs_plan, "plans", lambda _: ["secrets", "buckets"])
     monkeypatch.setattr(Chart, "verbs_config", lambda *_: {"environment": "summit"})
     assert run(fake, "plan", "summit") == 2
@@ -439,62 +446,62 @@ def test_a_plan_says_that_nobody_keeps_the_buckets(
     assert "buckets: not kept by this release: no bucketConfig" in capsys.readouterr().err
 
 
-class Dying:
-    """Runs programs; the plan of Secrets takes too long, that of buckets is killed."""
-
-    def __init__(self, fake: Fake, capsys: Output) -> None:
-        self._run, self._capsys = fake.run, capsys
-        self.shown_before = ""
-        self.seconds = 0
-
-    def __call__(self, words: Sequence[str], stdin: str = "", seconds: int = 120) -> Done:
-        if "embargo_butler.cli.hooks" not in words:
-            return self._run(words, stdin)
-        self.shown_before += self._capsys.readouterr().out
-        self.seconds = seconds
-        if "secrets" in words:
-            raise ProgramError("took longer")
-        return Done(-9, "", "")
-
-
 @pytest.mark.parametrize("output", ["text", "json"])
-def test_a_plan_that_cannot_end_takes_nothing_with_it(
+def test_a_plan_that_cannot_begin_takes_nothing_with_it(
     fake: Fake, output: str, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    config = {"environment": "summit", "secrets": {"a": {}}, "bucketConfig": {"b": {}}}
-    config |= {"hooks": {"deadlineSeconds": 400}, "vault": {}}
-    monkeypatch.setattr(Chart, "verbs_config", lambda *_: config)
-    dying = Dying(fake, capsys)
-    fake.run = dying  # type: ignore[method-assign]
+    shown_before: list[str] = []
+
+    def plan(words: Sequence[str], caller: Caller) -> int:
+        shown_before.append(capsys.readouterr().out)
+        if words[0] == "secrets":
+            raise ConfigError("vault.address: is missing")
+        print(json.dumps({"summary": words[0]}) if "json" in words else f"plan of {words[0]}")
+        return 2
+
+    monkeypatch.setattr(Chart, "verbs_config", lambda *_: SITE)
+    monkeypatch.setattr(hooks_command, "main", plan)
     assert run(fake, "plan", "summit", "--output", output) == 1
-    assert dying.seconds > 400, "it is given the time in which it says itself what is wrong"
     said = capsys.readouterr().out
-    killed = "buckets plan: ended with status -9 and without a word"
+    wrong = "secrets plan: vault.address: is missing"
     if output == "text":
-        assert "0 of 1 objects would change" in dying.shown_before
-        assert "secrets plan: took longer\n" in dying.shown_before
-        assert killed in said
+        assert "0 of 1 objects would change" in shown_before[0]
+        assert shown_before[1] == f"{wrong}\n"
+        assert said == "plan of buckets\n"
         return
     document = json.loads(said)
     assert len(document["objects"]) == 1
-    assert document["secrets"] == {"problems": ["secrets plan: took longer"]}
-    assert document["buckets"] == {"problems": [killed]}
+    assert document["secrets"] == {"problems": [wrong]}
+    assert document["buckets"] == {"summary": "buckets"}
+
+
+def test_who_ends_a_plan_ends_all_that_is_left_of_it(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    asked: list[str] = []
+
+    def plan(run: Run) -> int:
+        asked.append(run.arguments.what)
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("nobody ended it")
+
+    monkeypatch.setattr(Chart, "verbs_config", lambda *_: SITE)
+    monkeypatch.setattr(secrets, "_plan", plan)
+    monkeypatch.setattr(buckets, "_plan", plan)
+    assert run(fake, "plan", "summit") == 1
+    assert asked == ["secrets"]
+    assert "plan: told to end while" in capsys.readouterr().err
 
 
 def test_the_jobs_plans_are_made_with_the_operators_own_login() -> None:
-    fake = Fake()
     config = {
         "environment": "summit",
         "secrets": {"redis": {}},
         "vault": {"address": "https://v", "auth": {"method": "wrapped", "secret": {"name": "w"}}},
     }
     assert jobs_plan.areas(config) == ["secrets"]
-    jobs_plan.plan(config, "secrets", "text", fake.run)
-    (command, given) = fake.asked[-1]
-    assert command.endswith(
-        "-m embargo_butler.cli.hooks secrets plan --config /dev/stdin --output text"
-    )
-    assert yaml.safe_load(given)["vault"] == {"address": "https://v", "auth": {"method": "token"}}
+    ours = jobs_plan.as_operator(config)
+    assert ours["vault"] == {"address": "https://v", "auth": {"method": "token"}}
     assert config["vault"]["auth"]["method"] == "wrapped"  # type: ignore[index]
 
 

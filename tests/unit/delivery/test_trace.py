@@ -16,6 +16,7 @@ from embargo_butler.delivery.focal_plane import answers_presence, expected
 from embargo_butler.errors import KubernetesError
 from tests.support.detectors import DETECTORS
 from tests.unit.pipeline_site import BUCKET, QUEUE, Site
+from tests.unit.programs import Fake
 
 
 def name(path: str) -> str:
@@ -192,7 +193,7 @@ def test_a_line_for_each_file_when_asked(pipeline: Site) -> None:
 
 def mentions(lines: str, names: list[str], monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
     monkeypatch.setattr(kubectl, "output", lambda *_, takes: lines)
-    return PodLogs("summit", "ingest").mentions("ingest", names)
+    return PodLogs(Fake().kubectl, "ingest").mentions("ingest", names)
 
 
 def test_a_line_of_a_batch_is_about_each_of_its_files(monkeypatch: pytest.MonkeyPatch) -> None:

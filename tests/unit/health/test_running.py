@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
+from embargo_butler.cli.operator import pipeline_verbs
 from embargo_butler.cli.operator.command import main
 from embargo_butler.cli.operator.pipeline_verbs import config
 from embargo_butler.config import config as hooks_config
 from embargo_butler.config.delivery import SecretKey
 from embargo_butler.health import running
-from embargo_butler.release import diff, jobs_plan
+from embargo_butler.release import diff
 from embargo_butler.release.chart import Chart
 from embargo_butler.release.environments import Environment
 from tests.rig.site import PROJECT
@@ -175,7 +176,7 @@ def test_a_plan_over_it_has_the_buckets_and_names_the_take_over(
         planned[area] = config["predecessor"]
         return 0, ""
 
-    monkeypatch.setattr(jobs_plan, "plan", run)
+    monkeypatch.setattr(pipeline_verbs, "jobs_plan", run)
     assert main(["plan", "summit", "--project", str(PROJECT)], fake.programs) == 0
     names = {each: each + SUFFIX for each in ("redis", "notification", "s3")}
     assert planned == {"secrets": names, "buckets": names}

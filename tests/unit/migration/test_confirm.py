@@ -56,7 +56,7 @@ def _rendered(what: tuple[str, ...], words: tuple[str, ...]) -> Done:
 class RealHelm(Fake):
     """A kubectl that is not there, and the Helm that is."""
 
-    def run(self, words: Any, stdin: str = "", seconds: int = 120) -> Done:
+    def run(self, words: Any, stdin: str = "", seconds: float | None = 120) -> Done:
         if list(words[:2]) == ["helm-of-test", "template"]:
             files = [Path(each).read_text() for each in words if each.endswith(".yaml")]
             plain = [each for each in words[1:] if not each.startswith("/")]
@@ -187,7 +187,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Des
         secret = KubernetesSecret("notification", {"secret": Secret(value)})
         world.fake_cluster.secrets["notification"] = secret
         for module in (verbs, cli):
-            monkeypatch.setattr(module, "Connections", lambda *_: world)
+            monkeypatch.setattr(module, "Connections", lambda *_, **__: world)
         return Desk(name, tmp_path, world, whole, [])
 
     return made

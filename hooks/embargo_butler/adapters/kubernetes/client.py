@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 import httpx2
-import yaml
-from lightkube import ApiError, Client
+from lightkube import ApiError, Client, KubeConfig
+from lightkube.config.models import Cluster as KubeCluster
+from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError as LightkubeConfigError
 from lightkube.models.coordination_v1 import LeaseSpec
 from lightkube.models.core_v1 import EventSource, ObjectReference
@@ -29,6 +30,7 @@ from lightkube.resources.rbac_authorization_v1 import Role, RoleBinding
 
 from embargo_butler import terminal
 from embargo_butler.adapters.kubernetes import workloads
+from embargo_butler.adapters.kubernetes.proxy import Access
 from embargo_butler.adapters.why import why
 from embargo_butler.errors import KubernetesError
 from embargo_butler.model.ports import LeaseState, Pod, Right, Rollout, ServiceState
@@ -41,6 +43,10 @@ _RIGHT = "embargo-butler/secret-right"
 _SINCE = "embargo-butler/since"
 _KINDS: dict[str, Any] = {"Deployment": Deployment, "StatefulSet": StatefulSet}
 _TIMEOUT_SECONDS = 15
+# Nobody is behind this but what carries the requests, so there is nothing to verify.
+_PASSED_ON = KubeConfig.from_one(
+    cluster=KubeCluster(server="http://localhost", insecure=True), user=User()
+)
 _BUSY = (429, 500, 502, 503, 504)
 _PAUSES = (0.2, 0.5, 1.0)
 
@@ -48,36 +54,38 @@ Found = TypeVar("Found")
 
 
 class Namespace:
-    """One namespace; in the cluster with the pod's own token, elsewhere with the kube context."""
+    """One namespace; in the cluster with the pod's own token, elsewhere as kubectl reaches it."""
 
-    def __init__(
-        self, namespace: str, environment: str, transport: httpx2.BaseTransport | None = None
-    ) -> None:
+    def __init__(self, namespace: str, environment: str, access: Access | None = None) -> None:
         """Make a client; nothing is sent yet.
 
+        Args:
+            namespace: The namespace.
+            environment: The environment, for the labels of what is made.
+            access: The way to the API from outside of the cluster.
+
         Raises:
-            KubernetesError: There is neither a service account nor a kube context.
+            KubernetesError: There is no service account.
         """
         self._namespace = namespace
+        self._access = access
         self._labels = {
             _MANAGED_BY: MANAGER,
             "app.kubernetes.io/part-of": "embargo-butler",
             "app.kubernetes.io/instance": environment,
         }
         try:
-            self._client = Client(
-                namespace=namespace,
-                field_manager=MANAGER,
-                timeout=httpx2.Timeout(_TIMEOUT_SECONDS),
-                transport=transport,
-            )
-        except (LightkubeConfigError, OSError, KeyError, yaml.YAMLError) as error:
-            said = " ".join(str(error).split())
-            raise KubernetesError(
-                f"Kubernetes: no service account and no usable kube context ({said}); set "
-                "KUBECONFIG to the file that has the cluster, or choose a context there: "
-                "`kubectl config use-context NAME`"
-            ) from None
+            config = KubeConfig.from_service_account() if access is None else _PASSED_ON
+        except (LightkubeConfigError, OSError) as error:
+            raise KubernetesError(f"Kubernetes: no service account in this pod: {error}") from None
+        self._server = access.context.server if access else config.clusters["default"].server
+        self._client = Client(
+            config=config,
+            namespace=namespace,
+            field_manager=MANAGER,
+            timeout=httpx2.Timeout(_TIMEOUT_SECONDS),
+            transport=access.transport if access else None,
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -226,6 +234,13 @@ class Namespace:
         )
         self._once(f"Event at {kind} {name}", lambda: self._client.create(event))
 
+    def _refused_login(self) -> str:
+        told = f"the login to {self._server} is not valid, or no longer"
+        if self._access is None:
+            return told
+        context = self._access.context.name
+        return f"{told}: log in anew, until `kubectl --context {context} auth whoami` answers"
+
     def _metadata(self, name: str) -> ObjectMeta:
         return ObjectMeta(name=name, namespace=self._namespace, labels=self._labels)
 
@@ -246,7 +261,7 @@ class Namespace:
 
     def _once(self, what: str, call: Callable[[], Found]) -> Found:
         where = f"{what} of namespace {self._namespace}"
-        server = self._client.config.cluster.server
+        server = self._server
         try:
             return call()
         except ApiError as error:
@@ -254,9 +269,7 @@ class Namespace:
             if code == 404:
                 raise _Absent(f"{where}: is not there") from None
             if code == 401:
-                raise KubernetesError(
-                    f"{where}: the login to {server} is not valid, or no longer"
-                ) from None
+                raise KubernetesError(f"{where}: {self._refused_login()}") from None
             if code == 403:
                 raise _Denied(
                     f"{where}: permission denied; the Role lacks it, or Helm has removed it "
@@ -269,6 +282,12 @@ class Namespace:
             raise (_Passing if code in _BUSY else KubernetesError)(told) from None
         except httpx2.HTTPStatusError as error:
             code = error.response.status_code
+            said = self._access.said() if self._access else ""
+            if said and said == error.response.text.strip():
+                raise _Passing(
+                    f"{where}: no answer of the API at {server}: {said}; does "
+                    "`kubectl get --raw /readyz` answer?"
+                ) from None
             raise _Passing(f"{where}: no answer of the API, but {code} at {server}") from None
         except httpx2.TimeoutException:
             raise KubernetesError(

@@ -55,6 +55,9 @@ def main(
 
     Returns:
         The exit code.
+
+    Raises:
+        Terminated: The process was told to end, and there is a caller to be told.
     """
     typed = sys.argv[1:] if argv is None else argv
     parser = _parser(typed)
@@ -77,7 +80,8 @@ def main(
         _limit(config.hooks.deadline if arguments.limited else 0, report)
         until = time.monotonic() + max(config.hooks.deadline - RESERVE_SECONDS, 0)
         verb: Verb = arguments.run
-        with closing(Connections(config, arguments.what, report.step)) as real:
+        kubectl = caller.kubectl if caller else None
+        with closing(Connections(config, arguments.what, report.step, kubectl)) as real:
             run = Run(arguments, config, world or real, report, until, plain(arguments.config))
             if caller:
                 run = replace(run, spell=caller.spell, ahead=caller.ahead)
@@ -89,6 +93,8 @@ def main(
     except Stop as stop:
         report.problem(HooksError(str(stop)))
         report.end("failed", f"{name}: stopped")
+        if caller and isinstance(stop, Terminated):
+            raise  # what that one would do next is not to be done either
         return FAILED
     except Exception as error:
         # A mistake of ours. Its text could hold anything, so only its kind and place are told.

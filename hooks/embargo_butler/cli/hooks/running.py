@@ -21,6 +21,7 @@ from embargo_butler.misfortune import Misfortune
 from embargo_butler.model.plan import Plan
 
 if TYPE_CHECKING:
+    from embargo_butler.adapters.programs import Kubectl
     from embargo_butler.health.sections import Section
 
 DONE, FAILED, CHANGES = 0, 1, 2
@@ -40,12 +41,14 @@ class Caller:
     Attributes:
         config: The configuration.
         spell: Spells what is advised as that person would type it.
+        kubectl: With the kube context that it has looked at, whatever is the current one by now.
         ahead: What only that program can see of the environment; `status` shows it first.
     """
 
     config: Config
     spell: Spell
-    ahead: Callable[[], Sequence[Section]]
+    kubectl: Kubectl
+    ahead: Callable[[], Sequence[Section]] = tuple
 
 
 def plain(file: Path | None) -> Spell:

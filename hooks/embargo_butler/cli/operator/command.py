@@ -19,7 +19,7 @@ from embargo_butler.adapters.programs import Programs
 from embargo_butler.cli.hooks.running import Parser
 from embargo_butler.cli.operator import pipeline_verbs
 from embargo_butler.cli.operator.verbs import CHANGES, DONE, FAILED, MakePrograms, Options, Verbs
-from embargo_butler.errors import HooksError
+from embargo_butler.errors import HooksError, Terminated
 from embargo_butler.release import environments, promotion, registry, targets
 from embargo_butler.release.image_tags import ImageTags
 
@@ -84,6 +84,9 @@ def _run(
     except HooksError as error:
         # What helm and kubectl say has several lines.
         terminal.show(*f"{verb}: {error}".split("\n"), file=sys.stderr)
+        return FAILED
+    except Terminated as stop:
+        terminal.show(f"{verb}: {stop}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         terminal.show(f"{verb}: interrupted", file=sys.stderr)

@@ -6,8 +6,10 @@ here.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
 import yaml
@@ -18,7 +20,7 @@ from embargo_butler.cli.hooks import command as cli
 from embargo_butler.cli.hooks.running import Caller
 from embargo_butler.config import config as hooks_config
 from embargo_butler.config.config import Config
-from embargo_butler.errors import ConfigError
+from embargo_butler.errors import ConfigError, HooksError
 from embargo_butler.health import running
 from embargo_butler.health.sections import Section
 from embargo_butler.release import targets
@@ -66,7 +68,36 @@ def run(
     own = verb != "vault-policy"
     what = " ".join([verb, *words[:1]]) if verb == "buckets" else verb
     found = config(chart, programs, declared=verb in OF_DECLARED, own=own, what=what)
-    return cli.main([verb, *words], caller=Caller(found, spell, ahead))
+    return cli.main([verb, *words], caller=Caller(found, spell, programs, ahead))
+
+
+def jobs_plan(
+    config: dict[str, Any], area: str, output: str, chart: Chart, programs: Programs
+) -> tuple[int, str]:
+    """Make the plan of one of the release's jobs, which only reads.
+
+    Args:
+        config: What the job is told.
+        area: The job, `secrets`, `buckets` or `settle`.
+        output: `text` or `json`.
+        chart: The environment's chart.
+        programs: helm and kubectl.
+
+    Returns:
+        The exit code (0 nothing to do, 2 changes, anything else a problem), and what it said.
+    """
+    environment = chart.environment.name
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        told = hooks_config.parse(as_operator(config), f"the chart of {environment}")
+        with redirect_stdout(out), redirect_stderr(err):
+            code = cli.main(
+                [area, "plan", "--output", output],
+                caller=Caller(told, lambda words: targets.make(environment, *words), programs),
+            )
+    except HooksError as error:
+        return 1, f"{area} plan: {error}"
+    return code, out.getvalue() or err.getvalue()
 
 
 def config(

@@ -133,12 +133,13 @@ class Verbs:
                 areas.remove("buckets")
                 _note("buckets: planned when Secrets and pods are there, after the first apply")
         plans = {}
-        with self._programs.only_context():
-            for area in areas:
-                code, said = jobs_plan.plan(config or {}, area, output, self._programs.run)
-                plans[area] = code, said
-                if not self._options.json:
-                    _say(*said.rstrip().split("\n"))
+        for area in areas:
+            code, said = pipeline_verbs.jobs_plan(
+                config or {}, area, output, self._chart, self._programs
+            )
+            plans[area] = code, said
+            if not self._options.json:
+                _say(*said.rstrip().split("\n"))
         if self._options.json:
             # What could not even begin has told why in plain words.
             shown = {
@@ -270,18 +271,17 @@ class Verbs:
             return self._pipeline("buckets", words=("import",))
         name = self._environment.name
         file = confirm.of(self._options.project, name)
-        with self._programs.only_context():
-            document, _ = pipeline_verbs.document(self._chart, self._programs, True, "import")
-            if not confirm.marked(file):
-                _say(f"{name}: nothing is unconfirmed; `{self._typed('buckets', 'plan')}` compares")
-                return DONE
-            found = confirm.confirmed(
-                file,
-                jobs_plan.as_operator(document),
-                lambda config: Connections(config, "buckets"),
-                Report("import", sys.stderr, sys.stderr, False),
-                lambda other: self._chart.with_buckets(other).verbs_config(self._programs) or {},
-            )
+        document, _ = pipeline_verbs.document(self._chart, self._programs, True, "import")
+        if not confirm.marked(file):
+            _say(f"{name}: nothing is unconfirmed; `{self._typed('buckets', 'plan')}` compares")
+            return DONE
+        found = confirm.confirmed(
+            file,
+            jobs_plan.as_operator(document),
+            lambda config: Connections(config, "buckets", kubectl=self._programs),
+            Report("import", sys.stderr, sys.stderr, False),
+            lambda other: self._chart.with_buckets(other).verbs_config(self._programs) or {},
+        )
         (_note if self._options.json else _say)(*found.lines())
         told = found.document()
         if found.confirmation.facts:
@@ -369,8 +369,7 @@ class Verbs:
         # What all its verbs take stands after the second word.
         second = 1 if verb == "buckets" else 0
         typed = [*given[:second], *output, *given[second:]]
-        with self._programs.only_context():
-            return pipeline_verbs.run(verb, typed, self._chart, self._programs, ahead)
+        return pipeline_verbs.run(verb, typed, self._chart, self._programs, ahead)
 
     def _ingest(self) -> pausing.Ingest:
         deployed = last_deployed(revisions(self._programs))
