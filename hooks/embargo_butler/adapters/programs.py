@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,6 +179,11 @@ class Programs(Kubectl):
         self.release = release
         self.helm_program = os.environ.get("HELM") or shutil.which("helm") or "helm"
 
+    def selector(self, component: str = "") -> str:
+        """Return the label selector of what the release has made, for a component or for all."""
+        labels = {"instance": self.release, "component": component}
+        return selecting({f"app.kubernetes.io/{key}": each for key, each in labels.items() if each})
+
     def helm_words(self, *words: str) -> tuple[str, ...]:
         """Return a command for helm, with context and namespace."""
         where = ("--kube-context", self.context.name, "--namespace", self.namespace)
@@ -203,6 +208,11 @@ class Programs(Kubectl):
             return int(said.strip().removeprefix("v").partition(".")[0])
         except ValueError:
             raise ProgramError(f"{self.helm_program} is no Helm 3 or 4: it is {said!r}") from None
+
+
+def selecting(labels: Mapping[str, str]) -> str:
+    """Return the selector of what has all of these labels."""
+    return ",".join(f"{key}={value}" for key, value in labels.items())
 
 
 def _kubeconfig() -> str:

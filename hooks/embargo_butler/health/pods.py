@@ -9,6 +9,7 @@ from typing import Any
 from embargo_butler.adapters.programs import Programs
 from embargo_butler.adapters.revisions import Revision, revisions
 from embargo_butler.health import running
+from embargo_butler.model import rollouts
 from embargo_butler.release import targets
 
 
@@ -86,14 +87,8 @@ class Workload:
     @classmethod
     def of(cls, workload: dict[str, Any]) -> Workload:
         """Read one from its object."""
-        found, spec = workload["status"], workload["spec"]
-        # A status of an older state of the spec says nothing of this one.
-        seen = found.get("observedGeneration") == workload["metadata"]["generation"]
-        # Of those that are ready some may be old ones, which have yet to go.
-        old = found.get("replicas", 0) - found.get("updatedReplicas", 0)
-        ready = max(found.get("readyReplicas", 0) - old, 0)
-        name = workload["metadata"]["name"]
-        return cls(workload["kind"], name, spec["replicas"], ready if seen else 0)
+        pods = rollouts.pods(workload)
+        return cls(workload["kind"], workload["metadata"]["name"], pods.wanted, pods.ready)
 
 
 @dataclass(frozen=True)

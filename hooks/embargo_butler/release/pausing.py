@@ -99,9 +99,9 @@ def find(programs: Programs, manifest: str = "") -> Ingest | None:
     Raises:
         ProgramError: The cluster did not answer.
     """
-    labels = {"instance": programs.release, "component": "ingest"}
-    selector = ",".join(f"app.kubernetes.io/{key}={value}" for key, value in labels.items())
-    found = programs.objects("deployments", "-l", selector, "--show-managed-fields")
+    found = programs.objects(
+        "deployments", "-l", programs.selector("ingest"), "--show-managed-fields"
+    )
     if not found:
         return None
     name = found[0]["metadata"]["name"]
@@ -225,9 +225,7 @@ def _patch(programs: Programs, what: str, patch: str, manager: str) -> None:
 
 
 def _pods(programs: Programs) -> list[dict[str, Any]]:
-    labels = {"instance": programs.release, "component": "ingest"}
-    selector = ",".join(f"app.kubernetes.io/{key}={value}" for key, value in labels.items())
-    return programs.objects("pods", "-l", selector)
+    return programs.objects("pods", "-l", programs.selector("ingest"))
 
 
 def _ready(programs: Programs) -> int:

@@ -173,7 +173,7 @@ def _component(each: Mapping[str, Any]) -> str:
 
 
 def _jobs(programs: Programs) -> Section:
-    ours = ("-l", f"app.kubernetes.io/instance={programs.release}")
+    ours = ("-l", programs.selector())
     lines, document, problems = [], [], []
     for each in programs.objects("cronjobs", *ours):
         name, found = str(each["metadata"]["name"]), each.get("status", {})

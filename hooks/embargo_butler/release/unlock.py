@@ -94,5 +94,5 @@ def unlock(programs: Programs, lock: Lock, say: Callable[[str], None]) -> None:
 
 
 def _running_jobs(programs: Programs) -> list[str]:
-    jobs = programs.objects("jobs", "-l", f"app.kubernetes.io/instance={programs.release}")
+    jobs = programs.objects("jobs", "-l", programs.selector())
     return [each["metadata"]["name"] for each in jobs if each["status"].get("active")]

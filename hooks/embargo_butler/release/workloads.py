@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from embargo_butler.adapters.programs import Programs
+from embargo_butler.adapters.programs import Programs, selecting
 from embargo_butler.errors import HooksError
-from embargo_butler.health.pods import Pod, Workload
+from embargo_butler.health.pods import Pod
+from embargo_butler.model.rollouts import pods
 from embargo_butler.release.upgrade import Say
 from embargo_butler.waiting import until
 
@@ -25,11 +26,11 @@ def wait(programs: Programs, kind: str, name: str, say: Say) -> None:
     """
     for left in until(time.monotonic() + _PATIENCE_SECONDS, _LOOK_SECONDS):
         [live] = programs.objects(kind.lower(), name)
-        found = Workload.of(live)
-        if found.ready >= found.wanted and not live["status"].get("unavailableReplicas"):
+        found = pods(live)
+        if found.settled:
             say(f"{kind} {name}: {found.ready} of {found.wanted} pods are ready")
             return
-        selector = ",".join(f"{k}={v}" for k, v in live["spec"]["selector"]["matchLabels"].items())
+        selector = selecting(live["spec"]["selector"]["matchLabels"])
         states = {
             each.name: each.state for each in map(Pod.of, programs.objects("pods", "-l", selector))
         }

@@ -293,7 +293,7 @@ def test_how_far_a_rollout_is(api: Api, namespace: Namespace) -> None:
     path = "/apis/apps/v1/namespaces/summit/deployments/x"
     noted = {"embargo-butler/restarted-at": "2026-11-25T10:00:00+00:00"}
     template = {"metadata": {"annotations": noted}, "spec": {"containers": []}}
-    numbers = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
+    numbers = {"replicas": 2, "updatedReplicas": 2, "readyReplicas": 2}
     live = {
         "metadata": {"name": "x", "generation": 3},
         "spec": {"replicas": 2, "selector": {}, "template": template},
@@ -301,11 +301,11 @@ def test_how_far_a_rollout_is(api: Api, namespace: Namespace) -> None:
     }
     api.answers[f"GET {path}"] = (200, live)
     ten = datetime(2026, 11, 25, 10, tzinfo=UTC)
-    assert namespace.rollout("Deployment x") == Rollout(True, ten)
+    assert namespace.rollout("Deployment x") == Rollout(True, ten, ready=2)
     for change in ({"observedGeneration": 2}, {"updatedReplicas": 1}, {"replicas": 3}):
         changed = {**live, "status": {"observedGeneration": 3, **numbers, **change}}
         api.answers[f"GET {path}"] = (200, changed)
-        assert namespace.rollout("Deployment x") == Rollout(False, ten)
+        assert namespace.rollout("Deployment x") == Rollout(False, ten, ready=2)
     assert namespace.rollout("Deployment y") is None
 
 

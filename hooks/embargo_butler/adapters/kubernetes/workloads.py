@@ -9,6 +9,7 @@ from typing import Any
 from lightkube.models.core_v1 import Container
 from lightkube.models.core_v1 import Pod as PodModel
 
+from embargo_butler.model import rollouts
 from embargo_butler.model.ports import Pod, Rollout, Use
 
 RESTARTED = "embargo-butler/restarted-at"
@@ -39,21 +40,14 @@ def running(live: PodModel) -> bool:
 
 def rollout(live: Any) -> Rollout:
     """Return how far a Deployment or StatefulSet is."""
-    spec, status, metadata = live.spec, live.status, live.metadata
-    wanted = 1 if spec.replicas is None else spec.replicas
-    seen = (status.observedGeneration or 0) >= (metadata.generation or 0)
-    if hasattr(status, "currentRevision"):
-        updated = status.updatedReplicas if status.updateRevision else wanted
-        there, ready = status.replicas, status.readyReplicas
-        updated = wanted if status.currentRevision == status.updateRevision else updated
-    else:
-        updated, there, ready = status.updatedReplicas, status.replicas, status.availableReplicas
-    numbers = {updated or 0, there or 0, ready or 0}
-    noted = (spec.template.metadata.annotations or {}) if spec.template.metadata else {}
-    when = noted.get(RESTARTED)
-    restarted = datetime.fromisoformat(when) if when else None
-    leaving = metadata.deletionTimestamp is not None
-    return Rollout(seen and numbers == {wanted}, restarted, leaving, status.readyReplicas or 0)
+    template = live.spec.template.metadata
+    when = ((template and template.annotations) or {}).get(RESTARTED)
+    return Rollout(
+        settled=rollouts.pods(live.to_dict()).settled,
+        restarted=datetime.fromisoformat(when) if when else None,
+        leaving=live.metadata.deletionTimestamp is not None,
+        ready=live.status.readyReplicas or 0,
+    )
 
 
 def restarted(now: datetime) -> dict[str, Any]:

@@ -34,7 +34,6 @@ _UNASKED = ("vault-policy", "buckets withdraw")
 """What has no use for the names of what runs, and is there for when the cluster is away."""
 _HELPED = ("buckets import", "import")
 """What goes on without them where the cluster does not answer."""
-_COMPONENT = "app.kubernetes.io/component=config"
 
 
 def run(
@@ -137,11 +136,10 @@ def document(
         ConfigError: Neither has it.
         ProgramError: Helm refused to render the chart, or no cluster answers.
     """
-    ours = f"app.kubernetes.io/instance={programs.release},{_COMPONENT}"
     live: list[dict[str, Any]] = []
     if not declared:
         with if_permitted():
-            live = programs.objects("configmaps", "-l", ours)
+            live = programs.objects("configmaps", "-l", programs.selector("config"))
     found: dict[str, Any] | None
     if live:
         name = live[0]["metadata"]["name"]
