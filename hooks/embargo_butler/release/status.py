@@ -14,11 +14,12 @@ from embargo_butler import terminal
 from embargo_butler.adapters.programs import ProgramError, Programs
 from embargo_butler.adapters.revisions import last_deployed, revisions
 from embargo_butler.health import running
-from embargo_butler.health.pods import Pod, Status, Workload, is_of_a_job, status
+from embargo_butler.health.pods import Pod, Workload, is_of_a_job
 from embargo_butler.health.sections import Section, shown
 from embargo_butler.health.tables import lasting, table
 from embargo_butler.release import pausing, targets
 from embargo_butler.release.chart import Chart
+from embargo_butler.release.state import Status, status
 
 _WORKLOADS = ("Deployment", "StatefulSet")
 _SUSPENDED = "embargo-butler/suspended"

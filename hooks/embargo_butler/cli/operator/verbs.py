@@ -21,7 +21,6 @@ from embargo_butler.connections import Connections
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import HooksError
 from embargo_butler.health import running
-from embargo_butler.health.pods import status
 from embargo_butler.health.sections import Section
 from embargo_butler.migration import confirm, take_over
 from embargo_butler.release import (
@@ -38,6 +37,7 @@ from embargo_butler.release import (
 from embargo_butler.release import status as sections
 from embargo_butler.release.chart import Chart, jobs_config_of
 from embargo_butler.release.difference import Difference
+from embargo_butler.release.state import status
 from embargo_butler.release.undone import Undone
 from embargo_butler.release.workloads import WORKLOADS
 from embargo_butler.waiting import until
