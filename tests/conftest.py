@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.services import versions
 from tests.site.services.support import NO_RETRY, PASSWORD, redis_server
 
 
@@ -34,6 +35,7 @@ def service_environment(
     monkeypatch.setattr(redis, "Redis", client)
     monkeypatch.setenv("REDIS_HOST", "127.0.0.1")
     monkeypatch.setenv("REDIS_PASSWORD", PASSWORD)
+    monkeypatch.setenv("STAND_IN", versions.variable("1.5"))
     for name in ("DATASET_REGEXP", "DELETE_SEEN", "LOG_CONFIG", "PROFILE"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch

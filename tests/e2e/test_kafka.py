@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.rig import cluster, environment, kafka, supervisor
+from tests.rig import cluster, environment, images, kafka, supervisor
 from tests.rig.command import wait_for
 from tests.rig.release import Release
 from tests.rig.site import FORWARDER_URL, KAFKA
@@ -28,6 +28,8 @@ from tests.support.namespace import FULLNAME, Namespace, is_ready
 
 ENQUEUE = f"deployment/{FULLNAME}-enqueue"
 DRAIN = f"deployment/{FULLNAME}-enqueue-drain"
+WITH_KAFKA = "1.6.1"
+"""From 1.6 on an image of enqueue hears by Kafka, and those before by a webhook."""
 FEW = 20
 """Images that are enough to see what becomes of them."""
 ANNOUNCED = 180
@@ -70,6 +72,7 @@ class Place:
         values = {
             "enqueue": {
                 "mode": "kafka",
+                "image": {"tag": WITH_KAFKA},
                 "kafka": {
                     "cluster": KAFKA,
                     "topic": self.topic,
@@ -137,6 +140,8 @@ class Place:
 def place(site: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     made = Place(tmp_path_factory.mktemp("kafka"))
     made.new_topic()
+    image = images.service("enqueue", WITH_KAFKA)
+    images.load(image.name, images.archive(image, print), print)
     environment.make(made.release)
     made.deploy()
     yield made

@@ -112,9 +112,9 @@ def module_proxy() -> str:
     return run(_GO, "env", "GOPROXY").strip()
 
 
-def source_hash(*folders: Path) -> str:
-    """Return a short hash over the names, modes and bytes of all files below the folders."""
-    digest = hashlib.sha256()
+def source_hash(*folders: Path, more: str = "") -> str:
+    """Return a short hash over the names and bytes of all files below the folders, and more."""
+    digest = hashlib.sha256(more.encode())
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:

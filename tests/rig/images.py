@@ -15,6 +15,7 @@ from tests.rig.command import run
 from tests.rig.progress import Say
 from tests.rig.roots import Root
 from tests.rig.site import CACHE, PROJECT, STATE
+from tests.services import versions
 
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _RIG_IMAGES = PROJECT / "tests/rig/images"
@@ -35,12 +36,14 @@ class Image:
         name: What it is called in manifests, with its tag.
         context: The folder of its Containerfile.
         root: The root folder that its Containerfile adds, if it starts from nothing; others start
-            from the rig's stand-in for the official Python image, and may ask for their own TAG.
+            from the rig's stand-in for the official Python image.
+        arguments: What its Containerfile asks for.
     """
 
     name: str
     context: Path
     root: Root | None = None
+    arguments: tuple[tuple[str, str], ...] = ()
 
 
 PAUSE = "localhost/rig/pause:1"
@@ -51,8 +54,13 @@ EXPORTER = Image("docker.io/oliver006/redis_exporter:v1.45.0", _RIG_IMAGES / "ex
 
 
 def service(name: str, tag: str) -> Image:
-    """Return the stand-in of one of the services under a tag of the real one."""
-    return Image(f"{_SERVICES}{name}:{tag}", PROJECT / "tests/services" / name)
+    """Return the stand-in of one of the services under a tag of the real one, by which it acts."""
+    # The rig's camera sends guiders to all of them.
+    does = versions.behaviour(tag) | {"guiders": True}
+    arguments = {"STAND_IN": json.dumps(does)}
+    arguments |= {row.upper(): str(does[row]) for row in ("redis_py", "presence_workers")}
+    context = PROJECT / "tests/services" / name
+    return Image(f"{_SERVICES}{name}:{tag}", context, arguments=tuple(arguments.items()))
 
 
 def hooks(tag: str) -> Image:
@@ -87,7 +95,7 @@ def archive(image: Image, say: Say) -> Path:
 
 def _key(image: Image) -> str:
     folders = [image.context] if image.root else [image.context, _BASE.context]
-    return binaries.source_hash(*folders)
+    return binaries.source_hash(*folders, more=repr(image.arguments) if image.arguments else "")
 
 
 def _build(image: Image, log: Path, say: Say) -> None:
@@ -96,8 +104,8 @@ def _build(image: Image, log: Path, say: Say) -> None:
     if image.root:
         _bud(image.name, _with_root(image.context, image.root.archive(say)), log)
         return
-    tag = image.name.rpartition(":")[2]
-    words = ("--build-arg", f"BASE={base(say)}", "--build-arg", f"TAG={tag}")
+    arguments = (("BASE", base(say)), *image.arguments)
+    words = (word for name, value in arguments for word in ("--build-arg", f"{name}={value}"))
     _bud(image.name, image.context, log, *words)
 
 

@@ -101,6 +101,7 @@ class Exposure:
                 "DATE-END": _tai(self.begun + timedelta(seconds=EXPOSURE_SECONDS)),
                 "RA": 150.1191,
                 "DEC": 2.2058,
+                "ROTPA": 12.5,
             }
         )
         return header

@@ -60,9 +60,11 @@ class Watcher:
             time.sleep(interval)
 
     def failures(self) -> dict[str, str]:
-        """Return what ingest noted of the files that it failed on."""
+        """Return what ingest noted of the files that it failed on, and has not ingested."""
         notes = self.queues.notes(list(self.journey.detectors))
-        return {key: note.failure for key, note in notes.items() if note.failure}
+        return {
+            key: note.failure for key, note in notes.items() if note.failure and not note.ingested
+        }
 
     def _look_at_redis(self) -> None:
         now = time.time()

@@ -38,6 +38,10 @@ for _component, _level in re.findall(r"(?:([\w.]*)=)?(\w+)", os.environ.get("LOG
 # with it. Redis is not asked for anything yet: the service starts without it.
 r: Any = redis.Redis(host=os.environ["REDIS_HOST"], password=os.environ["REDIS_PASSWORD"])
 by_kafka = __name__ == "__main__"
+mode, module = ("kafka", "aiokafka") if by_kafka else ("webhook", "flask")
+if json.loads(os.environ["STAND_IN"])["enqueue"] != mode:
+    # An image has the libraries of one of the two, and ends at the first import of the other's.
+    raise ModuleNotFoundError(f"No module named '{module}'")
 notification_secret = "" if by_kafka else os.environ["NOTIFICATION_SECRET"]
 regexp = re.compile(os.environ.get("DATASET_REGEXP", r"fits$"))
 profile = os.environ.get("PROFILE", "")

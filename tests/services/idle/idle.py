@@ -34,6 +34,8 @@ def restore(r: Any) -> None:
     """Give back every worker's list that has not changed for more than `IDLE_MAX` seconds."""
     for worker in r.scan_iter("WORKER:*"):
         idle = r.object("idletime", worker)
+        if idle is None:
+            continue  # it was worked off since it was found
         if idle > IDLE_MAX:
             logger.info("Restoring idle queue %s (%f sec)", worker, idle)
             # The second field is the bucket, unless a tenant stands before it.

@@ -7,11 +7,10 @@ import logging
 from lsst.resources import ResourcePath
 
 import headers
-from lsstcam import GUIDER_RAW
+from lsstcam import GUIDER, GUIDER_RAW
 from observations import Observation, identify
 from repository import Hooks, Repository
 
-PURPOSE = "GUIDER"
 FILE_FILTER = r".*SG.*_guider\.fits$"
 
 logger = logging.getLogger(__name__)
@@ -23,6 +22,7 @@ def ingest(repository: Repository, resources: list[ResourcePath], hooks: Hooks) 
     Raises:
         RuntimeError: Some of them failed, in a way that the hooks have been told.
         MissingDatasetTypeError: The repository was made without the guiders' dataset type.
+        ValueError: No translator knows a header, of which no hook is told.
     """
     kind = repository.butler.get_dataset_type(GUIDER_RAW)
     # Asks S3 whether each is a folder; an error of S3 goes up as it is.
@@ -45,12 +45,12 @@ def ingest(repository: Repository, resources: list[ResourcePath], hooks: Hooks) 
             files.append((path, data_id))
         if files:
             try:
-                repository.ingest(files, kind, run)
+                ingested = repository.ingest(files, kind, run)
             except Exception as error:
                 hooks.ingest_failure([path for path, _ in files], error)
                 files = []
             else:
-                hooks.success([path for path, _ in files])
+                hooks.success(ingested)
         if len(files) != len(paths):
             raise RuntimeError(f"Failed to ingest {len(paths) - len(files)} files.")
 
@@ -61,10 +61,16 @@ def _identify(
     named = {}
     for path in paths:
         try:
-            observation = identify(headers.for_guider(path))
+            header = headers.for_raw(path)
+        except Exception as error:
+            hooks.metadata_failure(path, error)
+            continue
+        headers.find_translator(header)
+        try:
+            observation = identify(header)
             detector = repository.detector(observation.instrument, observation.detector)
-            if detector.purpose != PURPOSE:
-                raise ValueError(f"File {path} is not a {PURPOSE} observation.")
+            if detector.purpose != GUIDER:
+                raise ValueError(f"File {path} is not a {GUIDER} observation.")
         except Exception as error:
             hooks.metadata_failure(path, error)
             continue

@@ -6,7 +6,6 @@ what a missing or broken sidecar does.
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -46,19 +45,26 @@ def for_groups(resource: ResourcePath) -> Header:
         return _primary(resource)
 
 
-def for_raw(resource: ResourcePath) -> Header:
-    """Read a header for ingest: a sidecar that exists has to be good."""
-    sidecar = resource.updatedExtension(".json")
-    return _parsed(sidecar) if sidecar.exists() else _primary(resource)
-
-
-def for_guider(resource: ResourcePath) -> Header:
-    """Read a header for a guider's ingest: a broken sidecar is passed over."""
+def for_raw(resource: ResourcePath, *, broken_sidecar_passed: bool = True) -> Header:
+    """Read a header for ingest: a broken sidecar is passed over, or an error in older stacks."""
     sidecar = resource.updatedExtension(".json")
     if sidecar.exists():
-        with contextlib.suppress(Exception):
+        try:
             return _parsed(sidecar)
+        except Exception:
+            if not broken_sidecar_passed:
+                raise
     return _primary(resource)
+
+
+def find_translator(header: Header) -> None:
+    """Look for who understands a header.
+
+    Raises:
+        ValueError: Nobody does.
+    """
+    if _CANONICAL.get(str(header.get("INSTRUME")).lower()) is None:
+        raise ValueError("None of the registered translators understands this header")
 
 
 def _parsed(sidecar: ResourcePath) -> Header:

@@ -10,11 +10,13 @@ import time
 from typing import Any
 
 import redis
-from lsst.daf.butler import Butler
+from lsst.daf.butler import Butler, DimensionRecord
 from lsst.resources import ResourcePath
 
 import guiders
+import visits
 from ledger import Ledger
+from paths import parse
 from raws import RawIngester
 from repository import DuplicateIngestError, Hooks, Repository, UndefinedExposureError
 from settings import Settings
@@ -38,6 +40,7 @@ class Worker:
         self._r = r
         self._repository = repository
         self._settings = settings
+        self._does = settings.does
         self._ledger = Ledger(r, settings)
         # In a batch nobody is told of failed inserts: each file is tried again alone.
         self._batch = Hooks(self._ledger.success, self._ledger.metadata_failure)
@@ -47,9 +50,8 @@ class Worker:
             self._ledger.ingest_failure,
             self._ledger.undefined_exposure,
         )
-        define = not settings.is_lfa
-        self._raws = RawIngester(repository, self._batch, define_visits=define)
-        self._single_raws = RawIngester(repository, self._alone, define_visits=define)
+        self._raws = RawIngester(repository, self._batch, settings)
+        self._single_raws = RawIngester(repository, self._alone, settings)
 
     def process(self) -> None:
         """Ingest everything on the worker's list, raws before guiders."""
@@ -57,8 +59,9 @@ class Worker:
         if self._r.llen(queue) == 0:
             return
         taken = [path.decode() for path in self._r.lrange(queue, 0, -1)]
-        raws = [ResourcePath(f"s3://{path}") for path in taken if "_guider" not in path]
-        waiting = [ResourcePath(f"s3://{path}") for path in taken if "_guider" in path]
+        guided = {path for path in taken if "_guider" in path and self._does["guiders"]}
+        raws = [ResourcePath(f"s3://{path}") for path in taken if path not in guided]
+        waiting = [ResourcePath(f"s3://{path}") for path in taken if path in guided]
         if raws:
             if not self._settings.is_lfa:
                 self._ledger.record_groups(raws)
@@ -80,6 +83,12 @@ class Worker:
 
     def _ingest_raws(self, resources: list[ResourcePath]) -> None:
         logger.info("Ingesting %s", resources)
+        if self._does["second_failure_drops"]:
+            arrived = self._all_or_each(resources)
+            if self._does["visits_by_batch"] and not self._settings.is_lfa:
+                for exposure in {each.id: each for each in arrived}.values():
+                    visits.define(self._repository.butler, exposure)
+            return
         try:
             self._raws.run(resources)
         except RuntimeError:
@@ -93,6 +102,21 @@ class Worker:
         except Exception:
             # Nothing was counted and nothing comes off the list: this repeats at once.
             logger.exception("Error while ingesting %s", resources)
+
+    def _all_or_each(self, resources: list[ResourcePath]) -> list[DimensionRecord]:
+        """Ingest a batch, or each file alone, and drop what fails then, whatever it is."""
+        arrived: list[DimensionRecord] = []
+        try:
+            return self._raws.run(resources)
+        except Exception:
+            logger.exception("Error while ingesting %s, retrying one by one", resources)
+        for resource in resources:
+            try:
+                arrived += self._single_raws.run([resource])
+            except Exception:
+                logger.exception("Error while ingesting %s", resource)
+                self._ledger.drop(parse(resource.geturl()).path)
+        return arrived
 
     def _ingest_guiders(self, resources: list[ResourcePath]) -> None:
         logger.info("Ingesting %s", resources)
@@ -132,6 +156,7 @@ def main() -> None:
     """Work for ever; a SIGTERM is not handled, so the first process of a container ignores it."""
     configure_logging()
     settings = Settings.read()
+    logger.info("Stand-in for %(tag)s, which behaves as %(version)s", settings.does)
     r = redis.Redis(host=settings.redis_host, password=settings.redis_password)
     if settings.bucket.startswith("rubin:"):
         # A tenant before the bucket is no valid bucket name for the S3 client.

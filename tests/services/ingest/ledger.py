@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import requests
+from lsst.daf.butler import FileDataset
 from lsst.resources import ResourcePath
 
 import headers
@@ -54,31 +55,37 @@ class Ledger:
         pipe.set(key, str(resource))
         pipe.expire(key, self.settings.group_lifetime)
 
-    def success(self, resources: list[ResourcePath]) -> None:
-        """Count files that are in the Butler now, and tell the webhook, once an exposure."""
+    def success(self, datasets: list[FileDataset]) -> None:
+        """Count files that are in the Butler now, and tell the webhook of them."""
         arrived: dict[str, list[str]] = {}
-        for resource in resources:
-            logger.info("Ingested %s", resource)
-            info = parse(resource.geturl())
+        for dataset in datasets:
+            logger.info("Ingested %s", dataset)
+            info = parse(ResourcePath(dataset.path).geturl())
             with self.r.pipeline() as pipe:
                 pipe.lrem(self.settings.worker_queue, 0, info.path)
                 pipe.hset(f"FILE:{info.path}", "ingest_time", str(time.time()))
                 pipe.hincrby(f"INGEST:{info.bucket}:{info.instrument}", info.obs_day, 1)
                 pipe.execute()
-            if not self.settings.is_lfa:
+            if self.settings.does["posts_each_file"]:
+                self._tell(vars(info))
+            elif not self.settings.is_lfa:
                 arrived.setdefault(info.exp_id, []).append(info.filename)  # type: ignore[attr-defined]
-            # A file of the LFA has no exp_id: the real service breaks off here, too, after the
-            # first file of a batch.
-            self.waiting.pop(info.exp_id, None)  # type: ignore[attr-defined]
-        if self.settings.webhook_uri:
-            for exp_id, filenames in arrived.items():
-                self._tell(self.settings.webhook_uri, {"exp_id": exp_id, "filenames": filenames})
+            if self.settings.does["annex_breaks_off"]:
+                # A file of the LFA has no exp_id: the real service breaks off here, too, after the
+                # first file of a batch.
+                self.waiting.pop(info.exp_id, None)  # type: ignore[attr-defined]
+        for exp_id, filenames in arrived.items():
+            self._tell({"exp_id": exp_id, "filenames": filenames})
 
-    def _tell(self, uri: str, message: dict[str, Any]) -> None:
+    def _tell(self, message: dict[str, Any]) -> None:
+        if not self.settings.webhook_uri:
+            return
         try:
-            answer = requests.post(uri, json=message, timeout=WEBHOOK_TIMEOUT)
+            answer = requests.post(self.settings.webhook_uri, json=message, timeout=WEBHOOK_TIMEOUT)
             logger.info("Webhook response %s: %s", message, answer)
         except Exception:
+            if self.settings.does["refused_post_aborts"]:
+                raise
             logger.exception("Webhook exception for %s", message)
 
     def metadata_failure(self, resource: ResourcePath, error: Exception) -> None:
@@ -100,7 +107,7 @@ class Ledger:
         (resource,) = resources
         logger.info("Failed to ingest %s: %s", resource, error)
         info = parse(resource.geturl())
-        if DUPLICATE in str(error):
+        if DUPLICATE in str(error) and not self.settings.does["duplicates_fail"]:
             logger.info("Already ingested %s", info.path)
             self.drop(info.path)
             raise DuplicateIngestError
@@ -111,6 +118,7 @@ class Ledger:
             pipe.hset(file, "ing_fail_exc", str(error))
             pipe.hincrby(file, "ing_fail_count", 1)
             pipe.execute()
+        # Where the second failure drops, it is the one alone: the worker sees to that.
         if int(self.r.hget(file, "ing_fail_count")) >= self.settings.max_failures:
             logger.error("Giving up on %s", info.path)
             self.drop(info.path)

@@ -14,6 +14,7 @@ INSTRUMENT = "LSSTCam"
 CLASS_NAME = "lsst.obs.lsst.LsstCam"
 RAW = "raw"
 GUIDER_RAW = "guider_raw"
+GUIDER = "GUIDER"
 RAW_DIMENSIONS = ("instrument", "detector", "exposure")
 STORAGE_CLASSES = {RAW: "Exposure", GUIDER_RAW: "Stamps"}
 VISIT_SYSTEM = 0
@@ -29,7 +30,7 @@ _SCIENCE_RAFTS = (
     *("R41", "R42", "R43"),
 )
 _CORNER_RAFTS = ("R00", "R04", "R40", "R44")
-_CORNER_SLOTS = {"SG0": "GUIDER", "SG1": "GUIDER", "SW0": "WAVEFRONT", "SW1": "WAVEFRONT"}
+_CORNER_SLOTS = {"SG0": GUIDER, "SG1": GUIDER, "SW0": "WAVEFRONT", "SW1": "WAVEFRONT"}
 
 FILTERS = {
     "u_24": "u",

@@ -11,6 +11,7 @@ from lsst.daf.butler import DimensionRecord, DimensionUniverse, Timespan
 import headers
 
 _CONTROLLERS = "OCHPQS"
+_DARK = ("BIAS", "DARK", "FLAT")
 _OBSERVATION_TYPES = {"OBJECT": "science", "SCIENCE": "science"}
 
 
@@ -100,9 +101,16 @@ def _exposure_fields(observation: Observation) -> dict[str, Any]:
         "azimuth": header.get("AZSTART"),
         "zenith_angle": None if elevation is None else 90 - elevation,
         "has_simulated": False,
-        "can_see_sky": header.get("RA") is not None,
+        "can_see_sky": _can_see_sky(header),
         "timespan": Timespan(_tai(header["DATE-BEG"]), _tai(header["DATE-END"])),
     }
+
+
+def _can_see_sky(header: headers.Header) -> bool | None:
+    """Tell whether the shutter was open, None where nobody says so."""
+    if header["IMGTYPE"].upper() in _DARK:
+        return False
+    return None if "SHUTTIME" not in header else bool(header["SHUTTIME"])
 
 
 def _tai(date: str) -> Time:

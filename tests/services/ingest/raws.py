@@ -10,9 +10,10 @@ from lsst.resources import ResourcePath
 
 import headers
 import visits
-from lsstcam import RAW, RAW_DIMENSIONS, STORAGE_CLASSES
+from lsstcam import GUIDER, RAW, RAW_DIMENSIONS, STORAGE_CLASSES
 from observations import Observation, identify, records
 from repository import Hooks, Repository
+from settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -35,19 +36,20 @@ class RawIngester:
     Args:
         repository: Where to.
         hooks: Whom to tell.
-        define_visits: Whether a new exposure gets its visit.
+        settings: What the environment says.
     """
 
-    def __init__(self, repository: Repository, hooks: Hooks, *, define_visits: bool) -> None:
+    def __init__(self, repository: Repository, hooks: Hooks, settings: Settings) -> None:
         self._repository = repository
         self._hooks = hooks
-        self._define_visits = define_visits
+        self._is_lfa = settings.is_lfa
+        self._does = settings.does
         self._type = DatasetType(
             RAW, RAW_DIMENSIONS, STORAGE_CLASSES[RAW], universe=repository.butler.dimensions
         )
 
-    def run(self, resources: list[ResourcePath]) -> None:
-        """Ingest files.
+    def run(self, resources: list[ResourcePath]) -> list[DimensionRecord]:
+        """Ingest files; returns their exposures.
 
         Raises:
             RuntimeError: Some of them failed, in a way that the hooks have been told.
@@ -57,6 +59,7 @@ class RawIngester:
             failures += not self._ingest(exposure)
         if failures:
             raise RuntimeError("Some failures encountered during ingestion")
+        return [exposure.records["exposure"] for exposure in exposures]
 
     def _prepare(self, resources: list[ResourcePath]) -> tuple[list[_ExposureFiles], int]:
         """Read all headers, one after the other, and look up what they name."""
@@ -66,8 +69,11 @@ class RawIngester:
         universe = self._repository.butler.dimensions
         for resource in resources:
             try:
-                observation = identify(headers.for_raw(resource))
-                self._repository.detector(observation.instrument, observation.detector)
+                passed = self._does["broken_sidecar_passed"]
+                observation = identify(headers.for_raw(resource, broken_sidecar_passed=passed))
+                detector = self._repository.detector(observation.instrument, observation.detector)
+                if detector.purpose == GUIDER and not self._does["guiders"]:
+                    raise ValueError(f"{observation.detector} is a guider, which is no raw")
                 found = records(observation, universe)
             except Exception as error:
                 self._hooks.metadata_failure(resource, error)
@@ -104,16 +110,16 @@ class RawIngester:
             logger.warning("Exposure could not be registered: %s", error)
             return False
         record = exposure.records["exposure"]
-        if new and self._define_visits:
+        if new and not (self._is_lfa or self._does["visits_by_batch"]):
             visits.define(self._repository.butler, record)
         registry.registerDatasetType(self._type)
         run = f"{record.instrument}/raw/all"
         self._repository.butler.collections.register(run)
         try:
-            self._repository.ingest(exposure.files, self._type, run)
+            ingested = self._repository.ingest(exposure.files, self._type, run)
         except Exception as error:
             self._hooks.ingest_failure(exposure.paths, error)
             logger.warning("Failed to ingest the following for reason: %s", error)
             return False
-        self._hooks.success(exposure.paths)
+        self._hooks.success(ingested)
         return True

@@ -36,7 +36,7 @@ def _nothing(*_: Any) -> None:
 class Hooks:
     """Whom an ingester tells what became of each file; a hook may raise to end the run."""
 
-    success: Callable[[list[ResourcePath]], None]
+    success: Callable[[list[FileDataset]], None]
     metadata_failure: Callable[[ResourcePath, Exception], None]
     ingest_failure: Callable[[list[ResourcePath], Exception], None] = field(default=_nothing)
     undefined_exposure: Callable[[ResourcePath, str], None] = field(default=_nothing)
@@ -83,27 +83,20 @@ class Repository:
 
     def ingest(
         self, files: list[tuple[ResourcePath, DataCoordinate]], kind: DatasetType, run: str
-    ) -> None:
+    ) -> list[FileDataset]:
         """Record files where they are, all or none; the same file always gets the same UUID.
 
         Raises:
             ConflictingDefinitionError: One of them is there already.
         """
-        self.butler.ingest(
-            *(
-                FileDataset(
-                    path=path,
-                    refs=[
-                        DatasetRef(
-                            kind,
-                            data_id,
-                            run=run,
-                            id_generation_mode=DatasetIdGenEnum.DATAID_TYPE_RUN,
-                        )
-                    ],
-                    formatter=_FORMATTER,
-                )
-                for path, data_id in files
-            ),
-            transfer="direct",
-        )
+        unique = DatasetIdGenEnum.DATAID_TYPE_RUN
+        datasets = [
+            FileDataset(
+                path=path,
+                refs=[DatasetRef(kind, data_id, run=run, id_generation_mode=unique)],
+                formatter=_FORMATTER,
+            )
+            for path, data_id in files
+        ]
+        self.butler.ingest(*datasets, transfer="direct")
+        return datasets

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Settings:
     max_ingests: int
     group_lifetime: int
     worker: str
+    does: Mapping[str, Any]
+    """What this version does where versions differ: a column of `tests/services/versions.py`."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -42,6 +46,7 @@ class Settings:
             max_ingests=int(environ.get("MAX_INGESTS", "10")),
             group_lifetime=int(environ.get("GROUP_LIFETIME", "86400")),
             worker=socket.gethostname(),
+            does=json.loads(environ["STAND_IN"]),
         )
 
     @property

@@ -29,13 +29,20 @@ logger = logging.getLogger(__name__)
 
 
 def define(butler: Butler, exposure: DimensionRecord) -> None:
-    """Define the visit of an exposure that is new; what goes wrong is only logged."""
+    """Define the visit of an exposure that can have one; what goes wrong is only logged."""
     try:
-        _define(butler, exposure)
+        if _on_the_sky(exposure):
+            _define(butler, exposure)
     except Exception:
         logger.exception("Error while defining visits for %s", exposure.dataId)
     else:
         logger.info("Defined visits for %s", exposure.dataId)
+
+
+def _on_the_sky(exposure: DimensionRecord) -> bool:
+    """Tell whether an exposure gets a visit, whatever its observation_type is."""
+    pointing = (exposure.tracking_ra, exposure.tracking_dec, exposure.sky_angle)
+    return None not in pointing and exposure.can_see_sky is not False
 
 
 def _define(butler: Butler, exposure: DimensionRecord) -> None:
@@ -63,8 +70,6 @@ def _define(butler: Butler, exposure: DimensionRecord) -> None:
         registry.syncDimensionData("visit_system_membership", {**system, "visit": number})
 
 
-def _region(exposure: DimensionRecord) -> Circle | None:
-    if exposure.tracking_ra is None or exposure.tracking_dec is None:
-        return None
+def _region(exposure: DimensionRecord) -> Circle:
     boresight = LonLat.fromDegrees(exposure.tracking_ra, exposure.tracking_dec)
     return Circle(UnitVector3d(boresight), Angle.fromDegrees(FIELD_RADIUS))

@@ -82,11 +82,11 @@ def make_site(
     monkeypatch.setenv("S3_ENDPOINT_URL", s3_endpoint)
     sites = []
 
-    def make(bucket: str = "rubin-summit", **environ: str) -> IngestSite:
+    def make(bucket: str = "rubin-summit", tag: str = "1.5", **environ: str) -> IngestSite:
         s3.create_bucket(Bucket=bucket.rpartition("@")[2])
         repo = tmp_path / "repo"
         shutil.copytree(empty_repository, repo)
-        sites.append(IngestSite(s3, store, repo, bucket, environ))
+        sites.append(IngestSite(s3, store, repo, bucket, environ, tag))
         return sites[-1]
 
     yield make

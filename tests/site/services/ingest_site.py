@@ -10,6 +10,7 @@ from typing import Any
 
 from lsst.daf.butler import Butler
 
+from tests.services import versions
 from tests.site.services.support import image
 
 EXPOSURE = "MC_O_20260603_000258"
@@ -26,6 +27,7 @@ class IngestSite:
     repo: Path
     bucket: str = "rubin-summit"
     environ: dict[str, str] = field(default_factory=dict)
+    tag: str = "1.5"
 
     def __post_init__(self) -> None:
         self.butler = Butler.from_config(str(self.repo), writeable=True)
@@ -35,6 +37,7 @@ class IngestSite:
                 "REDIS_PASSWORD": "",
                 "BUCKET": self.bucket,
                 "BUTLER_REPO": str(self.repo),
+                "STAND_IN": versions.variable(self.tag),
                 **self.environ,
             }
         )

@@ -98,6 +98,7 @@ def image(**cards: Any) -> bytes:
         "DATE-END": "2026-06-03T23:11:11.123",
         "RA": 150.1,
         "DEC": 2.2,
+        "ROTPA": 12.5,
     }
     header.update(cards)
     content = io.BytesIO()

@@ -19,6 +19,7 @@ from embargo_butler.adapters import senders as announcers
 from embargo_butler.adapters.senders import AnnounceError, WebhookAnnouncer
 from embargo_butler.model.announcement import notification
 from embargo_butler.secret import Secret
+from tests.services import versions
 from tests.site.services.support import SERVICES, load
 from tests.site.services.topic import BUCKET, Topic, path, queued
 from tests.support.ports import free_port
@@ -81,6 +82,7 @@ def test_a_record_of_the_topic_is_one_exposure(
         async def send_and_wait(self, topic: str, value: bytes) -> None:
             produced.append((topic, value))
 
+    service_environment.setenv("STAND_IN", versions.variable("1.6.1"))
     service_environment.setenv("KAFKA_TOPIC", "images")
     service_environment.setenv("KAFKA_CLUSTER", "broker:9092")
     service_environment.setattr(aiokafka, "AIOKafkaProducer", Producer)

@@ -17,6 +17,7 @@ import aiokafka
 import pytest
 import redis
 
+from tests.services import versions
 from tests.site.services.support import PASSWORD, SERVICES
 from tests.site.services.topic import BUCKET, Topic, path, queued, record
 
@@ -42,6 +43,7 @@ def wrapper(redis_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Module
     for name, value in {
         **{"REDIS_HOST": "127.0.0.1", "REDIS_PASSWORD": PASSWORD},
         **{"KAFKA_TOPIC": "images", "KAFKA_CLUSTER": "broker:9092"},
+        "STAND_IN": versions.variable("1.6.1"),
     }.items():
         monkeypatch.setenv(name, value)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -9,6 +9,7 @@ import aiokafka
 import pytest
 import redis
 
+from tests.services import versions
 from tests.site.services.support import SERVICES
 from tests.site.services.topic import BUCKET, Topic, path, queued, record
 
@@ -17,6 +18,7 @@ SCRIPT = SERVICES / "enqueue/enqueue.py"
 
 @pytest.fixture
 def consume(service_environment: pytest.MonkeyPatch) -> Callable[[Topic], None]:
+    service_environment.setenv("STAND_IN", versions.variable("1.6.1"))
     service_environment.setenv("KAFKA_TOPIC", "images")
     service_environment.setenv("KAFKA_CLUSTER", "broker:9092")
 

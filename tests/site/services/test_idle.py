@@ -48,6 +48,21 @@ def test_asking_for_the_length_resets_the_clock(idle: ModuleType, store: redis.R
         time.sleep(0.05)
 
 
+def test_a_list_that_vanishes_meanwhile_is_passed_over(
+    idle: ModuleType, store: redis.Redis, service_environment: pytest.MonkeyPatch
+) -> None:
+    store.lpush(WORKER, "a path")
+    asked = store.object
+
+    def worked_off(*words: str) -> object:
+        store.delete(WORKER)
+        return asked(*words)
+
+    service_environment.setattr(store, "object", worked_off)
+    idle.restore(store)
+    assert store.keys() == []
+
+
 def test_list_of_a_tenants_bucket_goes_astray(idle: ModuleType, store: redis.Redis) -> None:
     store.lpush("WORKER:rubin:rubin-summit:ingest-1", "a path")
     restore_until_gone(idle, store, "WORKER:rubin:rubin-summit:ingest-1")

@@ -271,14 +271,38 @@ def test_sidecar_is_read_instead_of_the_file(site: IngestSite) -> None:
     assert site.store.keys("GROUP:*") == [b"GROUP:LSSTCam:g:1:R22_S11"]
 
 
-def test_broken_sidecar_has_its_group_and_is_dropped(site: IngestSite) -> None:
+def test_broken_sidecar_is_passed_over(site: IngestSite) -> None:
     path = site.put()
     site.put_at(path.partition("/")[2].replace(".fits", ".json"), b"{")
     site.hand(path)
     site.process()
-    assert (site.left(), site.datasets()) == ([], [])
+    assert (site.left(), site.datasets()) == ([], [94])
     assert site.store.exists(f"{GROUP}:R22_S11")
-    assert "md_fail_exc" in site.file(path)
+
+
+VISIT = {"ROTPA": 12.5, "IMGTYPE": "OBJECT", "SHUTTIME": 30.0}
+
+
+@pytest.mark.parametrize(
+    ("cards", "visits"),
+    [
+        ({}, 1),
+        ({"IMGTYPE": "ACQ"}, 1),
+        ({"SHUTTIME": None}, 1),
+        ({"SHUTTIME": 0.0}, 0),
+        ({"ROTPA": None}, 0),
+        ({"RA": None}, 0),
+        ({"DEC": None}, 0),
+        *(({"IMGTYPE": kind}, 0) for kind in ("BIAS", "DARK", "FLAT")),
+    ],
+    ids=str,
+)
+def test_a_visit_is_of_what_is_on_the_sky(
+    site: IngestSite, cards: dict[str, Any], visits: int
+) -> None:
+    site.hand(site.put(**{**VISIT, **cards}))
+    site.process()
+    assert (len(site.datasets()), len(site.visits())) == (1, visits)
 
 
 def test_visit_that_cannot_be_defined_is_only_logged_and_never_made_up_for(
@@ -383,7 +407,10 @@ def test_numbers_of_exposures(controller: str, number: int) -> None:
     assert import_module("observations").exposure_id(DAY, 258, controller) == number
 
 
-NEEDED = {"REDIS_HOST": "h", "REDIS_PASSWORD": "p", "BUCKET": "b", "BUTLER_REPO": "r"}
+NEEDED = {
+    **{"REDIS_HOST": "h", "REDIS_PASSWORD": "p", "BUCKET": "b", "BUTLER_REPO": "r"},
+    "STAND_IN": "{}",
+}
 
 
 class TestSettings:
