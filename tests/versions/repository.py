@@ -28,12 +28,18 @@ INSTRUMENTS = ("LSSTCam", "LATISS")
 DETECTORS = (1, 2)
 EXPOSURES = {
     ("LSSTCam", 20260603, 258, "science"): True,
-    ("LSSTCam", 20260603, 259, "science"): False,
+    ("LSSTCam", 20260603, 259, "acq"): False,
     ("LSSTCam", 20260603, 260, "bias"): False,
+    ("LSSTCam", 20260603, 261, "science"): False,
     ("LSSTCam", 20260604, 1, "science"): False,
     ("LATISS", 20260603, 1, "science"): False,
 }
 """Instrument, day, number and type, and whether its visit is defined."""
+OFF_THE_SKY: dict[int, dict[str, Any]] = {
+    260: {"can_see_sky": False, "sky_angle": None},
+    261: {"sky_angle": None},
+}
+"""What differs in those that get no visit; `can_see_sky` is unknown to the oldest."""
 
 
 def insert(butler: Any, element: str, **values: Any) -> None:
@@ -92,6 +98,8 @@ def add(
         group=name,
         observation_type=type_,
         timespan=Timespan(begin, begin + TimeDelta(30, format="sec")),
+        **{"tracking_ra": 150.1, "tracking_dec": 2.2, "sky_angle": 12.5, "can_see_sky": True}
+        | OFF_THE_SKY.get(number, {}),
     )
     run = f"{instrument}/raw/all"
     butler.registry.registerRun(run)

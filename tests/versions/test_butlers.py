@@ -60,11 +60,11 @@ def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pod:
 @pytest.mark.parametrize("version", BUTLERS)
 def test_it_is_asked(pod: Pod, version: str) -> None:
     butler = pod(version)
-    exposures = [f"MC_O_20260603_{number:06d}" for number in (258, 259, 260, 999)]
+    exposures = [f"MC_O_20260603_{number:06d}" for number in (258, 259, 260, 261, 999)]
     subjects = [("LSSTCam", "20260603", exposure) for exposure in exposures]
     paths, visits = butler.known([*subjects, ("LATISS", "20260603", ""), ("None", "20260603", "")])
-    science = [*exposures[:3], "MC_O_20260603_000001"]
-    files = sorted(f"{each}_R22_S1{number}.fits" for each in science for number in (1, 2))
+    there = [*exposures[:4], "MC_O_20260603_000001"]
+    files = sorted(f"{each}_R22_S1{number}.fits" for each in there for number in (1, 2))
     assert sorted(Path(path).name for path in paths) == files
     assert visits == {exposures[0]: True, exposures[1]: False}
     unvisited = [

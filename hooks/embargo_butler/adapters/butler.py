@@ -42,6 +42,9 @@ registry = butler.registry
 def records(element, where="", **bind):
     return list(registry.queryDimensionRecords(element, where=where, bind=bind))
 instruments = {r.name for r in records("instrument")}
+def has_visit(exposure):
+    pointing = exposure.tracking_ra, exposure.tracking_dec, exposure.sky_angle
+    return None not in pointing and getattr(exposure, "can_see_sky", None) is not False
 """
 _KNOWN = r"""
 wanted = defaultdict(set)
@@ -60,8 +63,7 @@ for (instrument, day), names in sorted(wanted.items()):
             continue
         where, bind = "instrument = inst AND exposure IN (ids)", {"ids": sorted(exposures)}
         defined = {r.exposure for r in records("visit_definition", where, inst=instrument, **bind)}
-        visits += [[r.obs_id, r.id in defined] for r in exposures.values()
-            if r.observation_type == "science"]
+        visits += [[r.obs_id, r.id in defined] for r in exposures.values() if has_visit(r)]
     for kind, home in ("raw", "all"), ("guider_raw", "guider"):
         try:
             refs = list(registry.queryDatasets(kind, collections=f"{instrument}/raw/{home}",
@@ -80,7 +82,7 @@ for instrument in sorted(instruments):
     visited = {r.exposure for r in records("visit_definition", where, **bind)}
     found += [
         [r.instrument, r.obs_id] for r in records("exposure", where, **bind)
-        if r.observation_type == "science" and r.id not in visited
+        if has_visit(r) and r.id not in visited
         and asked["since"] <= r.timespan.begin.unix and r.timespan.end.unix <= asked["until"]]
 json.dump({"unvisited": sorted(found)}, sys.stdout)
 """
@@ -106,15 +108,17 @@ class PodButler:
                 all of a day, as in the Large File Annex, which has none.
 
         Returns:
-            The paths of its datasets; and of each science exposure that it has, whether the visit
-            is defined. Others have none (pipelines.lsst.io, `DefineVisitsTask`).
+            The paths of its datasets; and of each exposure that it has and that gets a visit,
+            whether that is defined. `DefineVisitsTask` gives one to an exposure whose tracking_ra,
+            tracking_dec and sky_angle are set and whose can_see_sky is not False, whatever its
+            type (seen with the real task).
         """
         answer = self._ask(_KNOWN, "uris", {"subjects": sorted(set(subjects))})
         paths = {str(uri).removeprefix("s3://") for uri in answer["uris"]}
         return paths, {str(name): bool(defined) for name, defined in answer["visits"]}
 
     def unvisited(self, days: Sequence[str], since: float, until: float) -> list[tuple[str, str]]:
-        """Return instrument and name of each science exposure that has no visit.
+        """Return instrument and name of each exposure that gets a visit and has none.
 
         Args:
             days: The observation days that are looked through, `YYYYMMDD`.

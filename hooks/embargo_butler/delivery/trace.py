@@ -61,7 +61,7 @@ class Trace:
         subject: What was asked for.
         rows: Its files.
         visit: Whether its visit is defined; None if the Butler was not asked, does not have the
-            exposure, or it is none of science, which needs no visit.
+            exposure, or it is none that gets a visit: not on the sky, or of no known angle.
         problem: Why the Butler, or presence, could not be asked.
     """
 

@@ -303,13 +303,13 @@ class Butler(Protocol):
     def known(
         self, subjects: Sequence[tuple[str, str, str]]
     ) -> tuple[set[str], Mapping[str, bool]]:
-        """Return the datasets' paths of some exposures, and which of the science ones have a visit.
+        """Return the datasets' paths of some exposures, and which of those on the sky have a visit.
 
         A subject is instrument, observation day, and exposure, empty for all of the day.
         """
 
     def unvisited(self, days: Sequence[str], since: float, until: float) -> list[tuple[str, str]]:
-        """Return instrument and name of each science exposure of some days without a visit."""
+        """Return instrument and name of each exposure of some days that lacks its visit."""
 
     def define_visits(self, instrument: str, exposures: Sequence[str]) -> None:
         """Define the visits of exposures."""

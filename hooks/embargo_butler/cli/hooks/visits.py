@@ -44,7 +44,7 @@ def _visits(run: Run) -> int:
     more = [f"    and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
     run.report.show("unvisited", names, [f"    {name}" for name in names[:_SHOWN]] + more)
     if not names:
-        run.report.end("unchanged", f"{run.name}: every science exposure has its visit")
+        run.report.end("unchanged", f"{run.name}: every exposure on the sky has its visit")
         return DONE
     if not run.arguments.apply:
         until = ("--until", run.arguments.until) if run.arguments.until else ()
