@@ -124,7 +124,8 @@ def test_duplicates_come_to_an_end(place: Place, lost: Exposure) -> None:
     assert document["queued"] == 205
     place.quiet()
     _, document = place.run("backfill", "--since", "1h", "--until", "0s", "--apply")
-    assert (document["queued"], document["survey"]["unsettled"]) == (0, 205)
+    # To 1.3.3 ingest says of a duplicate that the Butler has it; later it says nothing.
+    assert (document["queued"], document["survey"]["unsettled"]) == (0, 0)
     assert len(place.datasets(lost)) == 205
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 
-from embargo_butler.delivery.stages import Places, Stage, why_dropped
+from embargo_butler.delivery.stages import Places, Stage, is_there, why_dropped
 from embargo_butler.model.ports import FileRecord, Records
 from embargo_butler.waiting import until
 
@@ -77,14 +77,14 @@ def _outcome(
     stage = places.stage(path, record) if places else None
     if stage in (Stage.QUEUED, Stage.WORKING):
         return Outcome.UNDER_WAY, ""
-    if record.header_error or record.insert_error:
+    if (record.header_error or record.insert_error) and not is_there(record):
         # Of a failed insert ingest keeps the file for another try, so only the lists tell.
         if stage or record.header_error:
             return Outcome.FAILED, why_dropped(record) or record.insert_error
         return Outcome.UNDER_WAY, ""
     if record.received < began:
         return Outcome.UNHEARD, ""
-    # Ingest drops a duplicate without a word.
+    # Ingest drops a duplicate without a word, or with one that it is there.
     return (Outcome.THERE if stage else Outcome.UNDER_WAY), ""
 
 

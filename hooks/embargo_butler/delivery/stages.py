@@ -1,6 +1,6 @@
 """What stage an image has reached, and why it stopped; by what Redis has noted of it.
 
-Source of the rules: facts of enqueue and ingest, lsst-dm/embargo-butler 1.5.
+Source of the rules: facts of enqueue and ingest, lsst-dm/embargo-butler 1.2.1 to 1.6.1.
 """
 
 from __future__ import annotations
@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from embargo_butler.model.ports import FileRecord, Records
+
+_THERE = "Datastore already contains"
+_CONFLICT = "Conflict in sync"
+UPDATE_RECORDS = "butler ingest-raws --update-records"
+"""What brings a file whose exposure's records were rewritten."""
 
 
 class Stage(StrEnum):
@@ -84,7 +89,7 @@ def stage(record: FileRecord, queued: bool, worked_on: bool) -> Stage:
         return Stage.QUEUED
     if worked_on:
         return Stage.WORKING
-    if record.ingested:
+    if record.ingested or is_there(record):
         return Stage.INGESTED
     if why_dropped(record):
         return Stage.DROPPED
@@ -92,9 +97,26 @@ def stage(record: FileRecord, queued: bool, worked_on: bool) -> Stage:
     return Stage.UNSETTLED if record.received else Stage.UNSEEN
 
 
+def is_there(record: FileRecord) -> bool:
+    """Tell whether ingest failed on a file because the Butler has it.
+
+    To 1.3.3 that counts as a failure, and a WEBHOOK_URI that refuses makes most of a batch fail so.
+    """
+    return _THERE in record.insert_error and not record.header_error
+
+
+def conflicts(record: FileRecord) -> bool:
+    """Tell whether the exposure's records were rewritten since its other files came.
+
+    Catch-up processing does that to boresight records, and no further try helps
+    (data-facility operators' handbook).
+    """
+    return _CONFLICT in record.insert_error and not record.header_error
+
+
 def why_dropped(record: FileRecord) -> str:
-    """Return why ingest gave a file up that it has not ingested; empty if it did not fail."""
-    if record.ingested:
+    """Return why ingest gave a file up that is not there; empty if it did not fail."""
+    if record.ingested or is_there(record):
         return ""
     if record.header_error:
         return f"its metadata cannot be read: {record.header_error}"
@@ -102,7 +124,8 @@ def why_dropped(record: FileRecord) -> str:
         return "its exposure did not come in time (MAX_GUIDER_WAIT)"
     if record.insert_error or record.insert_failures:
         times = f" ({record.insert_failures} times)" if record.insert_failures > 1 else ""
-        return f"the Butler did not take it{times}: {record.insert_error}"
+        why = f"the Butler did not take it{times}: {record.insert_error}"
+        return f"{why}: only `{UPDATE_RECORDS}` helps" if conflicts(record) else why
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from statistics import median
@@ -9,7 +10,14 @@ from statistics import median
 from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.delivery.exposures import Subject, named
 from embargo_butler.delivery.focal_plane import answers_presence, expected
-from embargo_butler.delivery.stages import Places, Stage, parse, why_dropped
+from embargo_butler.delivery.stages import (
+    UPDATE_RECORDS,
+    Places,
+    Stage,
+    conflicts,
+    parse,
+    why_dropped,
+)
 from embargo_butler.model.ports import Butler, FileRecord, Logs, Objects, Records
 
 _HEADER_BYTES = 28_800
@@ -87,7 +95,7 @@ class Trace:
             "announced": f"{sum(bool(row.received) for row in rows)} of {whole}",
             "queued": str(sum(row.stage is Stage.QUEUED for row in rows)),
             "in a worker's hands": str(sum(row.stage is Stage.WORKING for row in rows)),
-            "ingested": f"{sum(bool(row.ingested) for row in rows)} of {whole}",
+            "ingested": f"{sum(row.stage is Stage.INGESTED for row in rows)} of {whole}",
             "in the Butler": f"{sum(row.in_butler is True for row in asked)} of {len(asked)}"
             if asked
             else "not asked",
@@ -150,7 +158,7 @@ def trace(
             in_butler=None if known is None else path in known,
             present=path in present if answers_presence(detector) and config.presence else None,
         )
-        rows.append(_explained(row, record, subject, now))
+        rows.append(_explained(row, record, subject, config, now))
     rows += list(_absent(subject, {row.detector for row in rows}))
     rows.sort(key=lambda row: row.detector)
     return Trace(subject, tuple(rows), visits.get(subject.exposure))
@@ -185,12 +193,15 @@ def with_logs(found: Trace, logs: Logs) -> Trace:
     return replace(found, rows=tuple(rows))
 
 
-def _explained(row: Row, record: FileRecord, subject: Subject, now: float) -> Row:
+def _explained(
+    row: Row, record: FileRecord, subject: Subject, config: PipelineConfig, now: float
+) -> Row:
     trigger = ("trigger", named(subject.exposure, row.detector, row.key))
     why, mend = "", tuple[str, ...]()
     settled = row.stage is Stage.UNSETTLED and row.in_butler
     if row.stage is Stage.DROPPED and not row.in_butler:
-        why, mend = f"{row.stage}: {why_dropped(record)}", trigger
+        why = f"{row.stage}: {why_dropped(record)}"
+        mend = _updating(config, row.key) if conflicts(record) else trigger
     elif row.stage is Stage.UNSEEN and not row.in_butler:
         why, mend = str(row.stage), trigger
     elif row.stage is Stage.UNSETTLED and not settled:
@@ -210,6 +221,14 @@ def _explained(row: Row, record: FileRecord, subject: Subject, now: float) -> Ro
     # Presence forgets after a day, as it should.
     present = None if row.present is False and not why else row.present
     return replace(row, why=why, mend=mend, present=present)
+
+
+def _updating(config: PipelineConfig, key: str) -> tuple[str, ...]:
+    """Return the command that takes a file with the exposure's records as its header has them."""
+    run = f"{UPDATE_RECORDS} --transfer direct $BUTLER_REPO s3://{shlex.quote(config.bucket)}"
+    stack = "source loadLSST.bash; setup lsst_obs; "
+    pod = ("kubectl", "exec", f"deployment/{config.ingest.deployment}", "-c", "ingest", "--")
+    return (*pod, "bash", "-c", f"{stack}{run}/{shlex.quote(key)}")
 
 
 def _absent(subject: Subject, there: set[str]) -> Iterator[Row]:

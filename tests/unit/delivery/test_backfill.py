@@ -65,6 +65,20 @@ def test_what_ingest_gave_up_is_shown_with_why_and_starts_afresh(pipeline: Site)
     assert document["queued"] == 0, "it converges"
 
 
+def test_what_the_butler_says_it_has_is_there(pipeline: Site) -> None:
+    """To 1.3.3 a WEBHOOK_URI that refuses makes most files of a batch fail so."""
+    path = pipeline.put(258)
+    duplicate = "Datastore already contains one or more datasets: b/x.fits"
+    notes = {"recv_time": "1", "ing_fail_exc": duplicate, "ing_fail_count": "2"}
+    pipeline.store.hset(f"FILE:{path}", mapping=notes)
+    code, document = pipeline.run("backfill", "--apply")
+    assert (code, document["queued"], pipeline.queue()) == (0, 0, [])
+    assert (document["survey"]["lost"], document["survey"]["unsettled"]) == ([], 0)
+    _, document = pipeline.run("trace", path.partition("/")[2])
+    assert document["stages"]["ingested"] == "1 of 1"
+    assert document["rows"][0]["stage"] == "ingested"
+
+
 def test_the_queue_gets_no_longer_than_the_maximum(pipeline: Site) -> None:
     paths = [pipeline.put(number, age=1000 - number) for number in range(1, 6)]
     pipeline.store.lpush(QUEUE, "live")

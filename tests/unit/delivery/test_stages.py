@@ -12,6 +12,7 @@ from tests.unit.fakes import FakeObjects
 
 NOON = datetime(2026, 6, 4, 12, tzinfo=UTC)
 EXPOSURE = "MC_O_20260603_000258"
+DUPLICATE = "Datastore already contains one or more datasets: b/x.fits"
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,10 @@ def test_the_detector_is_what_follows_the_exposure() -> None:
         (FileRecord(received=2, ingested=1), False, False, Stage.INGESTED),
         (FileRecord(received=1, ingested=2, insert_error="x"), False, False, Stage.INGESTED),
         (FileRecord(received=3, ingested=2), True, False, Stage.QUEUED),
+        (FileRecord(received=1, insert_error=DUPLICATE), False, False, Stage.INGESTED),
+        (FileRecord(insert_error=DUPLICATE), False, True, Stage.WORKING),
+        (FileRecord(insert_error=DUPLICATE, header_error="x"), False, False, Stage.DROPPED),
+        (FileRecord(received=1, insert_error="Conflict in sync"), False, False, Stage.DROPPED),
     ],
 )
 def test_stages(record: FileRecord, queued: bool, working: bool, expected: Stage) -> None:
@@ -121,3 +126,9 @@ def test_the_annex_keeps_its_days_in_three_folders() -> None:
         "ESS/2026/06/03/x.fits",
         "GenericCamera/101/2026/06/04/sub/y.fits",
     }
+
+
+def test_a_conflict_of_metadata_names_what_helps() -> None:
+    record = FileRecord(insert_error="Conflict in sync for exposure: zenith_angle", received=1)
+    assert "only `butler ingest-raws --update-records` helps" in why_dropped(record)
+    assert why_dropped(FileRecord(insert_error=DUPLICATE)) == ""

@@ -89,6 +89,16 @@ def test_each_gap_has_its_reason_and_what_mends_it(pipeline: Site) -> None:
         assert found[detector]["mend"] == mend
 
 
+def test_a_conflict_of_metadata_has_its_own_remedy(pipeline: Site) -> None:
+    path = pipeline.put(258)
+    notes = {"recv_time": "1", "ing_fail_exc": "Conflict in sync: zenith_angle"}
+    pipeline.store.hset(f"FILE:{path}", mapping=notes)
+    _, document = pipeline.run("trace", f"{path.rpartition('/')[2]}")
+    (row,) = (row for row in document["rows"] if row["detector"] == "R22_S11")
+    assert row["mend"].startswith("kubectl -n summit exec deployment/")
+    assert f"--update-records --transfer direct $BUTLER_REPO s3://{path}'" in row["mend"]
+
+
 def test_one_detector_only(pipeline: Site) -> None:
     paths = pipeline.expose(258)
     pipeline.arrive(paths)
