@@ -14,7 +14,7 @@ from itertools import islice
 
 from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.delivery.days import Window, pages
-from embargo_butler.delivery.stages import Places, Stage, parse, why_dropped
+from embargo_butler.delivery.stages import Places, Stage, failures_alike, parse, why_dropped
 from embargo_butler.errors import RedisError
 from embargo_butler.model.ports import Objects, Records, Stored
 
@@ -23,6 +23,7 @@ _BATCH = 500
 _RECORDS = 10_000
 # A file that ingest gives up again and again is tried after 5, 10, 20 minutes and so on.
 _FIRST_PAUSE = 300.0
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Lost:
         why: Why, in a sentence.
         requeued: How often it was put into the queue again.
         received: When that, or its announcement, was.
+        alike: How often in a row it has failed for the same reason while others went in.
     """
 
     path: str
@@ -44,6 +46,12 @@ class Lost:
     why: str
     requeued: int = 0
     received: float = 0.0
+    alike: int = 0
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether another try by itself is of no use: the fault is the file's own."""
+        return self.alike >= _TRIES
 
     def due(self, now: float) -> bool:
         """Whether a patient one tries it now."""
@@ -116,6 +124,8 @@ def _sort(
     config: PipelineConfig, records: Records, undone: dict[str, float], found: Survey
 ) -> None:
     places = Places.read(records, config.bucket)
+    counted = records.counters("INGEST", config.bucket).values()
+    went_in = sum(count for days in counted for count in days.values())
     here = undone.keys() - places.queued - places.working.keys()
     paths = sorted(here, key=undone.__getitem__)
     # In parts: after the loss of Redis' volume it is all of the night, in a small pod.
@@ -124,7 +134,8 @@ def _sort(
         for path, record in zip(part, records.files(part), strict=True):
             stage = places.stage(path, record)
             why = why_dropped(record) or stage.value
-            lost = Lost(path, undone[path], stage, why, record.requeued, record.received)
+            alike = failures_alike(record, went_in)
+            lost = Lost(path, undone[path], stage, why, record.requeued, record.received, alike)
             if stage in (Stage.UNSEEN, Stage.DROPPED):
                 found.lost.append(lost)
             elif stage is Stage.UNSETTLED:

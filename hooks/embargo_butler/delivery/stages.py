@@ -129,6 +129,20 @@ def why_dropped(record: FileRecord) -> str:
     return ""
 
 
+def failures_alike(record: FileRecord, went_in: int) -> int:
+    """Return how often in a row a file has failed for the same reason while others went in.
+
+    Args:
+        record: What is noted of it.
+        went_in: How many files ingest has counted by now: where none was added since it was queued
+            again, its failure says nothing of the file.
+    """
+    why = record.header_error or record.insert_error
+    if not why or why != record.last_failure:
+        return int(bool(why))
+    return record.alike + (went_in > record.went_in)
+
+
 @dataclass(frozen=True)
 class Places:
     """Where in Redis paths are at a moment.

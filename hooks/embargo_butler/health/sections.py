@@ -272,6 +272,12 @@ def _reconcile(config: Config, world: Connections, typed: Typed) -> Section:
         )
     if found["left"]:
         problems.append(f"{found['left']} objects wait to be queued: `{typed(('backfill',))}`")
+    if hopeless := found.pop("hopeless", None):
+        path, why = hopeless[0]
+        problems.append(
+            f"{len(hopeless)} files failed three times alike while others went in, and are not "
+            f"queued by the clock: {path}: {why}: `{typed(('trace', path.partition('/')[2]))}`"
+        )
     if silence := lookups.silence(found, pipeline.mode, typed, now):
         problems.append(silence)
     line = (

@@ -181,6 +181,9 @@ class FileRecord:
         insert_failures: How often that was.
         header_error: Why its metadata could not be read.
         requeued: How often a backfill has put it into the queue again.
+        last_failure: Why it had failed when that was done last.
+        alike: How often in a row it had failed so by then, while others went in.
+        went_in: How many files ingest had counted by then.
     """
 
     received: float = 0.0
@@ -189,6 +192,9 @@ class FileRecord:
     insert_failures: int = 0
     header_error: str = ""
     requeued: int = 0
+    last_failure: str = ""
+    alike: int = 0
+    went_in: int = 0
 
 
 @dataclass(frozen=True)

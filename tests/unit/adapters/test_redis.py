@@ -26,7 +26,8 @@ def test_a_requeued_file_stands_last_and_starts_afresh(records: RedisRecords, st
     records.requeue(BUCKET, [SECOND], 1000.5)
     assert store.rpop(f"QUEUE:{BUCKET}") == FIRST.encode()
     assert records.queue(BUCKET) == [SECOND]
-    assert records.files([SECOND, FIRST]) == [FileRecord(1000.5, requeued=1), FileRecord()]
+    afresh = FileRecord(1000.5, requeued=1, last_failure="bad", alike=1)
+    assert records.files([SECOND, FIRST]) == [afresh, FileRecord()]
     assert 604_700 < store.ttl(f"FILE:{SECOND}") <= 604_800
 
 

@@ -59,7 +59,8 @@ def test_what_ingest_gave_up_is_shown_with_why_and_starts_afresh(pipeline: Site)
     reasons = {each["path"]: each["why"] for each in document["survey"]["lost"]}
     for path, word in zip(failures, ("no database", "no OBSID", "MAX_GUIDER_WAIT"), strict=True):
         assert word in reasons[path]
-        assert pipeline.store.hkeys(f"FILE:{path}") == [b"recv_time", b"requeued"]
+        kept = {b"recv_time", b"requeued", b"last_fail", b"alike", b"went_in"}
+        assert set(pipeline.store.hkeys(f"FILE:{path}")) == kept
     pipeline.store.delete(QUEUE)  # Duplicates, say.
     _code, document = pipeline.run("backfill", "--since", "2h", "--apply")
     assert document["queued"] == 0, "it converges"
@@ -181,6 +182,38 @@ class TestReconcile:
         assert "1 wait for their next try" in document["summary"]
         pipeline.store.hset(f"FILE:{path}", "recv_time", str(pipeline.now - 1210))
         assert pipeline.run("reconcile")[1]["queued"] == 1
+
+    def fail(self, pipeline: Site, path: str, others: int) -> int:
+        """Let ingest fail on a file, and take so many others meanwhile; then reconcile."""
+        pipeline.store.lrem(QUEUE, 0, path)
+        pipeline.store.hincrby(f"INGEST:{BUCKET}:LSSTCam", "20260603", others)
+        notes = {"md_fail_exc": "no OBSID", "recv_time": str(pipeline.now - 86_400)}
+        pipeline.store.hset(f"FILE:{path}", mapping=notes)
+        main(["reconcile", "--config", pipeline.file], pipeline.world)
+        return len(pipeline.queue())
+
+    def test_what_fails_alike_while_others_go_in_is_left_alone(self, pipeline: Site) -> None:
+        path = pipeline.put(1)
+        assert [self.fail(pipeline, path, 1) for _ in range(4)] == [1, 1, 0, 0]
+        told = pipeline.capsys.readouterr()
+        assert f"{told.out}{told.err}".count(f"left alone, as others went in: {path}") == 1
+        code, document = pipeline.run("status", "--pipeline-only")
+        assert code == 1
+        (said,) = (each for each in document["unwell"] if each.startswith("reconcile"))
+        assert "1 files failed three times alike while others went in, and are not" in said
+        assert f"{path}: its metadata cannot be read: no OBSID" in said
+        assert pipeline.run("backfill", "--apply")[1]["queued"] == 1, "a person may"
+
+    def test_in_an_outage_it_never_gives_up(self, pipeline: Site) -> None:
+        path = pipeline.put(1)
+        assert [self.fail(pipeline, path, 0) for _ in range(6)] == [1] * 6
+
+    def test_another_reason_begins_anew(self, pipeline: Site) -> None:
+        path = pipeline.put(1)
+        for _ in range(2):
+            self.fail(pipeline, path, 1)
+        pipeline.store.hset(f"FILE:{path}", "last_fail", "another")
+        assert self.fail(pipeline, path, 1) == 1
 
     def test_looks_from_where_the_buckets_job_asks_it_to_once(self, pipeline: Site) -> None:
         path = pipeline.put(1, age=40 * 3600)

@@ -27,7 +27,11 @@ _NOTED_SECONDS = 24 * 60 * 60
 _TIMEOUT_SECONDS = 15
 _BATCH = 1000
 _LIST_BATCH = 10_000
-_FIELDS = ("recv_time", "ingest_time", "ing_fail_exc", "ing_fail_count", "md_fail_exc", "requeued")
+_FIELDS = (
+    *("recv_time", "ingest_time", "ing_fail_exc", "ing_fail_count", "md_fail_exc"),
+    *("requeued", "last_fail", "alike", "went_in"),
+)
+_FAILURES = ("ing_fail_count", "ing_fail_exc", "md_fail_exc", "last_fail", "alike", "went_in")
 
 # Scripts, because a night has hundreds of thousands of files, and a command for each would take the
 # client ten times as long as Redis. One call is some 1,000 names, a few milliseconds of Redis.
@@ -50,11 +54,22 @@ end
 return {page[1], found}
 """
 # What ingest noted of its failures goes too: a file that turns out to be in the Butler never gets
-# an ingest_time, and would be found failed again for ever.
+# an ingest_time, and would be found failed again for ever. What stays is why it failed last, and
+# how often in a row it has failed so while others went in: in an outage nobody's number grows.
 _REQUEUE = """
-local now, retention = table.remove(ARGV, 1), table.remove(ARGV, 1)
+local now, retention, went_in = table.remove(ARGV, 1), table.remove(ARGV, 1), table.remove(ARGV, 1)
 for _, path in ipairs(ARGV) do
   local file = 'FILE:' .. path
+  local noted = redis.call('HMGET', file, 'md_fail_exc', 'ing_fail_exc', 'last_fail', 'went_in')
+  local why = noted[1] or noted[2]
+  if why then
+    if why ~= noted[3] then
+      redis.call('HSET', file, 'last_fail', why, 'alike', 1)
+    elseif tonumber(went_in) > tonumber(noted[4] or 0) then
+      redis.call('HINCRBY', file, 'alike', 1)
+    end
+    redis.call('HSET', file, 'went_in', went_in)
+  end
   redis.call('HDEL', file, 'ing_fail_count', 'ing_fail_exc', 'md_fail_exc')
   redis.call('HSET', file, 'recv_time', now)
   redis.call('HINCRBY', file, 'requeued', 1)
@@ -177,8 +192,10 @@ class RedisRecords:
 
     def requeue(self, bucket: str, paths: Sequence[str], now: float) -> None:
         """Put paths into the queue behind what waits, each with a clean record, all or none."""
+        counted = self.counters("INGEST", bucket).values()
+        went_in = sum(count for days in counted for count in days.values())
         with self._telling(f"write QUEUE:{bucket}"):
-            self._redis.eval(_REQUEUE, 1, f"QUEUE:{bucket}", now, FILE_RETENTION, *paths)
+            self._redis.eval(_REQUEUE, 1, f"QUEUE:{bucket}", now, FILE_RETENTION, went_in, *paths)
 
     def forget(self, paths: Sequence[str]) -> None:
         """Drop what stands against announcing files again: failures, and enqueue's marks."""
@@ -187,7 +204,7 @@ class RedisRecords:
                 pipe = self._redis.pipeline(transaction=False)
                 for path in batch:
                     pipe.delete(f"ENQ:{path}")
-                    pipe.hdel(f"FILE:{path}", "ing_fail_count", "ing_fail_exc", "md_fail_exc")
+                    pipe.hdel(f"FILE:{path}", *_FAILURES)
                 pipe.execute()
 
     def note(self, name: str, numbers: Mapping[str, float]) -> None:
@@ -246,7 +263,8 @@ class RedisRecords:
 
 
 def _record(answer: Sequence[str | None]) -> FileRecord:
-    received, ingested, insert_error, failures, header_error, requeued = answer
+    received, ingested, insert_error, failures, header_error, requeued, *last = answer
+    last_failure, alike, went_in = last
     return FileRecord(
         received=float(received or 0),
         ingested=float(ingested or 0),
@@ -254,6 +272,9 @@ def _record(answer: Sequence[str | None]) -> FileRecord:
         insert_failures=int(failures or 0),
         header_error=header_error or "",
         requeued=int(requeued or 0),
+        last_failure=last_failure or "",
+        alike=int(alike or 0),
+        went_in=int(went_in or 0),
     )
 
 

@@ -77,6 +77,12 @@ def _reconcile(run: Run) -> int:
     begins = [max(each.begin, remembered) for each in wanted]
     within = Window(min([within.since, *begins]), within.until)
     found = _look(run, config, within)
+    hopeless = [each for each in found.lost if each.hopeless]
+    found.lost = [each for each in found.lost if not each.hopeless]
+    told = {path for path, _ in lookups.last(run.config, cluster).get("hopeless", ())}
+    for lost in hopeless:
+        if lost.path not in told:
+            run.report.step(f"left alone, as others went in: {lost.path}: {lost.why}")
     due = [each for each in found.lost if each.due(now.timestamp())]
     maximum = config.maximum if config.automatic else None
     queued = _queue(run, config, within, found, due, maximum)
@@ -91,6 +97,7 @@ def _reconcile(run: Run) -> int:
         "due": len(due),
         "queued": queued,
         "left": left,
+        "hopeless": [(each.path, each.why) for each in hopeless],
     }
     lookups.done(run.config, cluster, result, looked)
     numbers = {"missing": len(found.lost), "newest_put": found.newest}
