@@ -58,6 +58,14 @@ class Site:
             self.world.fake_objects.content[key] = "".join(f"{c:80}" for c in cards).encode()
         return [f"{BUCKET}/{key}" for key in keys]
 
+    def state_sensors(self, path: str, sensors: dict[str, str]) -> None:
+        """PUT the list of what an exposure should have."""
+        folder, exposure = path.partition("/")[2].rpartition("/")[0], path.split("/")[3]
+        key = f"{folder}/{exposure}_expectedSensors.json"
+        self.world.fake_objects.put[key] = self.now - 600
+        content = json.dumps({"expectedSensors": sensors}).encode()
+        self.world.fake_objects.content[key] = content
+
     def arrive(self, paths: Sequence[str]) -> None:
         """Do what enqueue and ingest do with files that make no trouble."""
         self.world.fake_butler.paths |= set(paths)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
 from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.delivery.exposures import Subject, named
-from embargo_butler.delivery.focal_plane import answers_presence, expected
+from embargo_butler.delivery.focal_plane import answers_presence, expected, listing
 from embargo_butler.delivery.stages import (
     UPDATE_RECORDS,
     Places,
@@ -70,12 +70,14 @@ class Trace:
         rows: Its files.
         visit: Whether its visit is defined; None if the Butler was not asked, does not have the
             exposure, or it is none that gets a visit: not on the sky, or of no known angle.
+        expected: How many files it should have.
         problem: Why the Butler, or presence, could not be asked.
     """
 
     subject: Subject
     rows: tuple[Row, ...]
     visit: bool | None
+    expected: int
     problem: str = ""
 
     @property
@@ -91,6 +93,7 @@ class Trace:
         unseen = "none" if asked else "not asked"
         visit = {True: "defined", False: "missing", None: unseen}[self.visit]
         return {
+            "expected": str(self.expected),
             "in the bucket": f"{sum(bool(row.put) for row in rows)} of {whole}",
             "announced": f"{sum(bool(row.received) for row in rows)} of {whole}",
             "queued": str(sum(row.stage is Stage.QUEUED for row in rows)),
@@ -159,9 +162,10 @@ def trace(
             present=path in present if answers_presence(detector) and config.presence else None,
         )
         rows.append(_explained(row, record, subject, config, now))
-    rows += list(_absent(subject, {row.detector for row in rows}))
+    due = () if subject.part else expected(subject.instrument, listing(subject.stored, objects))
+    rows += list(_absent(due, {row.detector for row in rows}))
     rows.sort(key=lambda row: row.detector)
-    return Trace(subject, tuple(rows), visits.get(subject.exposure))
+    return Trace(subject, tuple(rows), visits.get(subject.exposure), len(due) or len(rows))
 
 
 def with_logs(found: Trace, logs: Logs) -> Trace:
@@ -231,12 +235,11 @@ def _updating(config: PipelineConfig, key: str) -> tuple[str, ...]:
     return (*pod, "bash", "-c", f"{stack}{run}/{shlex.quote(key)}")
 
 
-def _absent(subject: Subject, there: set[str]) -> Iterator[Row]:
-    if not subject.part:
-        for detector in expected(subject.instrument):
-            if detector not in there:
-                why = "not in the bucket: the camera has not PUT it"
-                yield Row(detector, "", Stage.ABSENT, why=why)
+def _absent(due: Sequence[str], there: set[str]) -> Iterator[Row]:
+    for detector in due:
+        if detector not in there:
+            why = "not in the bucket: the camera has not PUT it"
+            yield Row(detector, "", Stage.ABSENT, why=why)
 
 
 def _present(

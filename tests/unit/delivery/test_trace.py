@@ -39,6 +39,7 @@ def test_an_exposure_that_has_arrived(pipeline: Site) -> None:
     code, document = pipeline.run("trace", name(paths[0]))
     assert (code, document["result"], document["visit"]) == (0, "arrived", True)
     assert document["stages"] == {
+        "expected": "205",
         "in the bucket": "205 of 205",
         "announced": "205 of 205",
         "queued": "0",
@@ -97,6 +98,34 @@ def test_a_conflict_of_metadata_has_its_own_remedy(pipeline: Site) -> None:
     (row,) = (row for row in document["rows"] if row["detector"] == "R22_S11")
     assert row["mend"].startswith("kubectl -n summit exec deployment/")
     assert f"--update-records --transfer direct $BUTLER_REPO s3://{path}'" in row["mend"]
+
+
+def test_an_exposure_should_have_what_its_own_list_says(pipeline: Site) -> None:
+    """An example of the field: 197 science files and no guider."""
+    paths = [path for path in pipeline.expose(258) if not path.endswith("_guider.fits")]
+    guiders = [key for key in pipeline.world.fake_objects.put if key.endswith("_guider.fits")]
+    for key in guiders:
+        del pipeline.world.fake_objects.put[key]
+    pipeline.arrive(paths)
+    exposure = name(paths[0])
+    code, document = pipeline.run("trace", exposure)
+    assert (code, document["stages"]["in the bucket"]) == (1, "197 of 205"), "it has no list"
+    parts = [path.rpartition("/")[2].removeprefix(f"{exposure}_")[:7] for path in paths]
+    pipeline.state_sensors(paths[0], dict.fromkeys(parts, "SCIENCE"))
+    code, document = pipeline.run("trace", exposure)
+    assert (code, document["result"]) == (0, "arrived")
+    assert document["stages"]["expected"] == "197"
+    assert document["stages"]["in the bucket"] == "197 of 197"
+    pipeline.state_sensors(paths[0], {**dict.fromkeys(parts, "SCIENCE"), "R00_SG0": "GUIDER"})
+    code, document = pipeline.run("trace", exposure)
+    assert (code, set(rows(document))) == (1, {"R00_SG0_guider"})
+
+
+@pytest.mark.parametrize("listed", [b"", b"{", b"[]", b'{"expectedSensors": 3}'])
+def test_a_list_that_says_nothing_is_passed_over(listed: bytes) -> None:
+    assert len(expected("LSSTCam", listed)) == 205
+    assert expected("LATISS", listed) == ("R00_S00",)
+    assert expected("LSSTComCam", listed) == ()
 
 
 def test_one_detector_only(pipeline: Site) -> None:
