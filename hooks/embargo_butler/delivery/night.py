@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from itertools import groupby
 from statistics import median, quantiles
 
 from embargo_butler.delivery.exposures import named
+from embargo_butler.delivery.focal_plane import expected
 from embargo_butler.delivery.stages import Stage, parse
 
 BIN_SECONDS = 300
@@ -30,6 +31,7 @@ class Arrival:
         ingested: When it was in the Butler.
         stage: How far it has come.
         why: Why it came no further; empty if it did.
+        received: When it was announced, or queued again.
     """
 
     path: str
@@ -37,6 +39,7 @@ class Arrival:
     ingested: float
     stage: Stage
     why: str = ""
+    received: float = 0.0
 
     @property
     def delay(self) -> float:
@@ -49,6 +52,32 @@ class Arrival:
         found = parse(self.path)
         key = self.path.partition("/")[2]
         return named(found.exposure, found.detector, key) if found else key
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One exposure of the night.
+
+    Attributes:
+        exposure: Its name.
+        expected: How many files it should have.
+        there: How many are in the bucket.
+        announced: Of how many enqueue has heard.
+        ingested: How many are in the Butler.
+        unsent: The detectors whose files are not in the bucket.
+    """
+
+    exposure: str
+    expected: int
+    there: int
+    announced: int
+    ingested: int
+    unsent: tuple[str, ...]
+
+    @property
+    def well(self) -> bool:
+        """Whether every file is where it should be."""
+        return not self.unsent and self.ingested == self.there
 
 
 @dataclass(frozen=True)
@@ -79,12 +108,36 @@ class Night:
         day: The observation day, `YYYYMMDD`.
         written: When the bucket was looked through.
         arrivals: Its files.
+        listed: What each exposure's list holds of what it should have, by the exposure's folder.
     """
 
     environment: str
     day: str
     written: datetime
     arrivals: Sequence[Arrival]
+    listed: Mapping[str, bytes] = field(default_factory=dict)
+
+    @cached_property
+    def exposures(self) -> list[Taken]:
+        """The exposures of the night, each with how far its files have come; none of the annex."""
+        files: dict[tuple[str, str], list[Arrival]] = defaultdict(list)
+        for each in self.arrivals:
+            if (name := parse(each.path)) and name.exposure:
+                files[name.instrument, name.exposure].append(each)
+        return [self._taken(*key, found) for key, found in sorted(files.items())]
+
+    def _taken(self, instrument: str, exposure: str, found: Sequence[Arrival]) -> Taken:
+        folder = found[0].path.partition("/")[2].rpartition("/")[0]
+        due = expected(instrument, self.listed.get(folder, b""))
+        there = {name.detector for each in found if (name := parse(each.path))}
+        return Taken(
+            exposure,
+            len(due) or len(there),
+            len(there),
+            sum(bool(each.received) for each in found),
+            sum(each.stage is Stage.INGESTED for each in found),
+            tuple(each for each in due if each not in there),
+        )
 
     @cached_property
     def done(self) -> list[Arrival]:

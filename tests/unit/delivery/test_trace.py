@@ -121,6 +121,37 @@ def test_an_exposure_should_have_what_its_own_list_says(pipeline: Site) -> None:
     assert (code, set(rows(document))) == (1, {"R00_SG0_guider"})
 
 
+def test_a_night_is_a_line_for_each_exposure(pipeline: Site) -> None:
+    whole, partly = pipeline.expose(258), pipeline.expose(259)
+    pipeline.arrive([*whole, *partly[:100]])
+    pipeline.state_sensors(partly[0], {"R01_S00": "SCIENCE", "R99_SG0": "GUIDER"})
+    day = whole[0].split("/")[2]
+    code, document = pipeline.run("trace", "--night", day)
+    assert (code, document["result"]) == (1, "gaps")
+    assert document["exposures"] == [
+        {
+            "exposure": name(paths[0]),
+            **{"expected": due, "there": 205, "announced": came, "ingested": came},
+            "unsent": unsent,
+        }
+        for paths, due, came, unsent in (
+            (whole, 205, 205, []),
+            (partly, 2, 100, ["R99_SG0_guider"]),
+        )
+    ]
+    assert main(["trace", "--night", day, "--config", pipeline.file], pipeline.world) == 1
+    out = pipeline.capsys.readouterr().out
+    assert re.search(rf"{name(partly[0])} +2 +205 +100 +100 +R99_SG0_guider\n", out)
+    assert "1 of 2 exposures are not whole" in out
+
+
+def test_a_trace_is_of_an_exposure_or_of_a_night(pipeline: Site) -> None:
+    for words in ([], ["MC_O_20260603_000258", "--night", "20260603"]):
+        code, document = pipeline.run("trace", *words)
+        assert code == 1
+        assert "expected an EXPOSURE, or --night YYYYMMDD" in document["summary"]
+
+
 @pytest.mark.parametrize("listed", [b"", b"{", b"[]", b'{"expectedSensors": 3}'])
 def test_a_list_that_says_nothing_is_passed_over(listed: bytes) -> None:
     assert len(expected("LSSTCam", listed)) == 205

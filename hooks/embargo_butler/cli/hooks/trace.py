@@ -11,9 +11,10 @@ from datetime import UTC, date, datetime
 from embargo_butler import terminal
 from embargo_butler.cli.hooks.running import DONE, FAILED, Areas, Run, add
 from embargo_butler.delivery.exposures import find, named
+from embargo_butler.delivery.nightly import look
 from embargo_butler.delivery.stages import Stage
 from embargo_butler.delivery.trace import Row, Trace, trace, with_logs
-from embargo_butler.errors import KubernetesError
+from embargo_butler.errors import HooksError, KubernetesError
 from embargo_butler.health.tables import lasting, table
 
 _SHOWN = 6
@@ -24,12 +25,50 @@ def add_to(areas: Areas) -> None:
     """Add the verb."""
     tracing = add(areas, "trace", _trace, "follow the files of an exposure; exit code 1: a gap")
     tracing.set_defaults(verb="", limited=False, quiet=True)
-    tracing.add_argument("exposure", metavar="EXPOSURE", help="an exposure, a detector, or a key")
+    tracing.add_argument(
+        "exposure", nargs="?", metavar="EXPOSURE", help="an exposure, a detector, or a key"
+    )
+    tracing.add_argument("--night", metavar="YYYYMMDD", help="all exposures of a day, a line each")
     tracing.add_argument("--rows", action="store_true", help="a line for each file")
     tracing.add_argument("--no-butler", action="store_true", help="do not ask the Butler")
 
 
+def _night(run: Run) -> int:
+    config, day = run.config.required_pipeline, run.arguments.night
+    night = look(run.config.environment, config, run.world.objects(), run.world.records(), day)
+    rows = night.exposures
+    run.report.show("exposures", [asdict(each) for each in rows])
+    if run.arguments.output == "text":
+        head = ("EXPOSURE", "EXPECTED", "IN THE BUCKET", "ANNOUNCED", "INGESTED", "NOT SENT")
+        cells = [
+            (
+                each.exposure,
+                *map(str, (each.expected, each.there, each.announced, each.ingested)),
+                _several(each.unsent),
+            )
+            for each in rows
+        ]
+        terminal.show(*table([head, *cells], ""))
+    gaps = sum(not each.well for each in rows)
+    if gaps:
+        run.report.end("gaps", f"{run.name}: {gaps} of {len(rows)} exposures are not whole")
+        return FAILED
+    run.report.end("arrived", f"{run.name}: all {len(rows)} exposures of {day} have arrived")
+    return DONE
+
+
+def _several(detectors: Sequence[str]) -> str:
+    more = f" and {len(detectors) - _SHOWN} more" if len(detectors) > _SHOWN else ""
+    return ", ".join(detectors[:_SHOWN]) + more
+
+
 def _trace(run: Run) -> int:
+    if bool(run.arguments.exposure) == bool(run.arguments.night):
+        raise HooksError("trace: expected an EXPOSURE, or --night YYYYMMDD")
+    return _night(run) if run.arguments.night else _one(run)
+
+
+def _one(run: Run) -> int:
     config, objects = run.config.required_pipeline, run.world.objects()
     subject = find(run.arguments.exposure, objects, config.bucket)
     records, now = run.world.records(), time.time()
