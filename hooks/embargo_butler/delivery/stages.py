@@ -56,6 +56,8 @@ def parse(path: str) -> Name | None:
     """Take a path apart, None where the services cannot: on such a key they fail."""
     parts = path.split("/")
     if is_annex(path):
+        if len(parts) == 8:
+            del parts[6]  # a folder below the day, as the frames of a movie have
         if len(parts) == 7:
             parts[1:3] = [f"{parts[1]}/{parts[2]}"]
         if len(parts) != 6:

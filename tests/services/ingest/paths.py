@@ -39,6 +39,8 @@ def parse(path: str) -> Lfa:
     try:
         parts = path.split("/")
         if "rubinobs-lfa-" in path:
+            if len(parts) == 8:
+                del parts[6]  # a folder of its own, as a movie's frames have
             if len(parts) == 7:
                 parts[1:3] = [f"{parts[1]}/{parts[2]}"]
             bucket, instrument, year, month, day, filename = parts

@@ -25,8 +25,14 @@ NO_RETRY: dict[str, Any] = {"retry": redis.retry.Retry(redis.backoff.NoBackoff()
 
 
 def load(name: str) -> ModuleType:
-    """Run a service's script as a new module, as its image does at start-up."""
-    spec = importlib.util.spec_from_file_location(f"service_{name}", SERVICES / name / f"{name}.py")
+    """Run a service's script as a new module, as its image does at start-up.
+
+    Args:
+        name: The service, or one of its files: `idle`, `ingest/paths`.
+    """
+    folder, _, file = name.partition("/")
+    path = SERVICES / folder / f"{file or folder}.py"
+    spec = importlib.util.spec_from_file_location(f"service_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -15,32 +15,43 @@ EXPOSURE = "MC_O_20260603_000258"
 DUPLICATE = "Datastore already contains one or more datasets: b/x.fits"
 
 
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        (
-            f"b/LSSTCam/20260603/{EXPOSURE}/{EXPOSURE}_R22_S11.fits",
-            Name("LSSTCam", "20260603", EXPOSURE, f"{EXPOSURE}_R22_S11.fits"),
-        ),
-        (
-            "rubinobs-lfa-cp/GenericCamera/101/2026/06/03/GC101_O_20260603_000042.fits",
-            Name("GenericCamera/101", "20260603", "", "GC101_O_20260603_000042.fits"),
-        ),
-        ("rubinobs-lfa-cp/ESS/2026/06/03/x.fits", Name("ESS", "20260603", "", "x.fits")),
-        (f"b/LSSTCam/20260603/{EXPOSURE}.fits", None),
-        ("b/LSSTCam/20260603/MC_O_20260603/x.fits", None),
-        ("b/LSSTCam/20260603/MC_O_20260603_first/x.fits", None),
-        ("rubinobs-lfa-cp/ESS/2026/x.fits", None),
-    ],
-)
-def test_paths_are_read_as_enqueue_reads_them(
-    path: str, name: Name | None, service_environment: pytest.MonkeyPatch
+FORMS = [
+    (
+        f"b/LSSTCam/20260603/{EXPOSURE}/{EXPOSURE}_R22_S11.fits",
+        Name("LSSTCam", "20260603", EXPOSURE, f"{EXPOSURE}_R22_S11.fits"),
+    ),
+    (
+        "rubinobs-lfa-cp/GenericCamera/101/2026/06/03/GC101_O_20260603_000042.fits",
+        Name("GenericCamera/101", "20260603", "", "GC101_O_20260603_000042.fits"),
+    ),
+    (
+        "rubinobs-lfa-cp/GenericCamera/101/2026/06/03/GC101_movie/GC101_000042.fits",
+        Name("GenericCamera/101", "20260603", "", "GC101_000042.fits"),
+    ),
+    (
+        "rubin:rubinobs-lfa-cp/FiberSpectrograph/Broad/2026/06/03/FiberSpectrograph:Broad_a.fits",
+        Name("FiberSpectrograph/Broad", "20260603", "", "FiberSpectrograph:Broad_a.fits"),
+    ),
+    ("rubinobs-lfa-cp/ESS/2026/06/03/x.fits", Name("ESS", "20260603", "", "x.fits")),
+    (f"b/LSSTCam/20260603/{EXPOSURE}.fits", None),
+    (f"b/LSSTCam/20260603/{EXPOSURE}/more/x.fits", None),
+    ("b/LSSTCam/20260603/MC_O_20260603/x.fits", None),
+    ("b/LSSTCam/20260603/MC_O_20260603_first/x.fits", None),
+    ("rubinobs-lfa-cp/ESS/2026/x.fits", None),
+    ("rubinobs-lfa-cp/GenericCamera/101/2026/06/03/one/two/x.fits", None),
+]
+"""All forms of paths that the services take, each with what they read, and some that they do not."""
+
+
+@pytest.mark.parametrize(("path", "name"), FORMS)
+@pytest.mark.parametrize("service", ["enqueue/enqueue", "ingest/paths"])
+def test_paths_are_read_as_the_services_read_them(
+    path: str, name: Name | None, service: str, service_environment: pytest.MonkeyPatch
 ) -> None:
     assert parse(path) == name
     service_environment.setenv("NOTIFICATION_SECRET", "")
-    enqueue = load("enqueue")
     try:
-        read = enqueue.parse(path)
+        read = load(service).parse(path)
     except ValueError:
         assert name is None
         return
@@ -51,6 +62,14 @@ def test_paths_are_read_as_enqueue_reads_them(
             name.file,
         )
         assert getattr(read, "exp_id", "") == name.exposure
+
+
+def test_a_movie_of_the_annex_that_was_never_announced_is_found() -> None:
+    objects, seen = FakeObjects(), list[Stored]()
+    key = "GenericCamera/101/2026/06/03/GC101_movie/GC101_000042.fits"
+    objects.put[key] = NOON.timestamp() - 60
+    pages("rubinobs-lfa-cp", objects, Window(NOON - timedelta(hours=2), NOON), seen.extend)
+    assert [each.key for each in seen if parse(f"rubinobs-lfa-cp/{each.key}")] == [key]
 
 
 def test_the_detector_is_what_follows_the_exposure() -> None:
