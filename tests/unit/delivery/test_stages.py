@@ -40,7 +40,7 @@ FORMS = [
     ("rubinobs-lfa-cp/ESS/2026/x.fits", None),
     ("rubinobs-lfa-cp/GenericCamera/101/2026/06/03/one/two/x.fits", None),
 ]
-"""All forms of paths that the services take, each with what they read, and some that they do not."""
+"""All forms of paths that the services take, with what they read, and some that they do not."""
 
 
 @pytest.mark.parametrize(("path", "name"), FORMS)
