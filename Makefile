@@ -15,8 +15,10 @@ VERBS := environments status trace report trigger backfill visits pause resume p
 
 export EMBARGO_BUTLER_CACHE ?= $(HOME)/.cache/embargo-butler
 
-# The tools' Python lives in the cache, one for each state of the pinned requirements.
-VENV := $(EMBARGO_BUTLER_CACHE)/venv-$(shell cat tests/requirements.txt Makefile | sha256sum | cut -c1-16)
+# Python lives in the cache, one for each state of the lock: the operators' verbs need little of what is needed to work on this project.
+OPERATING := $(filter $(VERBS),$(MAKECMDGOALS))
+GROUPS := $(if $(OPERATING),--no-default-groups --group operator,--all-groups)
+VENV := $(EMBARGO_BUTLER_CACHE)/$(if $(OPERATING),verbs,venv)-$(shell cat uv.lock Makefile | sha256sum | cut -c1-16)
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready
 SITE := /var/lib/embargo-butler-rig
@@ -99,6 +101,8 @@ lint: $(READY)
 	@ruff format --check .
 	@ruff check .
 	@PYTHONPATH=hooks lint-imports --no-logo
+	@$(LOCK) --check --offline || { echo "uv.lock is not of pyproject.toml: make requirements" >&2; exit 1; }
+	@$(EXPORT) --no-default-groups | cmp - hooks/requirements.txt || { echo "make requirements writes it" >&2; exit 1; }
 
 types: $(READY)
 	@mypy hooks tests
@@ -119,9 +123,13 @@ readme: $(READY) ## write what README shows of plan and status again, from the r
 	@$(PYTHON) -m tests.rig up
 	@EMBARGO_BUTLER_README=write $(PYTHON) -m pytest -q -k readme tests/e2e/test_demonstration.py
 
-requirements: $(READY) ## pin the newest versions of what pyproject.toml names
-	uv pip compile pyproject.toml --extra check --extra operator --extra rig --python-version 3.11 \
-	    --upgrade --no-emit-index-url --no-annotate --no-header -o tests/requirements.txt
+# The lock names the index that everybody knows; what is installed comes from the one that pip is told of.
+LOCK := uv lock --quiet --default-index https://pypi.org/simple
+EXPORT := uv export --quiet --frozen --no-emit-project --no-header --no-annotate
+
+requirements: $(READY) ## lock the newest versions of what pyproject.toml names
+	@$(LOCK) --upgrade
+	@$(EXPORT) --no-default-groups > hooks/requirements.txt
 
 # Its name has the hash of what it is made from, so being there is enough, however old.
 $(READY):
@@ -131,8 +139,12 @@ $(READY):
 	@python3 -c 'import ensurepip' 2> /dev/null || apt-get install -y -q python3-venv \
 	    || { echo "python3 has no venv module: as root, apt-get install python3-venv" >&2; exit 1; }
 	@python3 -m venv --clear $(VENV)
-	@{ $(PYTHON) -m pip install --quiet --disable-pip-version-check uv==0.13.9 \
-	    && uv pip install --quiet --python $(PYTHON) -r tests/requirements.txt; } \
+	@{ python3 tests/locked_uv.py > $(VENV)/uv.txt \
+	    && $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt \
+	    && $(EXPORT) $(GROUPS) > $(VENV)/requirements.txt \
+	    && index="$$($(PYTHON) -m pip config list | sed -n "s/^.*\.index-url='\(.*\)'$$/\1/p" | head -n 1)" \
+	    && uv pip install --quiet --python $(PYTHON) $${index:+--default-index "$$index"} \
+	        --require-hashes -r $(VENV)/requirements.txt; } \
 	    || { echo "Python packages could not be installed: is PyPI, or a mirror that pip" \
-	        "and uv are told of, in reach?" >&2; exit 1; }
+	        "is told of, in reach?" >&2; exit 1; }
 	@touch $@
