@@ -69,7 +69,7 @@ buckets-apply: ## ENV=...: change them
 renew: ## ENV=... TOPIC=...: a new topic in the place of one whose queue is stuck, and nothing is lost
 withdraw: ## ENV=... [APPLY=1]: take our notifications away while nobody can be announced to
 import: ## ENV=... [CONFIRM=1]: write what the object store has as YAML; CONFIRM=1: into bucket-config/, where that says unconfirmed
-config: ## ENV=...: print what the jobs are told, for `embargo-hooks ... --config FILE`
+config: ## ENV=...: print what the jobs are told, for `embargo-butler job ... --config FILE`
 vault-policy: ## ENV=...: print the least policy in Vault, and the role for the jobs' login
 
 ##> Versions in values/

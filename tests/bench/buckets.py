@@ -120,7 +120,15 @@ class _Command:
 
     def plan(self) -> Cost:
         """Run it."""
-        words = ("-m", "embargo_butler.cli.hooks", "buckets", "plan", "--config", str(self._file))
+        words = (
+            "-m",
+            "embargo_butler.cli",
+            "job",
+            "buckets",
+            "--dry-run",
+            "--config",
+            str(self._file),
+        )
         return cost([sys.executable, *words], self.env)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from embargo_butler.adapters.rgw.client import RgwGateway
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.secret import Secret
 from tests.unit.fakes import FakeCluster, FakeWorld
 
@@ -203,4 +203,4 @@ class _World(FakeWorld):
 def _run(url: str, config: str, keys: Mapping[str, str]) -> None:
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
-    raise SystemExit(main(["buckets", "apply", "--config", config], _World(url, keys)))
+    raise SystemExit(main(["buckets", "--config", config], _World(url, keys)))

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.config.config import Config, load
 from embargo_butler.engine.apply import apply
 from embargo_butler.engine.report import Report
@@ -150,9 +150,9 @@ class Site:
         """Return the configuration."""
         return load(self.write())
 
-    def apply(self, verb: str = "apply", *words: str, fails: bool = False) -> dict[str, Any]:
-        """Run `buckets` with a verb, as people do; its account."""
-        return self.command("buckets", verb, *words, fails=fails)
+    def apply(self, verb: str = "buckets", *words: str, fails: bool = False) -> dict[str, Any]:
+        """Run `buckets`, or another verb over them, as people do; its account."""
+        return self.command(verb, *words, fails=fails)
 
     def command(self, *words: str, fails: bool = False) -> dict[str, Any]:
         """Run the command line; its account."""

@@ -116,7 +116,7 @@ def test_a_missing_foreign_notification_is_told_and_ours_is_put(site: Site) -> N
     assert len(site.ours()) == 1
     assert all(each.name != FOREIGN for each in site.gateway.notifications(site.bucket))
     # There is nothing to be done, and it is told as long as it lasts.
-    [again] = site.apply("plan")["misfortunes"]
+    [again] = site.apply("buckets", "--dry-run")["misfortunes"]
     assert again == misfortune
 
 

@@ -36,7 +36,7 @@ def place(site: None, tmp_path: Path) -> Iterator[BucketPlace]:
 @pytest.fixture
 def simple(place: BucketPlace) -> BucketPlace:
     """One topic and one notification, made by a first run."""
-    code, said = place.run("buckets", "apply")
+    code, said = place.run("buckets")
     assert code == 0, said
     return place
 
@@ -97,7 +97,7 @@ def away(place: BucketPlace) -> Iterator[Door]:
 
 
 def test_a_gateway_that_is_away_is_waited_for(place: BucketPlace, away: Door) -> None:
-    run = place.start("buckets", "apply")
+    run = place.start("buckets")
     assert run.stdout
     for line in run.stdout:
         if line.startswith("waiting for the gateway: "):
@@ -111,7 +111,7 @@ def test_a_gateway_that_is_away_is_waited_for(place: BucketPlace, away: Door) ->
 
 def test_a_rollback_goes_on_without_the_gateway(place: BucketPlace, away: Door) -> None:
     place.place.config["hooks"]["deadlineSeconds"] = 60  # of which a rollback takes half
-    code, said = place.run("buckets", "apply", "--rollback")
+    code, said = place.run("buckets", "--rollback")
     assert code == 0, said
     last = said.splitlines()[-1]
     assert "rollback goes on without it" in last
@@ -125,7 +125,7 @@ def test_a_rollback_goes_on_without_the_gateway(place: BucketPlace, away: Door) 
 def test_two_runs_at_once_make_one_generation(simple: BucketPlace) -> None:
     hold_lease(simple, "a test", 600)
     simple.attributes["push-endpoint"] = "http://127.0.0.1:9/second"
-    runs = [simple.start("buckets", "apply") for _ in range(2)]
+    runs = [simple.start("buckets") for _ in range(2)]
     said = []
     for run in runs:
         assert run.stdout
@@ -145,7 +145,7 @@ def test_two_runs_at_once_make_one_generation(simple: BucketPlace) -> None:
 
 def test_a_dead_holder_does_not_stop_the_next_run(simple: BucketPlace) -> None:
     hold_lease(simple, "a pod that was killed", 2)
-    code, said = simple.run("buckets", "apply")
+    code, said = simple.run("buckets")
     assert code == 0
     assert "held by a pod that was killed" in said
     assert said.splitlines()[-1].endswith("nothing to do")
@@ -153,9 +153,9 @@ def test_a_dead_holder_does_not_stop_the_next_run(simple: BucketPlace) -> None:
 
 def test_a_plan_waits_for_nobody_and_a_run_says_for_whom_it_waited(simple: BucketPlace) -> None:
     hold_lease(simple, "buckets apply of somebody@login1 (c0ffee)", 600)
-    assert simple.run("buckets", "plan")[0] == 0
+    assert simple.run("buckets", "--dry-run")[0] == 0
     simple.place.config["hooks"]["deadlineSeconds"] = 18
-    code, said = simple.run("buckets", "apply")
+    code, said = simple.run("buckets")
     assert code == 1
     assert "held by buckets apply of somebody@login1 (c0ffee), who still renews it" in said
 
@@ -206,7 +206,7 @@ def endpoint_of(place: BucketPlace) -> str:
 
 
 def test_the_address_and_a_ready_endpoint_are_waited_for(behind: BucketPlace) -> None:
-    run = behind.start("buckets", "apply")
+    run = behind.start("buckets")
     assert run.stdout
     for line in run.stdout:
         if line == f"waiting for the address of Service {SERVICE}\n":
@@ -219,7 +219,7 @@ def test_the_address_and_a_ready_endpoint_are_waited_for(behind: BucketPlace) ->
     assert endpoint_of(behind) == f"http://{ADDRESS}:8080/notify"
     behind.place.config["enqueue"]["address"] = "198.19.255.9"
     behind.place.config["hooks"]["deadlineSeconds"] = 17  # until then the Service may get it
-    code, said = behind.run("buckets", "apply")
+    code, said = behind.run("buckets")
     assert code == 1
     differs = f"has the load-balancer address {ADDRESS}, but enqueue.address says 198.19.255.9"
     assert differs in said
@@ -241,7 +241,7 @@ def test_what_is_missing_at_the_deadline_is_told(
     give_endpoint(behind, ready=ready)
     if address:
         give_address(behind)
-    code, said = behind.run("buckets", "apply")
+    code, said = behind.run("buckets")
     assert code == 1
     assert f"Service {SERVICE}: {told}" in said
     assert "nothing was written" in said
@@ -250,6 +250,6 @@ def test_what_is_missing_at_the_deadline_is_told(
 
 def test_a_kafka_topic_needs_no_address(behind: BucketPlace) -> None:
     behind.attributes["push-endpoint"] = "kafka://127.0.0.1:9094"
-    code, said = behind.run("buckets", "apply")
+    code, said = behind.run("buckets")
     assert code == 0, said
     assert endpoint_of(behind) == "kafka://127.0.0.1:9094"

@@ -91,16 +91,18 @@ RUN: dict[str, Case] = {
     "make resume ENV=summit": Case("ingest is at work again, 1 pods"),
     "make -s config ENV=summit": Case("environment: summit"),
     "make -s config ENV=summit > FILE": Case(""),
-    "embargo-hooks plan --config FILE": Case("nothing to do"),
-    "embargo-hooks secrets plan --config FILE": Case("nothing to do"),
-    "embargo-hooks secrets apply --config FILE": Case("nothing to do"),
-    "embargo-hooks buckets apply --config FILE": Case("nothing to do"),
-    "embargo-hooks settle apply --config FILE": Case("nothing to do"),
-    "embargo-hooks audit --config FILE": Case("all is as declared"),
-    "embargo-hooks status --config FILE --pipeline-only": Case("status: summit: well"),
-    f"embargo-hooks trace --config FILE {_EXPOSURE}": Case(ALL_ARRIVED),
-    f"embargo-hooks trigger --config FILE --wait 0 {_EXPOSURE}_R22_S11": Case("0 of 1 objects"),
-    "embargo-hooks backfill --config FILE --since 6h": Case("nothing to queue"),
+    "embargo-butler job plan --config FILE": Case("nothing to do"),
+    "embargo-butler job secrets --dry-run --config FILE": Case("nothing to do"),
+    "embargo-butler job secrets --config FILE": Case("nothing to do"),
+    "embargo-butler job buckets --config FILE": Case("nothing to do"),
+    "embargo-butler job restart --config FILE": Case("nothing to do"),
+    "embargo-butler job audit --config FILE": Case("all is as declared"),
+    "embargo-butler job status --config FILE --pipeline-only": Case("status: summit: well"),
+    f"embargo-butler job trace --config FILE {_EXPOSURE}": Case(ALL_ARRIVED),
+    f"embargo-butler job trigger --config FILE --wait 0 {_EXPOSURE}_R22_S11": Case(
+        "0 of 1 objects"
+    ),
+    "embargo-butler job backfill --config FILE --since 6h": Case("nothing to queue"),
     "make promote FROM=test TO=summit-new": Case("pin the other environment first", 2),
     "make promote FROM=summit TO=bts": Case("images changed, nothing deployed"),
     "make plan ENV=summit-new": Case("nothing to do"),
@@ -127,7 +129,7 @@ RUN: dict[str, Case] = {
     "'REDISCLI_AUTH=$(cat /run/redis/password) redis-cli HGETALL "
     f"FILE:rubin-summit/LSSTCam/20260603/{_EXPOSURE}/{_EXPOSURE}_R22_S11.fits'": Case("recv"),
     "helm uninstall summit -n summit": Case("uninstalled"),
-    "embargo-hooks clean-up --config FILE": Case("clean-up: summit"),
+    "embargo-butler job clean-up --config FILE": Case("clean-up: summit"),
 }
 """In an order in which each finds what the documents presume."""
 
@@ -182,10 +184,10 @@ class Desk:
         programs.mkdir()
         start = (
             f"#!/bin/sh\nPYTHONPATH={PROJECT}/hooks exec {sys.executable} "
-            '-m embargo_butler.cli.hooks "$@"\n'
+            '-m embargo_butler.cli "$@"\n'
         )
-        (programs / "embargo-hooks").write_text(start)
-        (programs / "embargo-hooks").chmod(0o755)
+        (programs / "embargo-butler").write_text(start)
+        (programs / "embargo-butler").chmod(0o755)
         self._rig = [str(PROJECT / file) for file in rig]
         self._programs = [str(programs), str(cluster.programs()), str(Path(RELEASE.helm).parent)]
 

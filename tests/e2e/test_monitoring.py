@@ -82,7 +82,7 @@ def doomed_job() -> dict[str, Any]:
     container = {
         "name": "job",
         "image": next(image.name for image in RELEASE.images() if "hooks" in image.name),
-        "args": ["buckets", "plan", "--config", "/nowhere.yaml"],
+        "args": ["job", "buckets", "--dry-run", "--config", "/nowhere.yaml"],
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},

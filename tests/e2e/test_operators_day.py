@@ -223,7 +223,7 @@ def test_the_same_is_seen_from_inside_the_cluster(place: Place) -> None:
     spec = cron["spec"]["jobTemplate"]["spec"]
     config = ["--config", "/etc/embargo-hooks/config.yaml", "--output", "json"]
     (container,) = spec["template"]["spec"]["containers"]
-    container["args"] = ["status", "--pipeline-only", *config]
+    container["args"] = ["job", "status", "--pipeline-only", *config]
     metadata = {"name": "look", "namespace": place.release.namespace}
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
     cluster.kubectl("create", "-f", "-", stdin=json.dumps(job))

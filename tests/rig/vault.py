@@ -274,7 +274,7 @@ def printed_policy(release: Release) -> dict[str, Any]:
     words = ("vault-policy", "--config", config, "--output", "json")
     printed: dict[str, Any] = json.loads(
         run(
-            *(sys.executable, "-m", "embargo_butler.cli.hooks", *words),
+            *(sys.executable, "-m", "embargo_butler.cli", "job", *words),
             env={"PYTHONPATH": str(PROJECT / "hooks")},
         )
     )

@@ -79,7 +79,7 @@ class BucketPlace:
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start the command line in a process of its own, as the namespace's account."""
-        command = [sys.executable, "-m", "embargo_butler.cli.hooks", *words]
+        command = [sys.executable, "-m", "embargo_butler.cli", "job", *words]
         environment = {
             **os.environ,
             "KUBECONFIG": str(self.place.kubeconfig),

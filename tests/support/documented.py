@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.rig.site import PROJECT
 
-_PROGRAMS = ("make", "helm", "kubectl", "embargo-hooks", "vault", "skopeo", "docker", "curl")
+_PROGRAMS = ("make", "helm", "kubectl", "embargo-butler", "vault", "skopeo", "docker", "curl")
 _BEGIN = re.compile(rf"(?:{'|'.join(_PROGRAMS)}) \S")
 _SPAN = re.compile(r"`([^`]+)`")
 _PLACEHOLDER = re.compile(r"(?<==)(?:<name>|\.\.\.)(?=\s|$)")

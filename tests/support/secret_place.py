@@ -15,7 +15,7 @@ import hvac
 import yaml
 
 from embargo_butler.adapters.vault.client import VaultLogin
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.config.config import Config, load
 from embargo_butler.connections import Connections
 from embargo_butler.model.ports import Vault
@@ -197,7 +197,7 @@ class Place:
         before = self.versions()
         out = StringIO()
         with redirect_stdout(out):
-            assert self.run("secrets", "apply", "--output", "json") == 1
+            assert self.run("secrets", "--output", "json") == 1
         assert self.versions() == before
         document = json.loads(out.getvalue())
         for problem in document["problems"]:

@@ -38,7 +38,7 @@ def run(release: Release, *words: str, kubeconfig: Path = KUBECONFIG) -> tuple[i
     config.write_text(yaml.safe_dump(document))
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "embargo_butler.cli.hooks", *words),
+            *(sys.executable, "-m", "embargo_butler.cli", "job", *words),
             *("--output", "json", "--config", str(config)),
         ],
         env={

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.delivery.focal_plane import expected
 from tests.unit.fakes import FakeWorld
 

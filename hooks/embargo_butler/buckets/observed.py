@@ -76,7 +76,7 @@ def attributes(
             if secret is None:
                 raise KubernetesError(
                     f"Secret {name} of namespace {config.namespace}: is not there, but a topic "
-                    "needs it; run `embargo-hooks secrets apply` first"
+                    "needs it; run `embargo-butler job secrets` first"
                 )
             # Others beside them may be no text.
             keys = {path[2] for path in asked if path[:2] == ("secrets", name)}

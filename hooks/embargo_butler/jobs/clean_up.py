@@ -55,8 +55,8 @@ def refuse_running(config: Config, cluster: Cluster, report: Report) -> None:
             raise UnsafePlanError(
                 f"namespace {config.namespace} runs pods without {', '.join(orphans)}, and nobody "
                 "is deleting them (`--cascade orphan`?): what they need stays. Delete them, then "
-                f"`embargo-hooks clean-up --config FILE`. If nobody hears by our notifications any "
-                f"more, once a queue is full the camera's PUTs fail: `{_withdraw(config)}`"
+                "`embargo-butler job clean-up --config FILE`. If nobody hears by our notifications "
+                f"any more, once a queue is full the camera's PUTs fail: `{_withdraw(config)}`"
             )
         report.step(f"waiting until the pods of {', '.join(orphans)} are told to end")
 

@@ -43,7 +43,7 @@ def simple(place: Place) -> Place:
     """One Secret, made by a first run."""
     place.config["secrets"]["redis"] = {"password": {**place.put("redis", a="one"), "field": "a"}}
     place.permit()
-    assert place.run("secrets", "apply") == 0
+    assert place.run("secrets") == 0
     return place
 
 

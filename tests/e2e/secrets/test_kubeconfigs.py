@@ -85,8 +85,8 @@ def test_whatever_kubectl_takes_is_taken(place: Place, kind: str) -> None:
     document = yaml.safe_load(place.kubeconfig.read_text())
     KINDS[kind](place, document)
     place.kubeconfig.write_text(yaml.safe_dump(document))
-    assert place.run("secrets", "apply") == 0
-    assert place.run("secrets", "plan") == 0
+    assert place.run("secrets") == 0
+    assert place.run("secrets", "--dry-run") == 0
 
 
 def test_two_files(simple: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +96,7 @@ def test_two_files(simple: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     users.write_text(yaml.safe_dump({"users": document.pop("users")}))
     simple.kubeconfig.write_text(yaml.safe_dump(document))
     monkeypatch.setenv("KUBECONFIG", f"{simple.kubeconfig}{os.pathsep}{users}")
-    assert simple.run("secrets", "plan") == 0
+    assert simple.run("secrets", "--dry-run") == 0
 
 
 def test_through_a_proxy(simple: Place) -> None:
@@ -104,7 +104,7 @@ def test_through_a_proxy(simple: Place) -> None:
     with proxy() as (url, reached):
         document["clusters"][0]["cluster"]["proxy-url"] = url
         simple.kubeconfig.write_text(yaml.safe_dump(document))
-        assert simple.run("secrets", "plan") == 0
+        assert simple.run("secrets", "--dry-run") == 0
     assert reached
 
 
@@ -114,7 +114,7 @@ def test_a_login_that_is_refused_says_which_and_what_to_type(
     document = yaml.safe_load(simple.kubeconfig.read_text())
     document["users"][0]["user"] = {"token": "of-nobody"}
     simple.kubeconfig.write_text(yaml.safe_dump(document))
-    assert simple.run("secrets", "plan") == 1
+    assert simple.run("secrets", "--dry-run") == 1
     said = "".join(capsys.readouterr())
     assert "is not valid, or no longer: log in anew, until `kubectl --context c auth who" in said
     assert "of-nobody" not in said
@@ -128,7 +128,7 @@ def test_a_plugin_that_fails_is_told_in_kubectls_words(
     plugin["interactiveMode"] = "Never"
     document["users"][0]["user"] = {"exec": plugin}
     simple.kubeconfig.write_text(yaml.safe_dump(document))
-    assert simple.run("secrets", "plan") == 1
+    assert simple.run("secrets", "--dry-run") == 1
     said = "".join(capsys.readouterr())
     assert "getting credentials: exec: executable false failed with exit code 1; does `kube" in said
 

@@ -35,11 +35,11 @@ def test_no_output_shows_a_value(place: Place, capfd: pytest.CaptureFixture[str]
         "t": {"template": "{{ s.b }}!", "from": {"s": at}},
     }
     place.permit()
-    assert place.run("secrets", "plan") == 2
-    assert place.run("secrets", "apply") == 0
-    assert place.run("secrets", "plan", "--output", "json") == 0
+    assert place.run("secrets", "--dry-run") == 2
+    assert place.run("secrets") == 0
+    assert place.run("secrets", "--dry-run", "--output", "json") == 0
     place.put("all", a=planted[2], b=planted[3])
-    place.run("secrets", "plan")
+    place.run("secrets", "--dry-run")
     for wrong in (
         {"template": "{{ s[s.a] }}", "from": {"s": at}},
         {"template": "{{ s.a + 1 }}", "from": {"s": at}},
@@ -47,11 +47,11 @@ def test_no_output_shows_a_value(place: Place, capfd: pytest.CaptureFixture[str]
         {**at, "field": "none"},
     ):
         place.config["secrets"]["planted"]["wrong"] = wrong
-        assert place.run("secrets", "apply") == 1
+        assert place.run("secrets") == 1
     del place.config["secrets"]["planted"]["wrong"]
     simple_role = place.kubectl("delete", "role", ACCOUNT)
-    assert place.run("secrets", "apply", "--rollback") == 0
-    assert place.run("secrets", "apply") == 1
+    assert place.run("secrets", "--rollback") == 0
+    assert place.run("secrets") == 1
     seen = capfd.readouterr()
     places = {"output": seen.out + seen.err + simple_role}
     kinds_but_secrets = "configmaps,events,pods,jobs,roles,serviceaccounts"
@@ -90,7 +90,7 @@ def test_no_traceback_and_no_library_shows_a_value(
     results = []
     while count >= fails_at:
         count, fails_at = 0, fails_at + 1
-        results.append(simple.run("secrets", "apply"))
+        results.append(simple.run("secrets"))
         simple.kubectl("patch", "secret", "redis", "-p", '{"stringData": {"password": "old"}}')
         # A run that cannot give the Lease back leaves it to run out; that wait is not the subject.
         simple.kubectl("delete", "leases", "--all")

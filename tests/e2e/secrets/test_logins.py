@@ -25,7 +25,7 @@ def test_approle(simple: Place) -> None:
         made = admin.write_data(f"auth/{mount}/role/{simple.name}/secret-id")["data"]
         simple.store("login", **{"role-id": role_id, "secret-id": made["secret_id"]})
         simple.put("redis", a="by approle")
-        assert simple.run("secrets", "apply") == 0
+        assert simple.run("secrets") == 0
         assert simple.secret("redis") == {"password": b"by approle"}
         assert simple.logins() == []
         simple.store("login", **{"role-id": role_id, "secret-id": "wrong"})
@@ -45,7 +45,7 @@ def test_jwt(simple: Place) -> None:
         simple.config["vault"]["auth"] = {"method": "jwt", "mount": mount, "role": simple.name}
         simple.permit()
         simple.put("redis", a="by jwt")
-        assert simple.run("secrets", "apply") == 0
+        assert simple.run("secrets") == 0
         assert simple.secret("redis") == {"password": b"by jwt"}
         assert simple.logins() == []
         simple.config["vault"]["auth"]["audience"] = "somebody else"
@@ -64,7 +64,7 @@ def test_a_token_from_a_secret_outlives_the_job(simple: Place) -> None:
     simple.permit()
     for value in ("first", "second"):
         simple.put("redis", a=value)
-        assert simple.run("secrets", "apply") == 0
+        assert simple.run("secrets") == 0
         assert simple.secret("redis") == {"password": value.encode()}
 
 
@@ -76,7 +76,7 @@ def test_a_wrapped_token_works_once(simple: Place, capsys: Output) -> None:
     simple.store("login", secrets=wrapped)
     simple.permit()
     simple.put("redis", a="unwrapped")
-    assert simple.run("secrets", "apply") == 0
+    assert simple.run("secrets") == 0
     assert simple.secret("redis") == {"password": b"unwrapped"}
     assert simple.logins() == []
     simple.put("redis", a="again")

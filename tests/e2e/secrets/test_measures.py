@@ -17,8 +17,8 @@ def test_cpu_time_and_memory(simple: Place, record_property: Callable[[str, obje
     file = simple.write()
     imports = "import hvac, lightkube, yaml"
     job = (
-        "from embargo_butler.cli.hooks.command import main; "
-        f"assert main(['secrets', 'apply', '--config', {str(file)!r}]) == 0"
+        "from embargo_butler.cli.job.command import main; "
+        f"assert main(['secrets', '--config', {str(file)!r}]) == 0"
     )
     measured = {}
     for name, code in {"imports": imports, "job": job}.items():

@@ -20,16 +20,16 @@ Output = pytest.CaptureFixture[str]
 def test_what_is_not_ours_stays(simple: Place, capsys: Output) -> None:
     simple.kubectl("patch", "secret", "redis", "-p", '{"stringData": {"theirs": "kept"}}')
     simple.put("redis", a="two")
-    assert simple.run("secrets", "apply") == 0
+    assert simple.run("secrets") == 0
     assert simple.secret("redis") == {"password": b"two", "theirs": b"kept"}
     simple.store("other", k="somebody's")
     simple.config["secrets"]["other"] = {"k": {"value": "ours"}}
     simple.permit()
     assert simple.problems() == ["not-ours"]
     simple.config["hooks"]["secrets"] = {"takeOver": ["other"]}
-    assert simple.run("secrets", "apply") == 0
+    assert simple.run("secrets") == 0
     assert simple.secret("other") == {"k": b"ours"}
-    assert simple.run("secrets", "plan") == 0
+    assert simple.run("secrets", "--dry-run") == 0
 
 
 def test_what_the_cluster_would_refuse_stops_all_of_it(simple: Place, capsys: Output) -> None:
@@ -76,4 +76,4 @@ def test_two_jobs_at_once_converge(simple: Place) -> None:
         thread.join()
     assert failed == []
     assert simple.secret("redis") == {"password": b"both"}
-    assert simple.run("secrets", "plan") == 0
+    assert simple.run("secrets", "--dry-run") == 0

@@ -30,7 +30,7 @@ def test_the_printed_policy_is_the_least(place: Place, capsys: Output) -> None:
         assert place.problems() == ["forbidden"]
         assert f"secret/{place.name}/{name}: permission denied" in capsys.readouterr().out
     place.permit()
-    assert place.run("secrets", "apply") == 0
+    assert place.run("secrets") == 0
     token = place.admin.auth.token.create(policies=[place.name], no_default_policy=True)
     client = hvac.Client(url=VAULT_URL, token=token["auth"]["client_token"])
     paths = {each["path"] for each in places}

@@ -34,7 +34,7 @@ def test_values_arrive_byte_for_byte(place: Place, calls: list[str]) -> None:
         },
     }
     place.permit()
-    assert place.run("secrets", "apply") == 0
+    assert place.run("secrets") == 0
     assert place.secret("files") == {
         "db-auth.yaml": big.encode(),
         "register_svc_rsa": key.encode(),
@@ -49,7 +49,7 @@ def test_values_arrive_byte_for_byte(place: Place, calls: list[str]) -> None:
     assert len(big.encode()) > 100_000
     versions = place.versions()
     calls.clear()
-    assert place.run("secrets", "apply") == 0
+    assert place.run("secrets") == 0
     assert place.versions() == versions
     api = f"/api/v1/namespaces/{place.name}/secrets"
     lease = f"/apis/coordination.k8s.io/v1/namespaces/{place.name}/leases/{FULLNAME}-hooks"
@@ -74,12 +74,12 @@ def test_a_change_in_vault_writes_that_secret_only(simple: Place, calls: list[st
     other = simple.put("other", b="two")
     simple.config["secrets"]["other"] = {"b": {**other, "field": "b"}}
     simple.permit()
-    assert simple.run("secrets", "apply") == 0
+    assert simple.run("secrets") == 0
     before = simple.versions()
     simple.put("redis", a="one\n")
-    assert simple.run("secrets", "plan") == 2
+    assert simple.run("secrets", "--dry-run") == 2
     calls.clear()
-    assert simple.run("secrets", "apply") == 0
+    assert simple.run("secrets") == 0
     after = simple.versions()
     assert {name for name in after if after[name] != before.get(name)} == {"redis"}
     patch = f"PATCH /api/v1/namespaces/{simple.name}/secrets/redis"

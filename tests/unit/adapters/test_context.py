@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from embargo_butler.adapters.context import Context, WrongClusterError
-from embargo_butler.cli.hooks import command as cli
-from embargo_butler.cli.hooks.running import Caller
+from embargo_butler.cli.job import command as cli
+from embargo_butler.cli.job.running import Caller
 from embargo_butler.cli.operator.command import main
 from embargo_butler.cli.operator.verbs import Verbs
 from embargo_butler.release.chart import Chart

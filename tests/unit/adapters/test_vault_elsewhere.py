@@ -9,7 +9,7 @@ import pytest
 
 from embargo_butler.adapters.vault.client import VaultLogin
 from embargo_butler.adapters.vault.session import RedirectedElsewhere, session
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.config.config import load
 from tests.support.vault_elsewhere import LOGIN, Server
 from tests.unit.conftest import Write
@@ -33,7 +33,7 @@ def planned(site: dict[str, Any], write: Write, method: str, address: str) -> in
     world = RealVault({})
     world.file = write(site)
     world.file.with_name("jwt").write_text(LOGIN)
-    return main(["secrets", "plan", "--config", str(world.file)], world)
+    return main(["secrets", "--dry-run", "--config", str(world.file)], world)
 
 
 @pytest.mark.parametrize(

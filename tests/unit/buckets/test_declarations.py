@@ -14,7 +14,7 @@ import yaml
 
 from embargo_butler.buckets import policy
 from embargo_butler.buckets.inventory import Ledger
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.config.buckets import Grant
 from embargo_butler.config.config import load
 from embargo_butler.errors import ConfigError, HooksError, Problems
@@ -167,7 +167,7 @@ def test_a_denial_that_hits_the_buckets_owner(
     at.document["pipeline"] = {**PIPELINE, "bucket": ingested}
     denial = {"principals": ["people", "rubin-summit"], "actions": actions, "prefix": prefix}
     at.bucket["deny"].append(denial)
-    code = main(["buckets", "plan", "--config", str(at.write(at.document))], at.world)
+    code = main(["buckets", "--dry-run", "--config", str(at.write(at.document))], at.world)
     said = "".join(capsys.readouterr())
     if not told:
         assert code == 2, said
@@ -287,7 +287,7 @@ def test_text_that_a_gateways_answer_cannot_carry_is_refused(
     for name in parents:
         node = node[name] if name in node else node.setdefault(name, {})
     node[last] = value
-    assert main(["buckets", "apply", "--config", str(at.write(at.document))], at.world) == 1
+    assert main(["buckets", "--config", str(at.write(at.document))], at.world) == 1
     told = "".join(capsys.readouterr())
     assert re.search(
         rf"bucketConfig\.{place.format(b=BUCKET)}\S*: (one of its keys: )?character \d+ is U\+",
@@ -315,7 +315,7 @@ def test_a_secret_that_a_gateways_answer_cannot_carry_is_refused_before_any_writ
     world = FakeWorld(documents)
     live = {"secret": Secret(f"abc{COLOUR}")}
     world.fake_cluster.secrets["notification"] = KubernetesSecret("notification", live)
-    assert main([verb, "apply", "--config", str(at.write(at.document))], world) == 1
+    assert main([verb, "--config", str(at.write(at.document))], world) == 1
     said = "".join(capsys.readouterr())
     assert f"{told}character 4 is U+001B, a control character, which no answer of the" in said
     assert "hunter2" not in said
@@ -327,8 +327,8 @@ def test_what_a_template_makes_fit_is_taken(at: Site) -> None:
     at.world = FakeWorld(documents)
     at.attributes["OpaqueData"] = "{{ secrets.notification.secret | b64encode }}"
     file = str(at.write(at.document))
-    assert main(["secrets", "apply", "--config", file], at.world) == 0
-    assert main(["buckets", "apply", "--config", file], at.world) == 0
+    assert main(["secrets", "--config", file], at.world) == 0
+    assert main(["buckets", "--config", file], at.world) == 0
 
 
 def test_filters_are_part_of_a_notification(at: Site) -> None:
@@ -564,7 +564,7 @@ def _bucket(at: Site) -> Any:
 
 
 def import_text(at: Site, capsys: pytest.CaptureFixture[str]) -> str:
-    assert main(["buckets", "import", "--config", str(at.write(at.document))], at.world) == 0
+    assert main(["import", "--config", str(at.write(at.document))], at.world) == 0
     return capsys.readouterr().out
 
 
@@ -830,7 +830,7 @@ def test_import_marks_a_policy_that_cannot_be_declared(
 def test_renew_on_the_command_line(at: Site, capsys: pytest.CaptureFixture[str]) -> None:
     at.run()
     arguments = ["--output", "json", "--config", str(at.write(at.document))]
-    assert main(["buckets", "renew", BUCKET, *arguments], at.world) == 0
+    assert main(["renew", BUCKET, *arguments], at.world) == 0
     document = json.loads(capsys.readouterr().out)
     assert [each["action"] for each in document["done"]] == [
         *("write", "put", "put", "delete", "write"),
@@ -839,7 +839,7 @@ def test_renew_on_the_command_line(at: Site, capsys: pytest.CaptureFixture[str])
     (lookup,) = document["backfill"]
     assert lookup["bucket"] == BUCKET
     assert lookup["until"].startswith("20")
-    assert main(["buckets", "plan", *arguments], at.world) == 0
+    assert main(["buckets", "--dry-run", *arguments], at.world) == 0
 
 
 def test_a_plan_is_one_line_each_and_the_same_each_time(
@@ -852,7 +852,7 @@ def test_a_plan_is_one_line_each_and_the_same_each_time(
     arguments = ["--config", str(at.write(at.document))]
     texts = []
     for _ in range(2):
-        assert main(["buckets", "plan", *arguments], at.world) == 2
+        assert main(["buckets", "--dry-run", *arguments], at.world) == 2
         texts.append(capsys.readouterr().out)
     assert texts[0] == texts[1]
     assert texts[0].splitlines()[-8:] == [
@@ -873,7 +873,7 @@ def test_a_plan_with_changes_writes_nothing_and_shows_no_secret(
 ) -> None:
     at.attributes["push-endpoint"] = "http://u:{{ secrets.notification.secret }}@h:1/notify"
     arguments = ["--output", output, "--config", str(at.write(at.document))]
-    assert main(["buckets", "plan", *arguments], at.world) == 2
+    assert main(["buckets", "--dry-run", *arguments], at.world) == 2
     assert at.store.writes == []
     assert at.world.fake_cluster.writes == []
     out, err = capsys.readouterr()

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from embargo_butler.cli.hooks.command import main
-from embargo_butler.cli.hooks.running import Caller
+from embargo_butler.cli.job.command import main
+from embargo_butler.cli.job.running import Caller
 from embargo_butler.config.config import load
 from embargo_butler.release import targets
 from tests.rig.site import PROJECT

@@ -7,7 +7,7 @@ import pytest
 
 from embargo_butler.buckets import queues as full_queue
 from embargo_butler.buckets.queues import Night, busiest, lasts
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.config.reader import read
 from embargo_butler.errors import RedisError
@@ -64,14 +64,14 @@ def test_a_plan_and_an_audit_tell_the_time_that_is_left(
     attributes["push-endpoint"] = "http://127.0.0.1:9/notify"
     file = write({**site, "pipeline": PIPELINE})
     for area in ("secrets", "buckets"):
-        assert main([area, "apply", "--config", str(file)], world) == 0
+        assert main([area, "--config", str(file)], world) == 0
     live = world.store.topics[BUCKET]
     world.store.topics[BUCKET] = replace(live, follows=True)
     monkeypatch.setattr(world, "records", records({"LSSTCam": {"20260602": 65_000}}))
     assert full_queue.EVENTS == 2 * 65_000
     left = "2.0 nights like 20260602 with its 65,000 objects), the gateway answers the camera's PUT"
     capsys.readouterr()
-    assert main(["buckets", "plan", "--config", str(file)], world) == 0
+    assert main(["buckets", "--dry-run", "--config", str(file)], world) == 0
     assert left in capsys.readouterr().out
     assert main(["audit", "--config", str(file)], world) == 2
     said = capsys.readouterr().out

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from embargo_butler.buckets.inventory import generations
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.errors import HooksError
 from tests.unit.conftest import Write
 from tests.unit.engine.test_kill_points import Killed, stand_between

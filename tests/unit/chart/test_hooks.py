@@ -36,10 +36,10 @@ def digest(config_map: Manifest) -> str:
 @pytest.mark.parametrize(
     ("name", "events", "arguments"),
     [
-        ("secrets", PRE, ["secrets", "apply"]),
-        ("secrets-rollback", "pre-rollback", ["secrets", "apply", "--rollback"]),
-        ("buckets", POST, ["buckets", "apply"]),
-        ("buckets-rollback", "post-rollback", ["buckets", "apply", "--rollback"]),
+        ("secrets", PRE, ["job", "secrets"]),
+        ("secrets-rollback", "pre-rollback", ["job", "secrets", "--rollback"]),
+        ("buckets", POST, ["job", "buckets"]),
+        ("buckets-rollback", "post-rollback", ["job", "buckets", "--rollback"]),
     ],
 )
 def test_jobs(summit: dict[str, Manifest], name: str, events: str, arguments: list[str]) -> None:
@@ -177,7 +177,7 @@ def test_without_a_buckets_job_that_writes_another_one_settles(declared: bool) -
         job = found[f"Job/embargo-butler-{name}"]
         assert hook_annotations(job)["hook"] == events
         pod = job["spec"]["template"]["spec"]
-        assert pod["containers"][0]["args"][:2] == ["settle", "apply"]
+        assert pod["containers"][0]["args"][:2] == ["job", "restart"]
         assert [volume["name"] for volume in pod["volumes"]] == ["config"], "no login to Vault"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from embargo_butler.buckets.endpoints import silent
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.errors import KubernetesError, VaultError
 from embargo_butler.model.ports import LeaseState, ServiceState
 from embargo_butler.model.resources import Topic
@@ -40,7 +40,7 @@ def config(
     attributes["push-endpoint"] = f"http://127.0.0.1:{endpoint.getsockname()[1]}/notify"
     file = write(site)
     for area in ("secrets", "buckets"):
-        assert main([area, "apply", "--config", str(file)], world) == 0
+        assert main([area, "--config", str(file)], world) == 0
     capsys.readouterr()
     return file
 
@@ -193,7 +193,7 @@ def test_a_bucket_that_is_gone_is_drift_where_it_is_declared(
     others = {"owner": BUCKET, "grants": {"read": ["people"]}}
     whole = {**site["bucketConfig"]["buckets"], "others": others}
     file = str(write({**site, "bucketConfig": {**site["bucketConfig"], "buckets": whole}}))
-    assert main(["buckets", "apply", "--config", file], world) == 0
+    assert main(["buckets", "--config", file], world) == 0
     world.store.gone.add("others")
     assert audit(Path(file), world) == 2
     assert "bucket others: there is no such bucket" in capsys.readouterr().out
@@ -234,7 +234,7 @@ def test_what_a_release_is_still_making_is_no_drift(
         looks[name] += 1
         if looks[name] == 3:
             cluster.leases[LEASE] = LeaseState("", 20, "8")
-            assert main(["buckets", "apply", "--config", str(file)], world) == 0
+            assert main(["buckets", "--config", str(file)], world) == 0
         return lease(name)
 
     monkeypatch.setattr(cluster, "lease", ending)
@@ -258,7 +258,7 @@ def test_drift_that_a_run_does_not_end_is_told_as_not_known(
 def test_a_replaced_topic_that_is_left_is_no_drift(
     config: Path, world: FakeWorld, capsys: Output
 ) -> None:
-    assert main(["buckets", "renew", BUCKET, "--config", str(config)], world) == 0
+    assert main(["renew", BUCKET, "--config", str(config)], world) == 0
     assert len(world.store.topics) == 2
     assert audit(config, world) == 0
 

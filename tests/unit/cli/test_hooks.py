@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from embargo_butler.adapters.vault.handed_over import HandedOver
-from embargo_butler.cli.hooks.command import _AREAS, main
+from embargo_butler.cli.job.command import _MODULES, main
 from embargo_butler.config.config import VaultPath
 from embargo_butler.errors import VaultError
 from embargo_butler.model.ports import ServiceState
@@ -27,19 +27,17 @@ def test_plan_then_apply_then_nothing(
     site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
 ) -> None:
     arguments = ["--config", str(write(site))]
-    assert main(["secrets", "plan", *arguments], world) == 2
+    assert main(["secrets", "--dry-run", *arguments], world) == 2
     assert world.fake_cluster.writes == []
-    assert main(["secrets", "apply", *arguments], world) == 0
-    assert main(["secrets", "plan", *arguments], world) == 0
+    assert main(["secrets", *arguments], world) == 0
+    assert main(["secrets", "--dry-run", *arguments], world) == 0
     out, err = capsys.readouterr()
     assert out.splitlines()[-1] == "secrets plan: summit: nothing to do"
     assert err == ""
     assert "redis-value" not in out
 
 
-@pytest.mark.parametrize(
-    "words", [("secrets", "apply"), ("buckets", "apply"), ("clean-up",), ("audit",)]
-)
+@pytest.mark.parametrize("words", [("secrets",), ("buckets",), ("clean-up",), ("audit",)])
 def test_another_configuration_than_the_release_s_is_refused_before_any_call(
     site: dict[str, Any], write: Write, capsys: Output, words: tuple[str, ...]
 ) -> None:
@@ -62,13 +60,13 @@ def test_the_release_s_own_configuration_is_taken(
 ) -> None:
     file = write(site)
     told = f"summit/summit/embargo-butler-hooks:{hashlib.sha256(file.read_bytes()).hexdigest()}"
-    assert main(["secrets", "apply", "--config", str(file), "--config-hash", told], world) == 0
+    assert main(["secrets", "--config", str(file), "--config-hash", told], world) == 0
 
 
 def test_json_is_one_document(
     site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
 ) -> None:
-    main(["secrets", "apply", "--output", "json", "--config", str(write(site))], world)
+    main(["secrets", "--output", "json", "--config", str(write(site))], world)
     document = json.loads(capsys.readouterr().out)
     keys = document.pop("keys")
     assert [(each["secret"], each["key"], each["state"]) for each in keys] == [
@@ -100,7 +98,7 @@ def test_problems_are_sentences_and_the_last_line_sums_up(
     site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
 ) -> None:
     world.fake_vault.refuses = VaultError("Vault login: refused")
-    assert main(["secrets", "apply", "--config", str(write(site))], world) == 1
+    assert main(["secrets", "--config", str(write(site))], world) == 1
     out = capsys.readouterr().out
     assert "error: Vault login: refused\n" in out
     assert out.splitlines()[-1] == (
@@ -113,7 +111,7 @@ def test_a_rollback_goes_on_without_vault(
     site: dict[str, Any], write: Write, world: FakeWorld, capsys: Output
 ) -> None:
     world.fake_vault.refuses = VaultError("Vault login: refused")
-    assert main(["secrets", "apply", "--rollback", "--config", str(write(site))], world) == 0
+    assert main(["secrets", "--rollback", "--config", str(write(site))], world) == 0
     assert world.fake_cluster.events == [
         "Job/embargo-butler-secrets: PassedOver: Vault login: refused"
     ]
@@ -123,11 +121,11 @@ def test_a_rollback_goes_on_without_vault(
 @pytest.mark.parametrize(
     ("words", "by_hand", "code"),
     [
-        (("secrets", "apply"), False, 0),
-        (("buckets", "apply"), False, 0),
-        (("secrets", "plan"), True, 1),
-        (("buckets", "apply"), True, 1),
-        (("buckets", "renew", "rubin-summit"), False, 1),
+        (("secrets",), False, 0),
+        (("buckets",), False, 0),
+        (("secrets", "--dry-run"), True, 1),
+        (("buckets",), True, 1),
+        (("renew", "rubin-summit"), False, 1),
     ],
 )
 def test_only_a_release_goes_on_without_vault(
@@ -143,7 +141,7 @@ def test_only_a_release_goes_on_without_vault(
     site["hooks"]["secrets"] = {"onOutage": "keep"}
     file = str(write(site))
     for area in ("secrets", "buckets"):
-        assert main([area, "apply", "--config", file], world) == 0
+        assert main([area, "--config", file], world) == 0
     world.by_hand = by_hand
     world.fake_vault.refuses = VaultError("Vault: cannot be reached", "unreachable")
     assert main([*words, "--config", file], world) == code
@@ -157,7 +155,7 @@ def test_a_release_whose_enqueue_does_not_get_ready_fails_without_vault_too(
     world.by_hand = False
     world.fake_vault.refuses = VaultError("Vault: cannot be reached", "unreachable")
     world.fake_cluster.states = [ServiceState("198.19.200.1", False)]
-    assert main(["buckets", "apply", "--config", str(write(site))], world) == 1
+    assert main(["buckets", "--config", str(write(site))], world) == 1
     out = capsys.readouterr().out
     assert "error: Vault: cannot be reached" in out
     assert "without a ready endpoint" in out
@@ -178,10 +176,10 @@ def test_a_rollback_goes_on_with_the_buckets_as_they_are(
     told: str,
 ) -> None:
     site["hooks"]["deadlineSeconds"] = 2
-    assert main(["secrets", "apply", "--config", str(write(site))], world) == 0
+    assert main(["secrets", "--config", str(write(site))], world) == 0
     world.fake_cluster.writes.clear()
     world.fake_cluster.states = [state]
-    assert main(["buckets", "apply", "--rollback", "--config", str(write(site))], world) == 0
+    assert main(["buckets", "--rollback", "--config", str(write(site))], world) == 0
     assert (world.store.writes, world.fake_cluster.writes) == ([], [])
     [event] = world.fake_cluster.events
     assert event.startswith("Job/embargo-butler-buckets: PassedOver: ")
@@ -196,10 +194,10 @@ def test_a_misfortune_fails_no_release_and_is_told(
     site["bucketConfig"]["owners"]["second"] = {"path": "owners/second"}
     site["bucketConfig"]["buckets"]["others"] = {"owner": "second", "grants": {"read": ["people"]}}
     file = str(write(site))
-    assert main(["secrets", "apply", "--config", file], world) == 0
+    assert main(["secrets", "--config", file], world) == 0
     world.by_hand = False
     capsys.readouterr()
-    assert main(["buckets", "apply", "--config", file, *more], world) == 0
+    assert main(["buckets", "--config", file, *more], world) == 0
     assert "put notification rubin-summit/to-http" in world.store.writes
     out = capsys.readouterr().out
     keys = (
@@ -216,7 +214,7 @@ def test_a_misfortune_fails_no_release_and_is_told(
     assert first == f"{about}{keys}"
     assert second.startswith(f"{about}{theirs}")
     world.by_hand = True
-    assert main(["buckets", "apply", "--config", file, "--output", "json"], world) == 0
+    assert main(["buckets", "--config", file, "--output", "json"], world) == 0
     assert len(world.fake_cluster.events) == 2, "a person has read it"
     document = json.loads(capsys.readouterr().out)
     assert document["result"] == "unchanged"
@@ -225,7 +223,7 @@ def test_a_misfortune_fails_no_release_and_is_told(
         "bucket rubin-summit",
     ]
     assert document["misfortunes"][0]["remedy"][:3] == ["vault", "kv", "put"]
-    assert main(["buckets", "plan", "--config", file], world) == 2
+    assert main(["buckets", "--dry-run", "--config", file], world) == 2
     said = "buckets plan: summit: 0 changes to be made, 2 findings: owner second: "
     assert said in capsys.readouterr().out
 
@@ -238,11 +236,11 @@ def test_a_rollback_fails_once_something_was_written(
             raise VaultError("no")
 
     monkeypatch.setattr(world.fake_cluster, "apply_secret", broken)
-    assert main(["secrets", "apply", "--rollback", "--config", str(write(site))], world) == 1
+    assert main(["secrets", "--rollback", "--config", str(write(site))], world) == 1
 
 
 def test_no_file_is_an_error_without_traceback(capsys: Output) -> None:
-    assert main(["secrets", "plan", "--config", "/nowhere.yaml"]) == 1
+    assert main(["secrets", "--dry-run", "--config", "/nowhere.yaml"]) == 1
     assert "/nowhere.yaml: cannot be read: No such file" in capsys.readouterr().out
 
 
@@ -257,7 +255,7 @@ def test_an_internal_error_does_not_show_its_text(
         raise RuntimeError("hunter2")
 
     monkeypatch.setattr(FakeVault, "read", broken)
-    assert main(["secrets", "apply", "--config", str(write(site))], world) == 1
+    assert main(["secrets", "--config", str(write(site))], world) == 1
     out, err = capsys.readouterr()
     assert "internal error: RuntimeError in test_hooks.py" in out
     assert "hunter2" not in out + err
@@ -286,7 +284,7 @@ def test_a_run_cut_short_says_what_it_was_doing(
     monkeypatch.setattr(FakeVault, "read", lambda *_: os.kill(os.getpid(), number))
     before = signal.getsignal(signal.SIGTERM)
     try:
-        assert main(["secrets", "apply", "--config", str(write(site))], world) == 1
+        assert main(["secrets", "--config", str(write(site))], world) == 1
     finally:
         signal.signal(signal.SIGTERM, before)
     assert message in capsys.readouterr().out
@@ -298,7 +296,7 @@ def test_problems_have_a_kind_for_programs(
 ) -> None:
     world.fake_vault.documents["site/summit"] = VaultError("p: sealed", "sealed")
     arguments = ["--output", "json", "--config", str(write(site))]
-    assert main(["secrets", "plan", *arguments], world) == 1
+    assert main(["secrets", "--dry-run", *arguments], world) == 1
     document = json.loads(capsys.readouterr().out)
     assert document["result"] == "failed"
     assert document["problems"] == [{"kind": "sealed", "message": "p: sealed"}]
@@ -309,7 +307,7 @@ def test_a_plan_shows_each_key_without_its_value(
 ) -> None:
     site["secrets"]["redis"]["gone"] = {"value": "x"}
     arguments = ["--config", str(write(site))]
-    main(["secrets", "apply", *arguments], world)
+    main(["secrets", *arguments], world)
     live = world.fake_cluster.secrets["redis"]
     data = {**live.data, "theirs": Secret("t"), "redis-password": Secret("old")}
     world.fake_cluster.secrets["redis"] = KubernetesSecret("redis", data, True, live.applied)
@@ -323,7 +321,7 @@ def test_a_plan_shows_each_key_without_its_value(
     capsys.readouterr()
     hashes = []
     for _ in range(2):
-        assert main(["secrets", "plan", *arguments], world) == 2
+        assert main(["secrets", "--dry-run", *arguments], world) == 2
         lines = capsys.readouterr().out.splitlines()
         shown = [line.split(": ", 1) for line in lines if line.startswith("Secret ")]
         states = {name: state.split() for name, state in shown}
@@ -360,26 +358,44 @@ def test_what_the_cluster_would_refuse_stops_all_of_it(
 ) -> None:
     world.fake_cluster.refused.add("notification")
     arguments = ["--config", str(write(site))]
-    assert main(["secrets", "plan", *arguments], world) == 2
-    assert main(["secrets", "apply", *arguments], world) == 1
+    assert main(["secrets", "--dry-run", *arguments], world) == 2
+    assert main(["secrets", *arguments], world) == 1
     assert (
         "nothing was written: Secret notification: the API answered 422" in capsys.readouterr().out
     )
     assert world.fake_cluster.writes == []
-    assert main(["secrets", "apply", "--rollback", *arguments], world) == 0
+    assert main(["secrets", "--rollback", *arguments], world) == 0
 
 
-def test_each_command_is_found_alone_and_among_all(capsys: Output) -> None:
-    with pytest.raises(SystemExit, match="0"):
-        main(["--help"])
-    listed = capsys.readouterr().out
-    words = [word for words in _AREAS.values() for word in words]
-    assert len(set(words)) == len(words)
-    for word in words:
-        assert re.search(rf"^    {word}\b", listed, re.MULTILINE)
-        with pytest.raises(SystemExit, match="0"):
-            main([word, "--help"])
-        assert capsys.readouterr().out.startswith(f"usage: embargo-hooks {word} ")
+def test_each_verb_has_help_with_an_example_and_those_of_the_jobs_are_listed(
+    capsys: Output,
+) -> None:
+    assert main(["--help"]) == 0
+    listed = re.findall(r"^  ([a-z-]+)  ", capsys.readouterr().out.split("Commands:")[1], re.M)
+    assert listed == ["secrets", "buckets", "restart", "clean-up", "audit", "reconcile"]
+    for word in _MODULES:
+        assert main([word, "--help"]) == 0
+        said = capsys.readouterr().out
+        assert said.startswith(f"Usage: embargo-butler job {word} ")
+        assert f"  embargo-butler job {word} --config FILE" in said.partition("Example:")[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["secrets", "--dryrun"], "No such option '--dryrun'"),
+        (["secret"], "No such command 'secret'"),
+        (["trigger"], "Missing argument 'EXPOSURE|KEY...'"),
+        (["audit"], "audit: --config FILE is missing"),
+        (["status", "--watch", "soon"], "'soon' is not a valid integer"),
+    ],
+)
+def test_a_mistake_in_the_arguments_is_an_error_and_no_change(
+    words: list[str], said: str, capsys: Output
+) -> None:
+    assert main(words) == 1
+    out, err = capsys.readouterr()
+    assert (out, said in err) == ("", True), err
 
 
 def test_what_was_not_handed_over_may_be_in_vault_all_the_same(
@@ -393,7 +409,7 @@ def test_what_was_not_handed_over_may_be_in_vault_all_the_same(
     given = HandedOver({VaultPath("site/summit"): {"notification": Secret("n")}})
     monkeypatch.setattr(world.fake_vault, "read", given.read)
     monkeypatch.setattr(world, "by_hand", False)
-    words = ["buckets", "apply", "--output", "json", "--config", str(write(site))]
+    words = ["buckets", "--output", "json", "--config", str(write(site))]
     assert main(words, world) == 1
     said = capsys.readouterr().out
     problems = [each for each in json.loads(said)["problems"] if "not handed" in each["message"]]

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_butler.cli.hooks import buckets, secrets
-from embargo_butler.cli.hooks import command as hooks_command
-from embargo_butler.cli.hooks.running import Caller, Run
+from embargo_butler.cli.job import buckets, secrets
+from embargo_butler.cli.job import command as hooks_command
+from embargo_butler.cli.job.running import Caller, Run
 from embargo_butler.cli.operator import pipeline_verbs
 from embargo_butler.cli.operator.command import main
 from embargo_butler.errors import ConfigError
@@ -481,7 +481,7 @@ def test_who_ends_a_plan_ends_all_that_is_left_of_it(
     asked: list[str] = []
 
     def plan(run: Run) -> int:
-        asked.append(run.arguments.what)
+        asked.append(run.verb.what)
         os.kill(os.getpid(), signal.SIGTERM)
         raise AssertionError("nobody ended it")
 

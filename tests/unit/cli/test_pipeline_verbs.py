@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from embargo_butler.cli.hooks import command as cli
+from embargo_butler.cli.job import command as cli
 from embargo_butler.cli.operator.command import main
 from embargo_butler.errors import KubernetesError
 from embargo_butler.model.resources import Notification, Topic

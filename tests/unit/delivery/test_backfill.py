@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.errors import KubernetesError
 from embargo_butler.model import times
 from tests.unit.conftest import PIPELINE, Write
@@ -137,7 +137,7 @@ def test_text_groups_and_shows_the_first_few(pipeline: Site) -> None:
     assert lines[1] == "6 objects listed, 6 of that time are for ingest"
     assert lines[2].endswith(": 6 in the bucket, never announced")
     assert lines[6] == "    and 3 more"
-    again = f"`embargo-hooks backfill --config {pipeline.file} --since 24h --apply`"
+    again = f"`embargo-butler job backfill --config {pipeline.file} --since 24h --apply`"
     assert lines[-1] == f"backfill: summit: 6 objects to be queued; {again} queues them"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from embargo_butler.cli.hooks.running import plain
+from embargo_butler.cli.job.running import plain
 from embargo_butler.delivery.focal_plane import expected
 from embargo_butler.delivery.night import Arrival, Night, Spread
 from embargo_butler.delivery.night_page import page
@@ -96,7 +96,9 @@ def test_the_numbers_of_a_night(text: str) -> None:
 def test_an_outlier_leads_to_its_trace(text: str) -> None:
     assert re.findall(r'<a href="#([^"]+)"><circle', text) == [SLOW]
     row = text[text.index(f'<tr id="{SLOW}"') :]
-    assert f"<code>embargo-hooks trace --config FILE {SLOW}</code>" in row[: row.index("</tr>")]
+    assert (
+        f"<code>embargo-butler job trace --config FILE {SLOW}</code>" in row[: row.index("</tr>")]
+    )
 
 
 def test_failures_are_grouped_by_reason(text: str) -> None:
@@ -104,7 +106,7 @@ def test_failures_are_grouped_by_reason(text: str) -> None:
     assert f"40 : {UNREADABLE}" in read
     assert "and 30 more" in read
     assert "1 : in the bucket, never announced" in read
-    assert f"embargo-hooks trace --config FILE MC_O_{DAY}_000040_R43_S22" in read
+    assert f"embargo-butler job trace --config FILE MC_O_{DAY}_000040_R43_S22" in read
 
 
 def test_each_detector_has_its_cell(text: str) -> None:

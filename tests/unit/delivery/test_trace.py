@@ -10,7 +10,7 @@ import pytest
 
 from embargo_butler.adapters import kubectl
 from embargo_butler.adapters.pod_logs import PodLogs
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.delivery.exposures import find
 from embargo_butler.delivery.focal_plane import answers_presence, expected
 from embargo_butler.errors import KubernetesError
@@ -69,7 +69,7 @@ def test_each_gap_has_its_reason_and_what_mends_it(pipeline: Site) -> None:
     assert (code, document["result"]) == (1, "gaps")
     found = rows(document)
     part = {path: path.removesuffix(".fits")[-7:] for path in paths}
-    verb = f"embargo-hooks {{}} --config {pipeline.file}"
+    verb = f"embargo-butler job {{}} --config {pipeline.file}"
     trigger = f"{verb.format('trigger')} {exposure}_"
     expected_words = {
         part[unseen]: ("never announced", f"{trigger}{part[unseen]}"),
@@ -171,7 +171,7 @@ def test_files_of_the_same_fate_are_one_line_with_one_command(pipeline: Site) ->
     assert main(["trace", exposure, "--config", pipeline.file], pipeline.world) == 1
     out = pipeline.capsys.readouterr().out
     assert "! 205 in the bucket, never announced: R00_SG0_guider, " in out
-    assert f"\n      embargo-hooks trigger --config {pipeline.file} {exposure}\n" in out
+    assert f"\n      embargo-butler job trigger --config {pipeline.file} {exposure}\n" in out
     assert len(out.splitlines()) < 20
 
 
@@ -188,7 +188,7 @@ def test_only_a_science_exposure_lacks_a_visit(
     out = pipeline.capsys.readouterr().out
     assert f"  visit                {shown}\n" in out
     since = f"{day[:4]}-{day[4:6]}-{day[6:]}T00:00:00Z"
-    mend = f"embargo-hooks visits --config {pipeline.file} --since {since} --apply\n"
+    mend = f"embargo-butler job visits --config {pipeline.file} --since {since} --apply\n"
     assert (mend in out) == science
 
 
@@ -303,7 +303,7 @@ class TestTrigger:
         main(words, pipeline.world)
         out = pipeline.capsys.readouterr().out
         command = ("trigger", "--config", pipeline.file, name(paths[0]), *way, "--force")
-        assert f"`embargo-hooks {' '.join(command)}` announces" in out
+        assert f"`embargo-butler job {' '.join(command)}` announces" in out
 
     def test_unless_in_butler_leaves_out_what_it_has(self, pipeline: Site) -> None:
         paths = pipeline.expose(258)
@@ -350,7 +350,9 @@ class TestTrigger:
         assert head[:4] == ["EXPOSURE", "EXIST", "ANNOUNCED", "INGESTED"]
         assert row == [name(torn), "205", "3", "1", "1", "1"]
         assert "1 given up: its metadata cannot be read: no OBSID" in lines
-        assert f"look again: embargo-hooks trace --config {pipeline.file} {name(torn)}" in lines
+        assert (
+            f"look again: embargo-butler job trace --config {pipeline.file} {name(torn)}" in lines
+        )
 
     def test_a_duplicate_is_said_to_be_there_already(self, pipeline: Site) -> None:
         paths = pipeline.expose(258)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from embargo_butler.adapters import kubectl
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.config.config import load
 from embargo_butler.connections import Connections
 from embargo_butler.errors import KubernetesError, RedisError, VaultError
@@ -65,7 +65,7 @@ def test_a_stuck_queue_and_a_late_reconcile_are_problems(pipeline: Site) -> None
     assert "is its CronJob at work?" in problems[0]
     assert "3 objects wait" in problems[1]
     assert "5 objects were never announced" in problems[2]
-    assert f"`embargo-hooks buckets renew --config {pipeline.file} TOPIC`" in problems[2]
+    assert f"`embargo-butler job renew --config {pipeline.file} TOPIC`" in problems[2]
     (worker,) = section(document, "queues")["document"]["workers"]
     assert (worker["pod"], worker["files"]) == ("pod", 1)
 
@@ -88,7 +88,7 @@ def test_whether_reconcile_runs_is_said_as_the_chart_says_it(
 ) -> None:
     told = {"byClock": by_clock, "reconcile": "runs or not: because"}
     pipeline.file = str(write({**site, "pipeline": {**PIPELINE, **told}}))
-    backfill = f"; by hand: `embargo-hooks backfill --config {pipeline.file}`"
+    backfill = f"; by hand: `embargo-butler job backfill --config {pipeline.file}`"
     _, document = pipeline.run("status", "--pipeline-only")
     found = section(document, "reconcile")
     assert found["lines"] == [
@@ -112,7 +112,7 @@ def test_what_is_not_as_declared_is_a_problem(pipeline: Site) -> None:
     code, document = pipeline.run("status")
     assert code == 1
     (_, problem) = sorted(section(document, "secrets")["problems"])
-    verb = f"`embargo-hooks plan --config {pipeline.file}`"
+    verb = f"`embargo-butler job plan --config {pipeline.file}`"
     assert problem == f"Secret redis: missing: redis-password: {verb}"
     maps = pipeline.world.fake_cluster
     older = {"redis-password": Secret("older"), "redis-password.admitted": Secret("")}
@@ -126,7 +126,7 @@ def test_what_is_not_as_declared_is_a_problem(pipeline: Site) -> None:
 
 def test_what_is_as_declared_is_said_to_be(pipeline: Site) -> None:
     for area in ("secrets", "buckets"):
-        assert main([area, "apply", "--config", pipeline.file], pipeline.world) == 0
+        assert main([area, "--config", pipeline.file], pipeline.world) == 0
     pipeline.capsys.readouterr()
     assert main(["status", "--config", pipeline.file], pipeline.world) == 0
     out = pipeline.capsys.readouterr().out
@@ -151,7 +151,7 @@ def test_of_two_notifications_of_one_id_the_one_that_is_wrong_is_told(
     }
     pipeline.file = str(write({**site, "pipeline": PIPELINE}))
     for area in ("secrets", "buckets"):
-        assert main([area, "apply", "--config", pipeline.file], pipeline.world) == 0
+        assert main([area, "--config", pipeline.file], pipeline.world) == 0
     pipeline.capsys.readouterr()
     pipeline.world.store.notifications["rubin-other"].clear()
     _, document = pipeline.run("status")
@@ -162,7 +162,7 @@ def test_of_two_notifications_of_one_id_the_one_that_is_wrong_is_told(
 
 def test_what_is_left_undone_is_not_well(pipeline: Site) -> None:
     for area in ("secrets", "buckets"):
-        assert main([area, "apply", "--config", pipeline.file], pipeline.world) == 0
+        assert main([area, "--config", pipeline.file], pipeline.world) == 0
     pipeline.capsys.readouterr()
     del pipeline.world.fake_vault.documents["owners/rubin-summit"]
     code, document = pipeline.run("status")
@@ -193,12 +193,12 @@ def test_what_cannot_be_seen_is_said_and_the_rest_is_shown(pipeline: Site) -> No
     assert (code, document["result"], document["healthy"]) == (1, "unseen", False)
     assert "Vault login: refused" in section(document, "secrets")["hidden"]
     assert section(document, "queues")["hidden"] == ""
-    command = f"embargo-hooks status --config {pipeline.file} --pipeline-only"
+    command = f"embargo-butler job status --config {pipeline.file} --pipeline-only"
     assert document["summary"] == (
         "status: summit: not to be seen: secrets, buckets: Vault login: refused; "
         f"`{command}` leaves it out"
     )
-    assert main(command.split()[1:], pipeline.world) == 0
+    assert main(command.split()[2:], pipeline.world) == 0
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_files_that_were_given_up_are_a_problem_until_they_are_in_or_gone(pipeli
     pipeline.store.lpush(f"WORKER:{BUCKET}:pod", paths[8])
     code, document = pipeline.run("status", "--pipeline-only")
     begin = f"{day[:4]}-{day[4:6]}-{day[6:]}T12:00:00Z"
-    command = f"embargo-hooks backfill --config {pipeline.file} --since {begin}"
+    command = f"embargo-butler job backfill --config {pipeline.file} --since {begin}"
     (problem,) = document["unwell"]
     assert code == 1
     assert problem == (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.config.config import load
 from embargo_butler.engine.report import Report
 from embargo_butler.errors import GatewayError, KubernetesError, VaultError
@@ -37,7 +37,7 @@ class Site:
         self.store.notifications[BUCKET] = [THEIRS]
         self.declare()
         for area in ("secrets", "buckets"):
-            self.run(area, "apply")
+            self.run(area)
         self.store.calls.clear()
         self.cluster.writes.clear()
 
@@ -210,7 +210,7 @@ def test_without_vault_the_secrets_go_and_the_danger_is_told_first(at: Site) -> 
     event = f"Job/embargo-butler-clean-up: LeftBehind: {LEFT}; Vault login: refused"
     assert at.cluster.events == [event]
     at.world.fake_vault.refuses = None
-    at.run("buckets", "withdraw", "--apply")
+    at.run("withdraw", "--apply")
     assert at.store.notifications[BUCKET] == [THEIRS]
 
 
@@ -320,6 +320,6 @@ def test_what_was_kept_is_ours_again_with_the_next_install(at: Site) -> None:
     at.clean_up()
     data = {"secret": Secret("notification-value")}
     at.cluster.secrets["notification"] = KubernetesSecret("notification", data)
-    at.run("buckets", "apply")
+    at.run("buckets")
     assert {entry.name for entry in at.store.notifications[BUCKET]} == {"theirs", "to-http"}
-    at.run("buckets", "plan")
+    at.run("buckets", "--dry-run")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.engine import apply
 from embargo_butler.model import times
 from embargo_butler.model.ports import Pod, Rollout, Use
@@ -29,7 +29,7 @@ class Place:
         self.cluster = world.fake_cluster
         self.cluster.rollouts[ENQUEUE] = Rollout(True)
         self.order: list[str] = []
-        assert (self.run("secrets", "apply"), self.run("buckets", "apply")) == (0, 0)
+        assert (self.run("secrets"), self.run("buckets")) == (0, 0)
         self.start()
 
     def run(self, *words: str) -> int:
@@ -78,8 +78,8 @@ def place(
 def test_the_secrets_job_leaves_it_as_it_is(place: Place, capsys: Output) -> None:
     place.vault("second")
     place.cluster.writes.clear()
-    assert place.run("secrets", "plan") == 0
-    assert place.run("secrets", "apply") == 0
+    assert place.run("secrets", "--dry-run") == 0
+    assert place.run("secrets") == 0
     assert place.cluster.writes == []
     said = capsys.readouterr().out
     assert "Secret notification, key secret: changed " in said
@@ -105,14 +105,14 @@ def test_all_in_one_go_in_this_order_and_looked_up(
     monkeypatch.setattr(place.cluster, "apply_config_map", apply_config_map)
     place.vault("second")
     begin = times.text(datetime.now(UTC))
-    assert place.run("buckets", "apply") == 0
+    assert place.run("buckets") == 0
     assert order[:3] == ["embargo-butler-lookups", "secret", "pods"]
     assert (place.secret, place.held, place.carried) == ("second", "second", "second")
     assert begin in place.lookups
     assert "drops it" in place.lookups
     assert f"await {ENQUEUE}" in capsys.readouterr().out
     place.cluster.writes.clear()
-    assert (place.run("secrets", "apply"), place.run("buckets", "apply")) == (0, 0)
+    assert (place.run("secrets"), place.run("buckets")) == (0, 0)
     assert place.cluster.writes == []
 
 
@@ -122,7 +122,7 @@ def test_the_topic_stays_until_all_pods_have_it_and_the_next_run_ends_it(
     place.site["hooks"]["deadlineSeconds"] = 1
     monkeypatch.setattr(place.cluster, "restart", lambda *_: None)
     place.vault("second")
-    assert place.run("buckets", "apply") == 1
+    assert place.run("buckets") == 1
     assert "its pods are not replaced yet" in capsys.readouterr().out
     assert (place.secret, place.held) == ("second", "notification-value")
     assert place.carried == "notification-value"
@@ -130,7 +130,7 @@ def test_the_topic_stays_until_all_pods_have_it_and_the_next_run_ends_it(
     place.cluster.config_maps.pop("embargo-butler-lookups")
     place.start(ENQUEUE)
     since = times.text(place.cluster.secrets["notification"].since["secret"])
-    assert place.run("buckets", "apply") == 0
+    assert place.run("buckets") == 0
     assert place.carried == "second"
     assert since in place.lookups, "from when the secret changed on"
 
@@ -142,10 +142,10 @@ def test_a_run_killed_before_the_restart_is_completed_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(place.cluster, "restart", killed)
         with pytest.raises(Killed):
-            place.run("buckets", "apply")
+            place.run("buckets")
     assert (place.secret, place.held) == ("second", "notification-value")
     place.site["hooks"]["deadlineSeconds"] = 2
-    assert place.run("buckets", "apply") == 0
+    assert place.run("buckets") == 0
     assert (place.held, place.carried) == ("second", "second")
 
 
@@ -161,17 +161,17 @@ def test_a_rollout_that_is_under_way_for_it_is_not_begun_again(
     with monkeypatch.context() as patch:
         patch.setattr(place.cluster, "restart", begun)
         with pytest.raises(Killed):
-            place.run("buckets", "apply")
+            place.run("buckets")
     place.site["hooks"]["deadlineSeconds"] = 1
     place.order.clear()
-    assert place.run("buckets", "apply") == 1
+    assert place.run("buckets") == 1
     assert place.order == []
 
 
 def test_where_nothing_may_be_restarted_nothing_changes(place: Place, capsys: Output) -> None:
     place.site["hooks"]["restart"]["mode"] = "report"
     place.vault("second")
-    assert place.run("buckets", "apply") == 0
+    assert place.run("buckets") == 0
     assert "Release once with --set hooks.restart=apply" in capsys.readouterr().out
     assert (place.secret, place.carried) == ("notification-value", "notification-value")
 
@@ -179,5 +179,5 @@ def test_where_nothing_may_be_restarted_nothing_changes(place: Place, capsys: Ou
 @pytest.mark.parametrize("value", ["", "third"])
 def test_a_literal_changes_in_the_same_way(place: Place, value: str) -> None:
     place.site["secrets"]["notification"]["secret"] = {"value": value}
-    assert (place.run("secrets", "apply"), place.run("buckets", "apply")) == (0, 0)
+    assert (place.run("secrets"), place.run("buckets")) == (0, 0)
     assert (place.secret, place.held) == (value, value)

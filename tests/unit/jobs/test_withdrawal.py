@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.errors import GatewayError, KubernetesError, VaultError
 from embargo_butler.model.resources import Notification
 from tests.unit.conftest import Write
@@ -26,7 +26,7 @@ def file(site: dict[str, Any], write: Write, world: FakeWorld) -> Path:
     world.store.notifications[BUCKET] = [THEIRS]
     path = write(site)
     for area in ("secrets", "buckets"):
-        assert main([area, "apply", "--config", str(path)], world) == 0
+        assert main([area, "--config", str(path)], world) == 0
     world.store.calls.clear()
     return path
 
@@ -35,7 +35,7 @@ def file(site: dict[str, Any], write: Write, world: FakeWorld) -> Path:
 def run(file: Path, world: FakeWorld, capsys: pytest.CaptureFixture[str]) -> Run:
     def ran(*words: str) -> dict[str, Any]:
         capsys.readouterr()
-        code = main(["buckets", *words, "--output", "json", "--config", str(file)], world)
+        code = main([*words, "--output", "json", "--config", str(file)], world)
         return {"code": code, **json.loads(capsys.readouterr().out)}
 
     return ran
@@ -54,7 +54,7 @@ def test_ours_goes_and_theirs_stays_and_apply_puts_it_back_and_has_it_looked_for
     assert ids(world) == ["theirs"]
     assert list(world.store.topics) == [BUCKET], "what waits there is delivered later"
     assert run("withdraw", "--apply")["result"] == "unchanged"
-    done = run("apply")
+    done = run("buckets")
     assert ids(world) == ["theirs", "to-http"]
     assert "notification to-http was not there" in str(done["backfill"])
     noted = json.loads(world.fake_cluster.config_maps["embargo-butler-lookups"]["lookups.json"])
@@ -63,10 +63,10 @@ def test_ours_goes_and_theirs_stays_and_apply_puts_it_back_and_has_it_looked_for
 
 def test_one_that_was_there_before_us_is_looked_for_as_well(world: FakeWorld, run: Run) -> None:
     world.fake_cluster.config_maps.clear()  # as if somebody else had made just the same
-    assert run("apply")["code"] == 0
+    assert run("buckets")["code"] == 0
     assert run("withdraw", "--apply")["code"] == 0
     assert ids(world) == ["theirs"]
-    assert "notification to-http was not there" in str(run("apply")["backfill"])
+    assert "notification to-http was not there" in str(run("buckets")["backfill"])
 
 
 def test_a_later_generation_is_withdrawn_as_well(world: FakeWorld, run: Run) -> None:
@@ -81,7 +81,7 @@ def test_without_persistence_nothing_waits(
     site: dict[str, Any], write: Write, world: FakeWorld, run: Run
 ) -> None:
     site["bucketConfig"]["topics"][BUCKET]["attributes"]["persistent"] = False
-    assert main(["buckets", "apply", "--config", str(write(site))], world) == 0
+    assert main(["buckets", "--config", str(write(site))], world) == 0
     before = ids(world)
     assert run("withdraw", "--apply")["result"] == "unchanged"
     assert ids(world) == before
@@ -114,7 +114,7 @@ def test_two_of_one_topic_go_once_each(
     declared = site["bucketConfig"]["buckets"][BUCKET]["notifications"]
     declared["second"] = {**declared["to-http"], "filter": {"prefix": "LSSTCam/"}}
     write(site)
-    assert run("apply")["code"] == 0
+    assert run("buckets")["code"] == 0
     done = run("withdraw", "--apply")
     assert [each["object"].split()[1] for each in done["done"]] == ["to-http", "second"]
     assert ids(world) == ["theirs"]
@@ -144,7 +144,7 @@ def second_owner(site: dict[str, Any], write: Write, world: FakeWorld) -> None:
     }
     keys = {"access_key": "second-access", "secret_key": "s"}
     world.fake_vault.documents["owners/second"] = keys
-    assert main(["buckets", "apply", "--config", str(write(site))], world) == 0
+    assert main(["buckets", "--config", str(write(site))], world) == 0
 
 
 def test_one_owner_without_keys_keeps_no_other(
@@ -214,7 +214,7 @@ def test_what_was_made_for_others_too_stays(
 ) -> None:
     site["bucketConfig"]["topics"][BUCKET]["shared"] = ["prompt-processing"]
     write(site)
-    assert run("apply")["code"] == 0
+    assert run("buckets")["code"] == 0
     site["bucketConfig"]["topics"], site["bucketConfig"]["buckets"] = {}, {}
     write(site)
     done = run("withdraw", "--apply")

@@ -13,7 +13,7 @@ import yaml
 
 from embargo_butler.adapters.programs import Done
 from embargo_butler.buckets import policy
-from embargo_butler.cli.hooks import command as cli
+from embargo_butler.cli.job import command as cli
 from embargo_butler.cli.operator import verbs
 from embargo_butler.cli.operator.command import main
 from embargo_butler.config import config as hooks_config

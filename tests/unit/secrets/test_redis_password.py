@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.engine import apply
 from embargo_butler.model.ports import Pod, Rollout, Use
 from embargo_butler.model.resources import KubernetesSecret
@@ -43,7 +43,7 @@ class Place:
         self.now = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
         self.client = ""
         self.cluster.rollouts = {each: Rollout(settled=True) for each in workloads}
-        assert self.run("secrets", "apply") == 0
+        assert self.run("secrets") == 0
         self.start_redis()
         self.start_client()
 
@@ -111,47 +111,47 @@ def _exactly(
 
 def test_both_are_valid_until_the_clients_have_the_next(place: Place) -> None:
     place.vault("second")
-    assert place.run("secrets", "apply") == 0
+    assert place.run("secrets") == 0
     first, second = digest(Secret("redis-value")), digest(Secret("second"))
     assert place.secret["redis-password"].text() == "second"
     assert place.secret[ADMITTED].text() == first
     assert place.redis.let_in == {first, second}
     assert place.client == "redis-value"
-    assert place.run("settle", "apply") == 0
+    assert place.run("restart") == 0
     assert place.client == "second"
     assert place.redis.let_in == {second}
     assert set(place.secret) == {"redis-password"}
     place.cluster.writes.clear()
-    assert (place.run("secrets", "apply"), place.run("settle", "apply")) == (0, 0)
+    assert (place.run("secrets"), place.run("restart")) == (0, 0)
     assert place.cluster.writes == []
 
 
 def test_a_third_password_before_the_second_is_everywhere(place: Place) -> None:
     for password in ("second", "third"):
         place.vault(password)
-        assert place.run("secrets", "apply") == 0
+        assert place.run("secrets") == 0
     place.start_redis()
     assert place.works
-    assert place.run("settle", "apply") == 0
+    assert place.run("restart") == 0
     assert place.redis.let_in == {digest(Secret("third"))}
 
 
 def test_and_back(place: Place) -> None:
     for password in ("second", "redis-value"):
         place.vault(password)
-        assert place.run("secrets", "apply") == 0
-    assert place.run("settle", "apply") == 0
+        assert place.run("secrets") == 0
+    assert place.run("restart") == 0
     assert place.redis.let_in == {digest(Secret("redis-value"))}
 
 
 def test_a_redis_that_is_down_reads_both_when_it_comes(place: Place) -> None:
     place.redis.runs = False
     place.vault("second")
-    assert place.run("secrets", "apply") == 0
+    assert place.run("secrets") == 0
     place.start_redis()
     place.redis.runs = True
     assert place.works
-    assert place.run("settle", "apply") == 0
+    assert place.run("restart") == 0
     assert place.redis.let_in == {digest(Secret("second"))}
 
 
@@ -161,7 +161,7 @@ def test_a_redis_of_another_password_stops_it_before_anything_is_written(
     place.redis.let_in = {digest(Secret("somebody's"))}
     place.vault("second")
     place.cluster.writes.clear()
-    assert place.run("secrets", "apply") == 1
+    assert place.run("secrets") == 1
     assert "Redis refuses the password" in capsys.readouterr().out
     assert place.cluster.writes == []
 
@@ -169,13 +169,13 @@ def test_a_redis_of_another_password_stops_it_before_anything_is_written(
 def test_only_told_of(place: Place, capsys: Output) -> None:
     place.site["hooks"]["restart"]["mode"] = "report"
     place.vault("second")
-    assert (place.run("secrets", "apply"), place.run("settle", "apply")) == (0, 0)
+    assert (place.run("secrets"), place.run("restart")) == (0, 0)
     said = capsys.readouterr().out
     assert "kubectl rollout restart -n summit deployment/embargo-butler-ingest" in said
     assert (place.client, place.works) == ("redis-value", True)
     assert len(place.redis.let_in) == 2
     place.start_client()
-    assert place.run("settle", "apply") == 0
+    assert place.run("restart") == 0
     assert len(place.redis.let_in) == 1
 
 
@@ -227,7 +227,7 @@ def test_what_restarts_in_the_middle_comes_up(
 
     each_write(place, monkeypatch, lambda _: None, restart)
     place.vault("second")
-    assert (place.run("secrets", "apply"), place.run("settle", "apply")) == (0, 0)
+    assert (place.run("secrets"), place.run("restart")) == (0, 0)
     assert place.client == "second"
     assert place.redis.let_in == {digest(Secret("second"))}
     assert number <= max(reached) <= 7, "the moments reach the end"
@@ -255,8 +255,8 @@ def test_killed_anywhere_everybody_comes_up_and_the_next_run_ends_it(
     each_write(place, monkeypatch, *((nothing, kill) if answered else (kill, nothing)))
     place.vault("second")
     with suppress(Killed):
-        place.run("secrets", "apply")
-        place.run("settle", "apply")
+        place.run("secrets")
+        place.run("restart")
     assert place.works
     if restarted in ("redis", "both"):
         place.start_redis()
@@ -265,7 +265,7 @@ def test_killed_anywhere_everybody_comes_up_and_the_next_run_ends_it(
         place.start_client()
     stop = 0
     place.cluster.leases.clear()
-    assert (place.run("secrets", "apply"), place.run("settle", "apply")) == (0, 0)
+    assert (place.run("secrets"), place.run("restart")) == (0, 0)
     assert place.client == "second"
     assert place.redis.let_in == {digest(Secret("second"))}
     assert set(place.secret) == {"redis-password"}
@@ -278,5 +278,5 @@ def test_a_written_value_is_young_before_anybody_goes_on(
     monkeypatch.setattr(apply, "SEEN_SECONDS", 2.0)
     monkeypatch.setattr(time, "sleep", slept.append)
     place.vault("second")
-    assert place.run("secrets", "apply") == 0
+    assert place.run("secrets") == 0
     assert 1.5 < max(slept) <= 2.0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from embargo_butler.cli.hooks.command import main
+from embargo_butler.cli.job.command import main
 from embargo_butler.model.ports import Pod, Right, Rollout, Use
 from embargo_butler.model.resources import KubernetesSecret
 from embargo_butler.secret import Secret
@@ -31,7 +31,7 @@ class Place:
         self.world = world
         self.cluster = world.fake_cluster
         self.cluster.rollouts = dict.fromkeys((REDIS, ENQUEUE, INGEST), Rollout(True))
-        assert self.run("secrets", "apply") == 0
+        assert self.run("secrets") == 0
         for name, secret in self.cluster.secrets.items():
             since = dict.fromkeys(secret.data, CHANGED)
             self.cluster.secrets[name] = KubernetesSecret(
@@ -52,7 +52,7 @@ class Place:
 
     def settle(self) -> list[str]:
         self.cluster.restarted.clear()
-        assert self.run("settle", "apply") == 0
+        assert self.run("restart") == 0
         return self.cluster.restarted
 
 
@@ -119,7 +119,7 @@ def test_the_restart_of_an_earlier_run_goes_on(place: Place) -> None:
 
 def test_a_plan_says_what_and_since_when(place: Place, capsys: Output) -> None:
     place.pod(INGEST, "redis", "redis-password", OLD)
-    assert place.run("settle", "plan") == 2
+    assert place.run("restart", "--dry-run") == 2
     why = "has redis/redis-password of before 2026-11-25 10:00:00 UTC"
     assert f"plan: restart {INGEST}: {why}" in capsys.readouterr().out
     assert place.cluster.restarted == []
@@ -143,7 +143,7 @@ def test_to_report_is_all_that_is_done(place: Place, capsys: Output) -> None:
 def test_an_older_password_that_nobody_has_is_drift(place: Place, capsys: Output) -> None:
     place.vault("second")
     place.world.fake_passwords.let_in = {digest(Secret("redis-value"))}
-    assert place.run("secrets", "apply") == 0
+    assert place.run("secrets") == 0
     place.pod(INGEST, "redis", "redis-password", datetime.now(UTC) + timedelta(seconds=5))
     assert place.run("audit") == 2
     assert "plan: dismiss a password of Redis: nobody has it any more" in capsys.readouterr().out
@@ -154,11 +154,11 @@ def test_an_older_password_that_nobody_has_is_drift(place: Place, capsys: Output
 def test_a_key_of_the_jobs_own_is_shown_as_such(place: Place, capsys: Output) -> None:
     place.vault("second")
     place.world.fake_passwords.let_in = {digest(Secret("redis-value"))}
-    assert place.run("secrets", "plan") == 2
+    assert place.run("secrets", "--dry-run") == 2
     assert "key redis-password.admitted: new " in capsys.readouterr().out
-    assert place.run("secrets", "apply") == 0
+    assert place.run("secrets") == 0
     capsys.readouterr()
-    assert place.run("secrets", "plan") == 0
+    assert place.run("secrets", "--dry-run") == 0
     assert "key redis-password.admitted: same " in capsys.readouterr().out
 
 
@@ -208,10 +208,10 @@ def test_most_of_all_goes_only_by_name(place: Place, capsys: Output) -> None:
     for name in ("a", "b", "c"):
         cluster.secrets[name] = KubernetesSecret(name, {}, ours=True)
     cluster.kept_rights = [Right("before", frozenset({"a", "b", "c"}))]
-    assert place.run("settle", "apply") == 1
+    assert place.run("restart") == 1
     assert "name under hooks.secrets.retired: a, b, c" in capsys.readouterr().out
     assert {"a", "b", "c"} <= set(cluster.secrets)
-    assert place.run("settle", "apply", "--rollback") == 0
+    assert place.run("restart", "--rollback") == 0
     place.site["hooks"]["secrets"] = {"retired": ["a", "b", "c"]}
     place.settle()
     assert set(cluster.secrets) == {"redis", "notification"}

@@ -118,7 +118,7 @@ class VaultLogin:
                 or self._not_kv2(what)
                 or VaultError(
                     f"{what}: permission denied{as_whom(self._config)}; allow `read` on "
-                    f"{mount}/data/{path} in its policy (`embargo-hooks vault-policy` prints it)",
+                    f"{mount}/data/{path} in its policy (`embargo-butler vault-policy` prints it)",
                     "forbidden",
                 )
             ) from None

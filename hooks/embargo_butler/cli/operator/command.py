@@ -13,10 +13,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from embargo_butler import terminal
 from embargo_butler.adapters.programs import Programs
-from embargo_butler.cli.hooks.running import Parser
 from embargo_butler.cli.operator import pipeline_verbs
 from embargo_butler.cli.operator.verbs import CHANGES, DONE, FAILED, MakePrograms, Options, Verbs
 from embargo_butler.errors import HooksError, Terminated
@@ -123,6 +123,15 @@ def _change_images(arguments: argparse.Namespace, options: Options) -> int:
     return DONE
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose exit code for a mistake in the arguments is that of an error, 1."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong; 2, as argparse has it, would say that a plan has changes."""
+        self.print_usage(sys.stderr)
+        self.exit(FAILED, f"{terminal.visible(f'{self.prog}: {message}')}\n")
+
+
 _VERBS = {
     "environments": "list the environments",
     "status": "show how an environment is, on one screen",
@@ -138,7 +147,7 @@ _VERBS = {
     "buckets": "topics, notifications, policies: plan, apply, renew TOPIC, withdraw",
     "import": "print what the object store has as YAML; --confirm: into the file of bucket-config/",
     "vault-policy": "print the least policy in Vault, and the role for the jobs' login",
-    "config": "print what the jobs are told: the FILE of `embargo-hooks --config FILE`",
+    "config": "print what the jobs are told: the FILE of `embargo-butler job ... --config FILE`",
     "diff": "show what an apply would change in Kubernetes",
     "apply": "show the diff, ask, install or upgrade",
     "rollback": "show the diff, ask, go back to an earlier revision",

@@ -1,4 +1,4 @@
-"""`embargo-hooks`' own verbs over an environment, from a checkout, with the operator's own logins.
+"""The jobs' own verbs over an environment, from a checkout, with the operator's own logins.
 
 Those about images are told what the release is told, those about what is declared what is declared
 here.
@@ -16,8 +16,8 @@ import yaml
 
 from embargo_butler import terminal
 from embargo_butler.adapters.programs import Programs, UnreachableError, if_permitted
-from embargo_butler.cli.hooks import command as cli
-from embargo_butler.cli.hooks.running import Caller
+from embargo_butler.cli.job import command as cli
+from embargo_butler.cli.job.running import Caller, of_job
 from embargo_butler.config import config as hooks_config
 from embargo_butler.config.config import Config
 from embargo_butler.errors import ConfigError, HooksError
@@ -67,7 +67,7 @@ def run(
     own = verb != "vault-policy"
     what = " ".join([verb, *words[:1]]) if verb == "buckets" else verb
     found = config(chart, programs, declared=verb in OF_DECLARED, own=own, what=what)
-    return cli.main([verb, *words], caller=Caller(found, spell, programs, ahead))
+    return cli.main(of_job([verb, *words]), caller=Caller(found, spell, programs, ahead))
 
 
 def jobs_plan(
@@ -91,7 +91,7 @@ def jobs_plan(
         told = hooks_config.parse(as_operator(config), f"the chart of {environment}")
         with redirect_stdout(out), redirect_stderr(err):
             code = cli.main(
-                [area, "plan", "--output", output],
+                [*of_job([area, "plan"]), "--output", output],
                 caller=Caller(told, lambda words: targets.make(environment, *words), programs),
             )
     except HooksError as error:

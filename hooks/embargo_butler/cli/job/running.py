@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, TypeAlias
+
+import click
 
 from embargo_butler import terminal
+from embargo_butler.cli.options import DRY_RUN
 from embargo_butler.config.config import Config
 from embargo_butler.connections import Connections
 from embargo_butler.engine.apply import apply
@@ -25,10 +27,6 @@ if TYPE_CHECKING:
     from embargo_butler.health.sections import Section
 
 DONE, FAILED, CHANGES = 0, 1, 2
-
-
-_AREAS = ("secrets", "buckets", "settle")
-"""Whose verbs are a second word."""
 
 Spell: TypeAlias = "Callable[[Sequence[str]], str]"
 """Spells a verb and its words as they are typed: by the program's name, or as a target of make."""
@@ -51,13 +49,23 @@ class Caller:
     ahead: Callable[[], Sequence[Section]] = tuple
 
 
+def of_job(words: Sequence[str]) -> list[str]:
+    """Return an advised verb and its words as those of `job`."""
+    known = {"apply": (), "plan": ("--dry-run",)}
+    if words[0] not in ("secrets", "buckets", "settle"):
+        return list(words)
+    first, second, *rest = words
+    first = "restart" if first == "settle" else first
+    return [first, *known[second], *rest] if second in known else [second, *rest]
+
+
 def plain(file: Path | None) -> Spell:
     """Return the spelling of a command line with its configuration in a file."""
 
     def spell(words: Sequence[str]) -> str:
-        verbs = 2 if words[0] in _AREAS else 1
+        verb, *rest = of_job(words)
         config = ("--config", str(file or "FILE"))
-        return terminal.command(["embargo-hooks", *words[:verbs], *config, *words[verbs:]])
+        return terminal.command(["embargo-butler", "job", verb, *config, *rest])
 
     return spell
 
@@ -67,6 +75,7 @@ class Run:
     """One run of one verb.
 
     Attributes:
+        verb: The verb.
         arguments: What was typed.
         config: The configuration.
         world: Makes the connections.
@@ -76,7 +85,8 @@ class Run:
         ahead: What `status` shows first.
     """
 
-    arguments: argparse.Namespace
+    verb: Verb
+    arguments: SimpleNamespace
     config: Config
     world: Connections
     report: Report
@@ -93,70 +103,55 @@ class Run:
     @property
     def name(self) -> str:
         """The command, as typed, and the environment."""
-        return f"{command(self.arguments)}: {self.config.environment}"
+        return f"{self.verb.title(self.arguments)}: {self.config.environment}"
 
     def lease(self) -> Lease:
         """Return the Lease that has to be held while something is written, not taken yet."""
         return Lease(
             self.world.cluster(),
             self.config.lease_name,
-            command(self.arguments),
+            self.verb.title(self.arguments),
             self.until,
             self.report,
         )
 
 
-Verb = Callable[[Run], int]
-"""Does what the verb says, reports it, and returns the exit code."""
+@dataclass(frozen=True)
+class Verb:
+    """A verb over a configuration.
 
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose exit code for a mistake in the arguments is that of an error, 1."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong; 2, as argparse has it, would say that a plan has changes."""
-        self.print_usage(sys.stderr)
-        self.exit(FAILED, f"{terminal.visible(f'{self.prog}: {message}')}\n")
-
-
-Areas: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-"""What verbs are added to; the standard library has no public name for it."""
-
-
-def command(arguments: argparse.Namespace) -> str:
-    """Return the command, as typed."""
-    return f"{arguments.what} {arguments.verb}".rstrip()
-
-
-def add(
-    verbs: Areas, name: str, run: Verb, about: str, rollback: bool = False
-) -> argparse.ArgumentParser:
-    """Add a verb with the arguments that all have.
-
-    Args:
-        verbs: Where to.
-        name: Its name.
-        run: What it does.
-        about: One line about it.
-        rollback: Whether it can run in a rollback.
+    Attributes:
+        name: The word that is typed.
+        run: Does what it says, reports it, and returns the exit code.
+        about: What it does, for `--help`; the first sentence stands in lists.
+        example: What is typed after its name, for `--help`.
+        options: What it takes beside what all take.
+        job: The job whose rights and name it has, by default its own.
+        limited: Whether it has no more time than a job.
+        quiet: Whether its progress goes to the standard error, for its results are read.
+        hidden: Whether it is there for people with a file of their own, and no job.
     """
-    parser = verbs.add_parser(name, help=about)
-    parser.add_argument("--config", type=Path, metavar="FILE", help="what the ConfigMap holds")
-    parser.add_argument(
-        "--config-hash",
-        default="",
-        metavar="ENVIRONMENT/NAMESPACE/CONFIGMAP:SHA256",
-        help="refuse a FILE that is not what the release has put into that ConfigMap",
-    )
-    parser.add_argument("--output", choices=("text", "json"), default="text")
-    parser.set_defaults(rollback=False, exit_zero=False, run=run, quiet=False, limited=True)
-    if rollback:
-        parser.add_argument(
-            "--rollback",
-            action="store_true",
-            help="a problem found before the first write is a warning, and the exit code 0",
-        )
-    return parser
+
+    name: str
+    run: Callable[[Run], int]
+    about: str
+    example: str = ""
+    options: Sequence[click.Parameter] = ()
+    job: str = ""
+    limited: bool = True
+    quiet: bool = False
+    hidden: bool = True
+
+    @property
+    def what(self) -> str:
+        """The job."""
+        return self.job or self.name
+
+    def title(self, arguments: SimpleNamespace) -> str:
+        """Return what it does, in a word or two."""
+        if self.hidden or DRY_RUN not in self.options:
+            return self.name
+        return f"{self.name} {'plan' if arguments.dry_run else 'apply'}"
 
 
 def show(run: Run, plan: Plan, problems: Sequence[HooksError] = ()) -> int:
@@ -172,7 +167,7 @@ def show(run: Run, plan: Plan, problems: Sequence[HooksError] = ()) -> int:
         return _unchanged(run)
     count = f"{len(plan.changes)} changes to be made"
     run.report.end("changes", f"{run.name}: {count}{_findings(plan.misfortunes)}")
-    return DONE if run.arguments.exit_zero else CHANGES
+    return DONE if getattr(run.arguments, "exit_zero", False) else CHANGES
 
 
 def carry_out(run: Run, *plans: Callable[[], Job]) -> int:
@@ -183,7 +178,7 @@ def carry_out(run: Run, *plans: Callable[[], Job]) -> int:
             try:
                 job = plan()
             except HooksError as error:
-                if not (number and run.arguments.rollback):
+                if not (number and getattr(run.arguments, "rollback", False)):
                     raise
                 # What went before is whole; a rollback that fails here would be stuck.
                 run.report.problem(error, "warning")
@@ -229,7 +224,7 @@ def leave_events(run: Run, plan: Plan) -> None:
     if run.world.by_hand:
         return
     for misfortune in plan.misfortunes:
-        job = f"Job/{run.config.fullname}-{run.arguments.what}"
+        job = f"Job/{run.config.fullname}-{run.verb.what}"
         try:
             run.world.cluster().warn(job, "Misfortune", str(misfortune))
         except HooksError as error:

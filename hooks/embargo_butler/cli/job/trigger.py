@@ -7,7 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from embargo_butler.cli.hooks.running import DONE, FAILED, Areas, Run, add
+import click
+
+from embargo_butler.cli import options
+from embargo_butler.cli.job.running import DONE, FAILED, Run, Verb
 from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.delivery.backfill import queue_again
 from embargo_butler.delivery.exposures import Subject, find
@@ -21,36 +24,6 @@ _CLOCK_SECONDS = 2.0
 """By which the clocks of this machine and of the pods may differ."""
 
 Outcomes = Mapping[str, tuple[Outcome, str]]
-
-
-def add_to(areas: Areas) -> None:
-    """Add the verb."""
-    adding = add(areas, "trigger", _trigger, "announce objects that exist, and follow them")
-    adding.set_defaults(verb="", limited=False)
-    adding.add_argument("objects", nargs="+", metavar="EXPOSURE|KEY")
-    adding.add_argument(
-        "--through",
-        choices=("queue", "webhook", "kafka"),
-        default="queue",
-        help="straight into the queue (the default), or as the object store announces them",
-    )
-    adding.add_argument(
-        "--shared-topic",
-        action="store_true",
-        help="send through a Kafka topic that others read too: they get it all once more",
-    )
-    adding.add_argument("--force", action="store_true", help="also what is ingested, or under way")
-    adding.add_argument(
-        "--unless-in-butler", action="store_true", help="leave out what the Butler has"
-    )
-    adding.add_argument("--dry-run", action="store_true", help="only show what would be announced")
-    adding.add_argument(
-        "--wait",
-        type=float,
-        default=_WAIT_SECONDS,
-        metavar="SECONDS",
-        help=f"how long to follow the objects, by default {_WAIT_SECONDS}; 0: not at all",
-    )
 
 
 @dataclass(frozen=True)
@@ -208,3 +181,36 @@ def _way(run: Run) -> tuple[str, ...]:
 
 def _asked(subject: Subject) -> tuple[str, str, str]:
     return subject.instrument, subject.day, subject.exposure
+
+
+TRIGGER = Verb(
+    "trigger",
+    _trigger,
+    "Announce objects that exist, and follow them.",
+    "MC_O_20260603_000258",
+    [
+        click.Argument(["objects"], nargs=-1, required=True, metavar="EXPOSURE|KEY..."),
+        click.Option(
+            ["--through"],
+            type=click.Choice(["queue", "webhook", "kafka"]),
+            default="queue",
+            help="Straight into the queue (the default), or as the object store announces them.",
+        ),
+        click.Option(
+            ["--shared-topic"],
+            is_flag=True,
+            help="Send through a Kafka topic that others read too: they get it all once more.",
+        ),
+        click.Option(["--force"], is_flag=True, help="Also what is ingested, or under way."),
+        click.Option(["--unless-in-butler"], is_flag=True, help="Leave out what the Butler has."),
+        options.DRY_RUN,
+        click.Option(
+            ["--wait"],
+            type=float,
+            default=_WAIT_SECONDS,
+            metavar="SECONDS",
+            help=f"How long to follow the objects, by default {_WAIT_SECONDS}; 0: not at all.",
+        ),
+    ],
+    limited=False,
+)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+import click
 import yaml
 
 from embargo_butler.buckets.queues import Night, busiest
-from embargo_butler.cli.hooks.running import DONE, Areas, Run, add, carry_out, leave_events, show
-from embargo_butler.cli.hooks.settle import after
+from embargo_butler.cli import options
+from embargo_butler.cli.job.restart import after
+from embargo_butler.cli.job.running import DONE, Run, Verb, carry_out, leave_events, show
 from embargo_butler.delivery import rescans as lookups
 from embargo_butler.engine.apply import apply
 from embargo_butler.engine.job import Job
@@ -22,25 +24,8 @@ from embargo_butler.migration.importing import imported
 from embargo_butler.model.plan import Plan
 
 
-def add_to(areas: Areas) -> None:
-    """Add the area's verbs."""
-    verbs = areas.add_parser(
-        "buckets", help="topics, notifications and policies of the object store"
-    )
-    into = verbs.add_subparsers(dest="verb", required=True)
-    planning = add(into, "plan", _plan, "show what apply would do; writes nothing", rollback=True)
-    planning.add_argument("--exit-zero", action="store_true", help="with changes too")
-    add(into, "apply", _apply, "make it as declared", rollback=True).set_defaults(topic=())
-    renewing = add(into, "renew", _apply, "give a topic a new generation: its queue is stuck")
-    renewing.add_argument("topic", nargs="+", metavar="TOPIC", help="its declared name")
-    withdrawing = add(
-        into, "withdraw", _withdraw, "take our notifications away while nobody can be announced to"
-    )
-    withdrawing.add_argument("--apply", action="store_true", help="do it; by default only shown")
-    importing = add(
-        into, "import", _import, "print the bucketConfig of what is live in the declared buckets"
-    )
-    importing.set_defaults(quiet=True)
+def _buckets(run: Run) -> int:
+    return _plan(run) if run.arguments.dry_run else _apply(run)
 
 
 def _plan(run: Run) -> int:
@@ -62,7 +47,7 @@ def _plan(run: Run) -> int:
 
 
 def _apply(run: Run) -> int:
-    topics = run.arguments.topic
+    topics = getattr(run.arguments, "topic", ())
 
     def plan() -> Job:
         job = buckets_job.plan(run.config, run.world, run.report, run.until, topics)
@@ -102,3 +87,39 @@ def _import(run: Run) -> int:
     found = imported(run.config.required_buckets, there)
     print(yaml.safe_dump(found, sort_keys=False, width=100), end="")
     return DONE
+
+
+BUCKETS = Verb(
+    "buckets",
+    _buckets,
+    "Make topics, notifications and policies of the object store as declared.",
+    options=[
+        options.DRY_RUN,
+        click.Option(["--exit-zero"], is_flag=True, help="With --dry-run: with changes too."),
+        options.ROLLBACK,
+    ],
+    hidden=False,
+)
+RENEW = Verb(
+    "renew",
+    _apply,
+    "Give a topic a new generation: its queue is stuck.",
+    "rubin-summit",
+    [options.TOPICS],
+    job="buckets",
+)
+WITHDRAW = Verb(
+    "withdraw",
+    _withdraw,
+    "Take our notifications away while nobody can be announced to.",
+    "--apply",
+    [options.APPLY],
+    job="buckets",
+)
+IMPORT = Verb(
+    "import",
+    _import,
+    "Print the bucketConfig of what is live in the declared buckets.",
+    job="buckets",
+    quiet=True,
+)

@@ -1,4 +1,4 @@
-"""`settle`: restart what holds an older secret, then take away what is old.
+"""`restart`: restart what holds an older secret, then take away what is old.
 
 The buckets job does the same at its end; where there is none, this is the job after a release.
 """
@@ -8,17 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from embargo_butler.cli.hooks.running import Areas, Run, add, carry_out, show
+from embargo_butler.cli import options
+from embargo_butler.cli.job.running import Run, Verb, carry_out, show
 from embargo_butler.engine.job import Job
 from embargo_butler.jobs import restart as restart_job
-
-
-def add_to(areas: Areas) -> None:
-    """Add the area's verbs."""
-    verbs = areas.add_parser("settle", help="restart what holds an older secret")
-    into = verbs.add_subparsers(dest="verb", required=True)
-    add(into, "plan", _plan, "show what apply would restart; writes nothing")
-    add(into, "apply", _apply, "restart it, then take away what is old", rollback=True)
 
 
 def after(run: Run) -> tuple[Callable[[], Job], ...]:
@@ -31,10 +24,18 @@ def after(run: Run) -> tuple[Callable[[], Job], ...]:
     )
 
 
-def _plan(run: Run) -> int:
+def _restart(run: Run) -> int:
+    if not run.arguments.dry_run:
+        return carry_out(run, *after(run))
     job = restart_job.plan(run.config, run.world, run.report, time.monotonic(), patient=False)
     return show(run, job.plan)
 
 
-def _apply(run: Run) -> int:
-    return carry_out(run, *after(run))
+RESTART = Verb(
+    "restart",
+    _restart,
+    "Restart what holds an older secret, then take away what is old.",
+    options=[options.DRY_RUN, options.ROLLBACK],
+    job="settle",
+    hidden=False,
+)

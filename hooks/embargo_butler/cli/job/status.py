@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+import click
+
 from embargo_butler import terminal
-from embargo_butler.cli.hooks.running import DONE, FAILED, Areas, Run, add
+from embargo_butler.cli.job.running import DONE, FAILED, Run, Verb
 from embargo_butler.engine.report import Report
 from embargo_butler.health import declared
 from embargo_butler.health.sections import Section, shown, status
@@ -30,25 +32,6 @@ _TITLES = {
     "secrets": "Secrets, compared with Vault now",
     "buckets": "topics, notifications and policies, compared with the declared ones now",
 }
-
-
-def add_to(areas: Areas) -> None:
-    """Add the verb."""
-    showing = add(areas, "status", _status, "show how the environment is; exit code 1: not well")
-    showing.set_defaults(verb="", limited=False, quiet=True)
-    showing.add_argument(
-        "--watch",
-        type=int,
-        nargs="?",
-        const=_LEAST_SECONDS,
-        metavar="SECONDS",
-        help=f"again and again, every {_LEAST_SECONDS} s or less often, until interrupted",
-    )
-    showing.add_argument(
-        "--pipeline-only",
-        action="store_true",
-        help="leave out the comparison with what is declared, which takes a login to Vault",
-    )
 
 
 def _status(run: Run) -> int:
@@ -131,3 +114,28 @@ def _text(section: Section) -> list[str]:
     if section.hidden:
         lines = [f"  cannot be shown: {section.hidden}"]
     return ["", _TITLES.get(section.name, section.name), *lines]
+
+
+STATUS = Verb(
+    "status",
+    _status,
+    "Show how the environment is; exit code 1: not well.",
+    "--watch 30",
+    [
+        click.Option(
+            ["--watch"],
+            type=int,
+            is_flag=False,
+            flag_value=_LEAST_SECONDS,
+            metavar="[SECONDS]",
+            help=f"Again and again, every {_LEAST_SECONDS} s or less often, until interrupted.",
+        ),
+        click.Option(
+            ["--pipeline-only"],
+            is_flag=True,
+            help="Leave out the comparison with what is declared, which takes a login to Vault.",
+        ),
+    ],
+    limited=False,
+    quiet=True,
+)

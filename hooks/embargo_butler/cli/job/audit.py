@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+import click
+
 from embargo_butler.buckets.endpoints import silent
 from embargo_butler.buckets.queues import Night, busiest
-from embargo_butler.cli.hooks.running import CHANGES, DONE, Areas, Run, add, show
+from embargo_butler.cli.job.running import CHANGES, DONE, Run, Verb, show
 from embargo_butler.delivery import rescans as lookups
 from embargo_butler.delivery.days import window
 from embargo_butler.delivery.unmatched import left_out
@@ -20,17 +22,6 @@ from embargo_butler.jobs import restart as restart_job
 from embargo_butler.jobs import secrets as secrets_job
 from embargo_butler.model.plan import TIDYING, Plan
 from embargo_butler.model.resources import Topic
-
-
-def add_to(areas: Areas) -> None:
-    """Add the area's verbs."""
-    planning = add(areas, "plan", _plan, "show what both jobs would do; writes nothing")
-    planning.set_defaults(verb="")
-    auditing = add(areas, "audit", _audit, "tell whether what is there is still as declared")
-    auditing.set_defaults(verb="")
-    auditing.add_argument(
-        "--event", metavar="CRONJOB", help="leave an Event there when it is not, or a problem"
-    )
 
 
 @dataclass
@@ -133,3 +124,19 @@ def _look(run: Run) -> _Found:
             found.stale = settled.warnings
     found.problems = gathering.found
     return found
+
+
+PLAN = Verb("plan", _plan, "Show what all jobs would do; writes nothing.")
+AUDIT = Verb(
+    "audit",
+    _audit,
+    "Tell whether what is there is still as declared; exit code 2: it is not.",
+    options=[
+        click.Option(
+            ["--event"],
+            metavar="CRONJOB",
+            help="Leave an Event there when it is not, or a problem.",
+        )
+    ],
+    hidden=False,
+)

@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 
 from embargo_butler import terminal
-from embargo_butler.cli.hooks.running import DONE, Areas, Run, add, carry_out, show
+from embargo_butler.cli import options
+from embargo_butler.cli.job.running import DONE, Run, Verb, carry_out, show
 from embargo_butler.engine.job import Job
 from embargo_butler.jobs import secrets as secrets_job
 from embargo_butler.secrets.vault_policy import vault_policy
 
 
-def add_to(areas: Areas) -> None:
-    """Add the area's verbs."""
-    verbs = areas.add_parser("secrets", help="Vault's secrets into Kubernetes Secrets")
-    into = verbs.add_subparsers(dest="verb", required=True)
-    add(into, "plan", _plan, "show what apply would do; writes nothing")
-    add(into, "apply", _apply, "make it as declared", rollback=True)
-    policy = add(areas, "vault-policy", _policy, "print the least Vault policy and role")
-    policy.set_defaults(verb="")
+def _secrets(run: Run) -> int:
+    return _plan(run) if run.arguments.dry_run else _apply(run)
 
 
 def _plan(run: Run) -> int:
@@ -44,3 +39,13 @@ def _policy(run: Run) -> int:
     else:
         terminal.show(*policy.text().splitlines())
     return DONE
+
+
+SECRETS = Verb(
+    "secrets",
+    _secrets,
+    "Make Kubernetes Secrets as declared, from Vault's.",
+    options=[options.DRY_RUN, options.ROLLBACK],
+    hidden=False,
+)
+VAULT_POLICY = Verb("vault-policy", _policy, "Print the least Vault policy and role.")

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
-from embargo_butler.cli.hooks.running import CHANGES, DONE, Areas, Run, add
+from embargo_butler.cli import options
+from embargo_butler.cli.job.running import CHANGES, DONE, Run, Verb
 from embargo_butler.delivery.days import window
 from embargo_butler.errors import HooksError
 
@@ -18,15 +19,6 @@ from embargo_butler.errors import HooksError
 _GRACE = timedelta(seconds=300)
 _AT_ONCE = 100
 _SHOWN = 10
-
-
-def add_to(areas: Areas) -> None:
-    """Add the verb."""
-    defining = add(areas, "visits", _visits, "find exposures without a visit, asked in ingest")
-    defining.set_defaults(verb="", limited=False)
-    defining.add_argument("--since", default="24h", metavar="TIME", help="as of backfill")
-    defining.add_argument("--until", default="", metavar="TIME", help="by default 5 minutes ago")
-    defining.add_argument("--apply", action="store_true", help="define them; by default only shown")
 
 
 def _visits(run: Run) -> int:
@@ -63,3 +55,13 @@ def _visits(run: Run) -> int:
         )
     run.report.end("changed", f"{run.name}: {len(names)} visits defined")
     return DONE
+
+
+VISITS = Verb(
+    "visits",
+    _visits,
+    "Find exposures without a visit, asked in ingest.",
+    "--apply",
+    [options.SINCE, options.UNTIL, options.APPLY],
+    limited=False,
+)

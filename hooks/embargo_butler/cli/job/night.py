@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from embargo_butler.cli.hooks.running import DONE, Areas, Run, add
+import click
+
+from embargo_butler.cli.job.running import DONE, Run, Verb
 from embargo_butler.delivery.night_page import page
 from embargo_butler.delivery.nightly import look
 from embargo_butler.errors import HooksError
-
-
-def add_to(areas: Areas) -> None:
-    """Add the verb."""
-    reporting = add(areas, "report", _report, "write a night's page: delays, detectors, failures")
-    reporting.set_defaults(verb="", limited=False, quiet=True)
-    reporting.add_argument("--night", required=True, metavar="YYYYMMDD", help="observation day")
-    reporting.add_argument("--file", type=Path, help="by default ENVIRONMENT-YYYYMMDD.html")
 
 
 def _report(run: Run) -> int:
@@ -31,3 +25,21 @@ def _report(run: Run) -> int:
     run.report.show("stages", night.stages())
     run.report.end("written", f"{run.name}: {len(night.arrivals)} files in {file}")
     return DONE
+
+
+REPORT = Verb(
+    "report",
+    _report,
+    "Write a night's page: delays, detectors, failures.",
+    "--night 20260603",
+    [
+        click.Option(["--night"], required=True, metavar="YYYYMMDD", help="The observation day."),
+        click.Option(
+            ["--file"],
+            type=click.Path(path_type=Path),
+            help="By default ENVIRONMENT-YYYYMMDD.html.",
+        ),
+    ],
+    limited=False,
+    quiet=True,
+)

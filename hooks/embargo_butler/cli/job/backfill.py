@@ -8,7 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
-from embargo_butler.cli.hooks.running import CHANGES, DONE, Areas, Run, add
+import click
+
+from embargo_butler.cli import options
+from embargo_butler.cli.job.running import CHANGES, DONE, Run, Verb
 from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.delivery import rescans as lookups
 from embargo_butler.delivery.backfill import Lost, Survey, queue_again, survey
@@ -23,27 +26,6 @@ _REMEMBERED = timedelta(days=7)
 # Of which Redis forgets the first notes while a lookup is under way.
 _MARGIN = timedelta(hours=1)
 _SHOWN = 3
-
-
-def add_to(areas: Areas) -> None:
-    """Add the area's verbs."""
-    filling = add(areas, "backfill", _backfill, "find what was never announced, or given up")
-    filling.set_defaults(verb="", limited=False)
-    filling.add_argument("--until", default="", metavar="TIME", help="by default 60 s ago")
-    filling.add_argument("--max", type=int, metavar="N", help="how long the queue may get")
-    filling.add_argument(
-        "--in-butler", action="store_true", help="leave out what the Butler has, asked in ingest"
-    )
-    filling.add_argument("--apply", action="store_true", help="queue it; by default only shown")
-    reconciling = add(areas, "reconcile", _reconcile, "the same by the clock, as the values say")
-    reconciling.set_defaults(verb="")
-    for each in (filling, reconciling):
-        each.add_argument(
-            "--since",
-            default="24h",
-            metavar="TIME",
-            help="2h, 3d or 2026-06-03T22:00:00Z; by default 24h",
-        )
 
 
 def _backfill(run: Run) -> int:
@@ -225,3 +207,28 @@ def _window(since: str, until: str, now: datetime) -> Window:
         return window(since, until, now, _GRACE)
     except ValueError as error:
         raise HooksError(f"--since, --until: {error}") from None
+
+
+BACKFILL = Verb(
+    "backfill",
+    _backfill,
+    "Find what was never announced, or given up.",
+    "--since 6h --apply",
+    [
+        options.SINCE,
+        options.UNTIL,
+        click.Option(["--max"], type=int, metavar="N", help="How long the queue may get."),
+        click.Option(
+            ["--in-butler"], is_flag=True, help="Leave out what the Butler has, asked in ingest."
+        ),
+        options.APPLY,
+    ],
+    limited=False,
+)
+RECONCILE = Verb(
+    "reconcile",
+    _reconcile,
+    "Find the same by the clock, and queue it as the values say.",
+    options=[options.SINCE],
+    hidden=False,
+)

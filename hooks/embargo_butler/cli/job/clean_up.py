@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from embargo_butler.cli.hooks.running import FAILED, Areas, Run, add, ended, make
+from embargo_butler.cli.job.running import FAILED, Run, Verb, ended, make
 from embargo_butler.engine.job import Job
 from embargo_butler.errors import Gathering, HooksError
 from embargo_butler.jobs.clean_up import announcing, clean_up, danger, refuse_running, secrets
-
-
-def add_to(areas: Areas) -> None:
-    """Add the verb."""
-    about = "take away our notifications, topics and Secrets; what is not ours alone stays"
-    add(areas, "clean-up", _clean_up, about).set_defaults(verb="")
 
 
 def _clean_up(run: Run) -> int:
@@ -53,3 +47,11 @@ def _clean_up(run: Run) -> int:
         run.report.warn(f"no Event could be left: {error}")
     run.report.end("failed", f"{run.name}: {left}. Why it was left: {store.found[0]}")
     return FAILED
+
+
+CLEAN_UP = Verb(
+    "clean-up",
+    _clean_up,
+    "Take away our notifications, topics and Secrets; what is not ours alone stays.",
+    hidden=False,
+)

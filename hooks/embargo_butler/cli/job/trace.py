@@ -8,8 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 
+import click
+
 from embargo_butler import terminal
-from embargo_butler.cli.hooks.running import DONE, FAILED, Areas, Run, add
+from embargo_butler.cli import options
+from embargo_butler.cli.job.running import DONE, FAILED, Run, Verb
 from embargo_butler.delivery.exposures import find, named
 from embargo_butler.delivery.nightly import look
 from embargo_butler.delivery.stages import Stage
@@ -19,18 +22,6 @@ from embargo_butler.health.tables import lasting, table
 
 _SHOWN = 6
 _LOG_LINE = 200
-
-
-def add_to(areas: Areas) -> None:
-    """Add the verb."""
-    tracing = add(areas, "trace", _trace, "follow the files of an exposure; exit code 1: a gap")
-    tracing.set_defaults(verb="", limited=False, quiet=True)
-    tracing.add_argument(
-        "exposure", nargs="?", metavar="EXPOSURE", help="an exposure, a detector, or a key"
-    )
-    tracing.add_argument("--night", metavar="YYYYMMDD", help="all exposures of a day, a line each")
-    tracing.add_argument("--rows", action="store_true", help="a line for each file")
-    tracing.add_argument("--no-butler", action="store_true", help="do not ask the Butler")
 
 
 def _night(run: Run) -> int:
@@ -173,3 +164,19 @@ def _mend(rows: Sequence[Row], exposure: str) -> tuple[str, ...]:
     keys = [named(exposure, row.detector, row.key) for row in rows]
     verb, _, *options = rows[0].mend
     return (verb, *([whole] if (whole := named(exposure, "", "")) else keys), *options)
+
+
+TRACE = Verb(
+    "trace",
+    _trace,
+    "Follow the files of an exposure, a detector or a key; exit code 1: a gap.",
+    "MC_O_20260603_000258",
+    [
+        options.EXPOSURE,
+        click.Option(["--night"], metavar="YYYYMMDD", help="All exposures of a day, a line each."),
+        click.Option(["--rows"], is_flag=True, help="A line for each file."),
+        click.Option(["--no-butler"], is_flag=True, help="Do not ask the Butler."),
+    ],
+    limited=False,
+    quiet=True,
+)
