@@ -31,6 +31,17 @@ class Background:
         ready, _, _ = select.select([self._process.stdout], [], [], max(seconds, 0))
         return self._process.stdout.readline() if ready else ""
 
+    def lines(self) -> Iterator[str]:
+        """Yield what it prints, until it ends."""
+        assert self._process.stdout is not None
+        yield from self._process.stdout
+
+    def end(self) -> None:
+        """End it; once is enough."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(_END_SECONDS)
+
     def said(self) -> str:
         """Return the last line of what it has said as an error; empty where it has said nothing."""
         lines = (self._folder / "said").read_text(errors="replace").strip().splitlines()
@@ -60,7 +71,9 @@ def running(words: Sequence[str], folder: Path) -> Iterator[Background]:
         text=True,
         start_new_session=True,
     )
-    try:
-        yield Background(folder, process)
-    finally:
-        process.communicate(timeout=_END_SECONDS)
+    background = Background(folder, process)
+    with process:
+        try:
+            yield background
+        finally:
+            background.end()

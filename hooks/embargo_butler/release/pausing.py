@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from typing import Any
 
 import yaml
 
+from embargo_butler.adapters.background import Background, private_folder, running
 from embargo_butler.adapters.programs import ProgramError, Programs
 from embargo_butler.errors import HooksError
 from embargo_butler.model import times
@@ -158,26 +158,21 @@ def held(programs: Programs, ingest: Ingest | None) -> Iterator[None]:
         "-o",
         "jsonpath={.spec.replicas}{'\\n'}",
     )
-    watch = subprocess.Popen(
-        programs.kubectl_words(*words), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
 
-    def follow() -> None:
-        assert watch.stdout is not None
-        for line in watch.stdout:
+    def follow(watch: Background) -> None:
+        for line in watch.lines():
             if line.strip() not in ("", "0"):
                 with suppress(ProgramError):
                     hold(programs, ingest)
 
-    follower = threading.Thread(target=follow, name="held", daemon=True)
-    follower.start()
-    try:
-        yield
-    finally:
-        watch.terminate()
-        follower.join()
-        with watch:  # waits for its end, and closes the pipe
-            pass
+    with running(programs.kubectl_words(*words), private_folder()) as watch:
+        follower = threading.Thread(target=follow, args=(watch,), name="held", daemon=True)
+        follower.start()
+        try:
+            yield
+        finally:
+            watch.end()
+            follower.join()
 
 
 def resume(programs: Programs, ingest: Ingest, say: Say) -> int:
