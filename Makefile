@@ -127,8 +127,8 @@ readme: $(READY) ## write what README shows of plan and status again, from the r
 LOCK := uv lock --quiet --default-index https://pypi.org/simple
 EXPORT := uv export --quiet --frozen --no-emit-project --no-header --no-annotate
 
-requirements: $(READY) ## lock the newest versions of what pyproject.toml names
-	@$(LOCK) --upgrade
+requirements: $(READY) ## [UPGRADE=1]: lock what pyproject.toml names; UPGRADE=1: the newest version of each
+	@$(LOCK) $(if $(UPGRADE),--upgrade)
 	@$(EXPORT) --no-default-groups > hooks/requirements.txt
 
 # Its name has the hash of what it is made from, so being there is enough, however old.
