@@ -9,7 +9,7 @@ export EMBARGO_BUTLER_TYPED := $(foreach name,$(.VARIABLES),$(if $(findstring co
 $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(eval override export $(name) := $$(value $(name)))))
 
 # Each of these is a verb of the operators' command line; embargo_butler/release/targets.py knows which variables it reads.
-VERBS := environments status trace report trigger backfill visits pause resume plan diff apply rollback unlock take-over audit \
+VERBS := environments status trace report trigger backfill visits set-aside pause resume plan diff apply rollback unlock take-over audit \
     buckets buckets-apply renew withdraw import config vault-policy pin promote
 .PHONY: $(VERBS) help demo expose demo-down check test soak bench lint types unit chart docs readme requirements
 
@@ -44,13 +44,14 @@ demo-down: $(READY) ## take that site away, without a trace but the cache
 ##> See an environment, and its images (ENV=summit; OUTPUT=json for programs)
 environments: ## list the environments: cluster, namespace, tags, replicas
 status: ## ENV=... [WATCH=30 PIPELINE_ONLY=1]: an environment on one screen; fails when something is not well
-trace: ## ENV=... EXPOSURE=MC_O_... [ROWS=1 NO_BUTLER=1]: how far its files have come, why no further, what mends it
+trace: ## ENV=... EXPOSURE=MC_O_... [ROWS=1 NO_BUTLER=1], or NIGHT=20260603: how far its files have come, why no further, what mends it
 report: ## ENV=... NIGHT=20260603 [FILE=...]: a night as one page
 
 ##> Set images going
 trigger: ## ENV=... EXPOSURE="..." [THROUGH=webhook FORCE=1 DRY_RUN=1]: announce by hand, and follow
 backfill: ## ENV=... SINCE=6h [UNTIL=1h IN_BUTLER=1 MAX=5000 APPLY=1]: what was never announced, or given up; APPLY=1 queues it
 visits: ## ENV=... [SINCE=24h UNTIL=1h APPLY=1]: exposures without a visit; APPLY=1 defines them
+set-aside: ## ENV=... FILES="..." [RETURN=1 LIST=1]: take files off the lists by name, where they block a worker; RETURN=1 queues them again
 pause: ## ENV=...: ingest to no pods, over releases too; what arrives waits in Redis
 resume: ## ENV=...: ingest back to what it was
 

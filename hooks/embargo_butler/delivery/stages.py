@@ -12,6 +12,8 @@ from enum import StrEnum
 from embargo_butler.model.ports import FileRecord, Records
 
 _THERE = "Datastore already contains"
+FAILING = "Error while ingesting"
+"""What ingest's log says of files on which it has failed, counted or not."""
 _CONFLICT = "Conflict in sync"
 UPDATE_RECORDS = "butler ingest-raws --update-records"
 """What brings a file whose exposure's records were rewritten."""
@@ -23,6 +25,7 @@ class Stage(StrEnum):
     ABSENT = "not in the bucket"
     UNMATCHED = "in the bucket, not for ingest"
     UNSEEN = "in the bucket, never announced"
+    ASIDE = "set aside"
     QUEUED = "in the queue"
     WORKING = "in a worker's hands"
     DROPPED = "given up by ingest"
@@ -152,18 +155,25 @@ class Places:
     Attributes:
         queued: Those in the queue.
         working: Those in the workers' lists, each with the pod.
+        aside: Those that a person has set aside.
     """
 
     queued: frozenset[str]
     working: Mapping[str, str]
+    aside: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, records: Records, bucket: str) -> Places:
         """Read the queue, then the workers' lists: that is the way of a path, so none is missed."""
         queued = frozenset(records.queue(bucket))
         workers = records.workers(bucket)
-        return cls(queued, {path: worker.name for worker in workers for path in worker.paths})
+        working = {path: worker.name for worker in workers for path in worker.paths}
+        return cls(queued, working, frozenset(records.aside(bucket)))
 
     def stage(self, path: str, record: FileRecord) -> Stage:
         """Tell how far a file of the bucket has come."""
+        # What is announced again is worked on, set aside or not.
+        under_way = path in self.queued or path in self.working
+        if path in self.aside and not (under_way or record.ingested):
+            return Stage.ASIDE
         return stage(record, path in self.queued, path in self.working)

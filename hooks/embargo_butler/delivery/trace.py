@@ -11,6 +11,7 @@ from embargo_butler.config.delivery import PipelineConfig
 from embargo_butler.delivery.exposures import Subject, named
 from embargo_butler.delivery.focal_plane import answers_presence, expected, listing
 from embargo_butler.delivery.stages import (
+    FAILING,
     UPDATE_RECORDS,
     Places,
     Stage,
@@ -23,6 +24,7 @@ from embargo_butler.model.ports import Butler, FileRecord, Logs, Objects, Record
 _HEADER_BYTES = 28_800
 _CARD = 80
 _PRESENCE_SECONDS = 86_400.0
+_FAILED_ON = ", which failed on it: "
 _OTHER_SECRET = "Unrecognized secret"
 _IN_LOGS = (Stage.UNSEEN, Stage.DROPPED, Stage.UNSETTLED, Stage.WORKING)
 
@@ -96,6 +98,7 @@ class Trace:
             "expected": str(self.expected),
             "in the bucket": f"{sum(bool(row.put) for row in rows)} of {whole}",
             "announced": f"{sum(bool(row.received) for row in rows)} of {whole}",
+            "set aside": str(sum(row.stage is Stage.ASIDE for row in rows)),
             "queued": str(sum(row.stage is Stage.QUEUED for row in rows)),
             "in a worker's hands": str(sum(row.stage is Stage.WORKING for row in rows)),
             "ingested": f"{sum(row.stage is Stage.INGESTED for row in rows)} of {whole}",
@@ -193,13 +196,22 @@ def with_logs(found: Trace, logs: Logs) -> Trace:
         ]
         if row.stage is Stage.UNSEEN and dropped and not lines:
             lines = [f"enqueue: {dropped} notifications with another secret were dropped"]
-        rows.append(replace(row, log=lines[-1]) if lines else row)
+        rows.append(_blocking(replace(row, log=lines[-1])) if lines else row)
     return replace(found, rows=tuple(rows))
+
+
+def _blocking(row: Row) -> Row:
+    """Name a file that its worker fails on without counting it: it blocks what comes after it."""
+    if row.stage is not Stage.WORKING or FAILING not in row.log or _FAILED_ON in row.why:
+        return row
+    return replace(row, why=f"blocks worker {row.worker}", mend=("set-aside", row.key))
 
 
 def _explained(
     row: Row, record: FileRecord, subject: Subject, config: PipelineConfig, now: float
 ) -> Row:
+    if row.stage is Stage.ASIDE:
+        return replace(row, present=None)
     trigger = ("trigger", named(subject.exposure, row.detector, row.key))
     why, mend = "", tuple[str, ...]()
     settled = row.stage is Stage.UNSETTLED and row.in_butler
@@ -214,7 +226,7 @@ def _explained(
         why, mend = "waits in the queue", ("status",)
     elif row.stage is Stage.WORKING:
         why = f"in the hands of {row.worker}"
-        why += f", which failed on it: {record.insert_error}" if record.insert_error else ""
+        why += f"{_FAILED_ON}{record.insert_error}" if record.insert_error else ""
         mend = ("kubectl", "logs", row.worker, "-c", "ingest")
     elif row.stage is Stage.INGESTED and row.in_butler is False:
         why = "ingested, and no longer in the Butler: somebody removed it"

@@ -15,6 +15,7 @@ from embargo_butler.connections import Connections
 from embargo_butler.delivery import rescans as lookups
 from embargo_butler.delivery.exposures import named
 from embargo_butler.delivery.given_up import given_up
+from embargo_butler.delivery.set_aside import wedged
 from embargo_butler.errors import HooksError, KubernetesError, RedisError
 from embargo_butler.health.tables import lasting, table
 from embargo_butler.model import times
@@ -24,6 +25,7 @@ _WAITS_TOO_LONG = 900.0
 _ANNOUNCED_LATE = 600.0
 # Idle gives a list back after 11 to 21 s.
 _STANDS_STILL = 60
+_BLOCKING = 10
 _RECONCILE_LATE = timedelta(minutes=20)
 
 Typed = Callable[[Sequence[str]], str]
@@ -59,6 +61,10 @@ def status(config: Config, world: Connections, typed: Typed) -> Iterator[Section
     """
     pipeline = config.required_pipeline
     yield shown("queues", lambda: _answered(pipeline, world))
+    if (aside := shown("set aside", lambda: _aside(pipeline, world, typed))) != Section(
+        "set aside"
+    ):
+        yield aside
     yield shown("images", lambda: _images(pipeline, world.objects, world.records(), typed))
     yield shown("newest", lambda: _newest(pipeline, world.objects(), world.records(), typed))
     yield shown("reconcile", lambda: _reconcile(config, world, typed))
@@ -80,6 +86,22 @@ def _answered(config: PipelineConfig, world: Connections) -> Section:
         return _queues(config, world.records(), _takers(config, world))
     except RedisError as error:
         return Section("queues", problems=(str(error),))
+
+
+def _aside(config: PipelineConfig, world: Connections, typed: Typed) -> Section:
+    """Show what was set aside, and the workers that fail on the same files again and again."""
+    try:
+        records, now = world.records(), time.time()
+        aside = records.aside(config.bucket)
+    except RedisError:
+        return Section("set aside")  # the queues have told
+    lines = [f"{path}, {lasting(now - when)} ago" for path, when in sorted(aside.items())]
+    problems = [
+        f"worker {each.worker} is blocked by {', '.join(each.paths[:_BLOCKING])}: {each.line}: "
+        f"`{typed(('set-aside', *each.paths[:_BLOCKING]))}`"
+        for each in wedged(config.bucket, records, world.logs(), now)
+    ]
+    return Section("set aside", tuple(lines), dict(aside) or None, tuple(problems))
 
 
 def _takers(config: PipelineConfig, world: Connections) -> str:

@@ -245,6 +245,15 @@ class Records(Protocol):
     def requeue(self, bucket: str, paths: Sequence[str], now: float) -> None:
         """Put paths into the queue behind what waits, with a clean record, all or none."""
 
+    def aside(self, bucket: str) -> Mapping[str, float]:
+        """Return the paths that were set aside, each with when, in seconds since 1970."""
+
+    def set_aside(self, bucket: str, paths: Sequence[str], now: float) -> None:
+        """Take paths off the queue and the workers' lists, and note it, all or none."""
+
+    def give_back(self, bucket: str, paths: Sequence[str]) -> None:
+        """Note no longer that paths were set aside."""
+
     def forget(self, paths: Sequence[str]) -> None:
         """Drop what stands against announcing files again: failures, and enqueue's marks."""
 

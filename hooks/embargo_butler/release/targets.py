@@ -55,7 +55,7 @@ _PASSED_ON = (
 TARGETS = {
     "environments": Target("environments", environment=""),
     "status": Target("status", "--watch= --pipeline-only"),
-    "trace": Target("trace", "--rows --no-butler", "EXPOSURE"),
+    "trace": Target("trace", "--rows --no-butler --night=", "EXPOSURE"),
     "report": Target("report", "--night= --file="),
     "trigger": Target(
         "trigger",
@@ -65,6 +65,7 @@ TARGETS = {
     ),
     "backfill": Target("backfill", "--since= --until= --max= --in-butler --apply", shows=True),
     "visits": Target("visits", "--since= --until= --apply", shows=True),
+    "set-aside": Target("set-aside", "--list --return", "FILES", several=True),
     "pause": Target("pause", "--yes"),
     "resume": Target("resume"),
     "plan": Target("plan", shows=True),

@@ -42,6 +42,7 @@ def test_an_exposure_that_has_arrived(pipeline: Site) -> None:
         "expected": "205",
         "in the bucket": "205 of 205",
         "announced": "205 of 205",
+        "set aside": "0",
         "queued": "0",
         "in a worker's hands": "0",
         "ingested": "205 of 205",

@@ -77,6 +77,13 @@ for _, path in ipairs(ARGV) do
   redis.call('LPUSH', KEYS[1], path)
 end
 """
+_SET_ASIDE = """
+local aside, now = table.remove(KEYS, 1), table.remove(ARGV, 1)
+for _, path in ipairs(ARGV) do
+  for _, list in ipairs(KEYS) do redis.call('LREM', list, 0, path) end
+  redis.call('HSET', aside, path, now)
+end
+"""
 
 
 class RedisRecords:
@@ -196,6 +203,25 @@ class RedisRecords:
         went_in = sum(count for days in counted for count in days.values())
         with self._telling(f"write QUEUE:{bucket}"):
             self._redis.eval(_REQUEUE, 1, f"QUEUE:{bucket}", now, FILE_RETENTION, went_in, *paths)
+
+    def aside(self, bucket: str) -> Mapping[str, float]:
+        """Return the paths that were set aside, each with when, in seconds since 1970."""
+        with self._telling(f"read ASIDE:{bucket}"):
+            found = self._redis.hgetall(f"ASIDE:{bucket}")
+        return {path: float(when) for path, when in found.items()}
+
+    def set_aside(self, bucket: str, paths: Sequence[str], now: float) -> None:
+        """Take paths off the queue and the workers' lists, and note it, all or none."""
+        with self._telling(f"write ASIDE:{bucket}"):
+            workers = self._redis.scan_iter(f"{_literal(f'WORKER:{bucket}:')}*", count=_LIST_BATCH)
+            # The way of a path, so that one that moves on meanwhile is met.
+            keys = [f"ASIDE:{bucket}", f"QUEUE:{bucket}", *sorted(workers)]
+            self._redis.eval(_SET_ASIDE, len(keys), *keys, now, *paths)
+
+    def give_back(self, bucket: str, paths: Sequence[str]) -> None:
+        """Note no longer that paths were set aside."""
+        with self._telling(f"write ASIDE:{bucket}"):
+            self._redis.hdel(f"ASIDE:{bucket}", *paths)
 
     def forget(self, paths: Sequence[str]) -> None:
         """Drop what stands against announcing files again: failures, and enqueue's marks."""

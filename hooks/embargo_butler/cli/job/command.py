@@ -41,6 +41,7 @@ _MODULES = {
     "trigger": "trigger",
     "backfill": "backfill",
     "visits": "visits",
+    "set-aside": "set_aside",
     "renew": "buckets",
     "withdraw": "buckets",
     "import": "buckets",

@@ -26,6 +26,7 @@ _TITLES = {
     "pods": "pods",
     "jobs": "jobs by the clock, and those of the last release",
     "queues": "queues",
+    "set aside": "files set aside by name, and what blocks a worker",
     "images": "images by observation day",
     "newest": "newest exposure of each instrument; announced and ingested: median after the PUT",
     "reconcile": "last reconcile",

@@ -158,6 +158,8 @@ def _names(rows: Sequence[Row]) -> str:
 
 
 def _mend(rows: Sequence[Row], exposure: str) -> tuple[str, ...]:
+    if rows[0].mend[:1] == ("set-aside",):
+        return ("set-aside", *(row.key for row in rows))
     if len(rows) == 1 or rows[0].mend[0] != "trigger":
         return rows[0].mend
     # Trigger leaves out by itself what has arrived, so that the exposure may stand for all.

@@ -139,6 +139,7 @@ _VERBS = {
     "trigger": "announce objects by hand, and follow them: EXPOSURE|KEY...",
     "backfill": "find what was never announced, or given up: --since TIME [--apply]",
     "visits": "find exposures without a visit: --since TIME [--apply]",
+    "set-aside": "take files out of ingest's way: PATH...; --list, --return PATH...",
     "report": "write a night's page: --night YYYYMMDD",
     "pause": "bring ingest to no pods; what arrives waits in Redis",
     "resume": "bring ingest back to what it was",

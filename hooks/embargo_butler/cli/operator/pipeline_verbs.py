@@ -27,7 +27,7 @@ from embargo_butler.release import targets
 from embargo_butler.release.chart import Chart
 from embargo_butler.release.jobs_plan import as_operator
 
-OF_IMAGES = ("status", "trace", "trigger", "backfill", "visits", "report")
+OF_IMAGES = ("status", "trace", "trigger", "backfill", "visits", "set-aside", "report")
 OF_DECLARED = ("audit", "buckets", "vault-policy")
 NAMES = (*OF_IMAGES, *OF_DECLARED)
 _UNASKED = ("vault-policy", "buckets withdraw")

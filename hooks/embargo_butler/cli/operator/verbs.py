@@ -251,6 +251,10 @@ class Verbs:
         """Find exposures without a visit."""
         return self._pipeline("visits")
 
+    def set_aside(self) -> int:
+        """Take files out of ingest's way by name."""
+        return self._pipeline("set-aside")
+
     def report(self) -> int:
         """Write a night's page."""
         return self._pipeline("report")
