@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import json
 import time
@@ -22,13 +23,14 @@ from embargo_butler.jobs import buckets as buckets_job
 from embargo_butler.model import times
 from embargo_butler.model.plan import Plan
 from embargo_butler.model.ports import Gateway
-from embargo_butler.model.resources import Notification
+from embargo_butler.model.resources import KubernetesSecret, Notification
 from embargo_butler.secret import Secret
 from tests.contract.camera import Camera
 from tests.contract.receiver import Receiver
 from tests.contract.server import CREATED, Server
 from tests.unit.fakes import FakeWorld
 
+_TOLD = "told"
 FOREIGN = "their-notification"
 # A persistent topic's queue is picked up within some 12 s; what it then has waiting comes at once.
 _PATIENCE_SECONDS = 75
@@ -118,6 +120,7 @@ class Site:
             "fullname": "contract",
             "vault": {"address": "http://127.0.0.1", "mount": "m", "auth": {"method": "token"}},
             "secrets": {},
+            "existingSecrets": [_TOLD],
             "bucketConfig": {
                 "endpoint": endpoint or server.endpoint,
                 "region": server.region,
@@ -142,8 +145,14 @@ class Site:
         self.declared["notifications"][name] = {"topic": topic, "events": sorted(CREATED)}
 
     def write(self) -> Path:
-        """Write the configuration."""
-        self._file.write_text(yaml.safe_dump(self.document))
+        """Write the configuration; each OpaqueData is a key of a Secret, and only named there."""
+        document, told = copy.deepcopy(self.document), dict[str, Secret]()
+        for name, topic in document["bucketConfig"]["topics"].items():
+            if value := topic["attributes"].get("OpaqueData"):
+                told[name] = Secret(value)
+                topic["attributes"]["OpaqueData"] = f"{{{{ secrets.{_TOLD}['{name}'] }}}}"
+        self.world.fake_cluster.secrets[_TOLD] = KubernetesSecret(_TOLD, told)
+        self._file.write_text(yaml.safe_dump(document))
         return self._file
 
     def load(self) -> Config:

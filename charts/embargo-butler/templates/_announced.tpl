@@ -9,7 +9,7 @@
 {{- $url := `^https?://([^/@]*@)?` }}
 {{- if eq $enqueue.mode "kafka" }}
 {{- if eq .name $enqueue.kafka.topic }}yes{{ end }}
-{{- else if regexMatch (print $url `\{\{[^}]*enqueue\.address`) $endpoint }}yes
+{{- else if regexMatch (print $url `\{\{[^}]*enqueue\.`) $endpoint }}yes
 {{- else if regexMatch $url $endpoint }}
 {{- $host := regexReplaceAll (print $url `([^/:?#]*).*$`) $endpoint "${2}" | lower }}
 {{- range $name := $enqueue.names }}
@@ -26,7 +26,8 @@
 {{- $bucket := get (.Values.bucketConfig.buckets | default dict) $name | default dict }}
 {{- range $id, $notification := $bucket.notifications }}
 {{- $topic := get ($.Values.bucketConfig.topics | default dict) $notification.topic | default dict }}
-{{- if and $topic (include "embargo-butler.leadsHere" (dict "root" $ "name" $notification.topic "topic" $topic)) }}
+{{- /* One of a topic that is not declared is refused as such, by the jobs. */}}
+{{- if or (not $topic) (include "embargo-butler.leadsHere" (dict "root" $ "name" $notification.topic "topic" $topic)) }}
 {{- $why := "" }}
 {{- with $topic.unconfirmed }}{{ $why = printf "topic %s is unconfirmed (%s)" $notification.topic . }}{{ end }}
 {{- with $notification.unconfirmed }}{{ $why = printf "notification %s is unconfirmed (%s)" $id . }}{{ end }}

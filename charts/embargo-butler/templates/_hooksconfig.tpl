@@ -52,6 +52,9 @@ hooks:
   {{- if .Values.hooks.audit.enabled }}
   cronJobs: [audit]
   {{- end }}
+  {{- range list "audit" "reconcile" }}
+  {{ . }}: {{ pick (get $.root.Values.hooks .) "schedule" | toJson }}
+  {{- end }}
   restart:
     mode: {{ .Values.hooks.restart }}
     workloads:
@@ -83,6 +86,7 @@ pipeline:
   bucket: {{ $ingest.BUCKET | quote }}
   {{- $regexp := .Values.enqueue.env.DATASET_REGEXP }}
   regexp: {{ kindIs "invalid" $regexp | ternary "fits$" $regexp | toJson }}
+  examples: {{ .Values.enqueue.examples | toJson }}
   mode: {{ .Values.enqueue.mode }}
   enqueue:
     deployment: {{ include "embargo-butler.fullname" . }}-enqueue

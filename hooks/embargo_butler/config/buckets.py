@@ -35,7 +35,7 @@ from embargo_butler.config.reader import (
 from embargo_butler.config.topic_attributes import Attributes, as_texts
 from embargo_butler.errors import UnsafePlanError
 from embargo_butler.model import urls
-from embargo_butler.model.statements import PATTERN, below_prefix, parted
+from embargo_butler.model.statements import PATTERN, below_prefix, is_known, listed, parted
 from embargo_butler.model.xml_text import unfit
 
 DRAIN_SECONDS = 3600
@@ -82,6 +82,12 @@ def _of_environment(environment: str, info: ValidationInfo) -> str:
     return environment
 
 
+def _known_action(action: str) -> str:
+    if not is_known(action):
+        raise ValueError(f"no gateway knows {shown(action)}, and it would refuse the policy")
+    return action
+
+
 def _owner(name: str, info: ValidationInfo) -> str:
     return _one_of(name, info, "owner")
 
@@ -104,6 +110,13 @@ def _prefix(prefix: str) -> str:
     return prefix
 
 
+def _relative(prefix: str) -> str:
+    """Check what keys begin with: no key begins as a path does."""
+    if prefix.startswith("/"):
+        raise ValueError(f"no image's key begins with `/`: write {shown(prefix.lstrip('/'))}")
+    return prefix
+
+
 def _events(events: tuple[str, ...]) -> frozenset[str]:
     if not events or set(events) - EVENTS:
         unknown = ", ".join(map(cut, sorted(set(events) - EVENTS))) or "none"
@@ -115,7 +128,9 @@ DeclaredOwner = Annotated[Text, AfterValidator(_owner)]
 DeclaredTopic = Annotated[Text, AfterValidator(_topic)]
 Prefix = Annotated[AnyText, AfterValidator(_prefix)]
 Users = Annotated[tuple[User, ...], AfterValidator(some_different)]
-Actions = Annotated[tuple[Action, ...], AfterValidator(some_different)]
+Actions = Annotated[
+    tuple[Annotated[Action, AfterValidator(_known_action)], ...], AfterValidator(some_different)
+]
 Seconds = Annotated[Whole, Field(ge=0, le=LONGEST_DRAIN), or_else(DRAIN_SECONDS)]
 
 
@@ -166,7 +181,7 @@ class TopicSpec:
 
 @dataclass(frozen=True)
 class _Filter:
-    prefix: Text = ""
+    prefix: Annotated[Text, AfterValidator(_relative)] = ""
     suffix: Text = ""
 
     def rules(self) -> frozenset[tuple[str, str]]:
@@ -183,6 +198,13 @@ class NotificationSpec:
     filter: Annotated[frozenset[tuple[str, str]], ReadAs(_Filter, _Filter.rules)] = frozenset()
     take_over: Flag = False
     unconfirmed: Text = ""
+
+    def lets_through(self, key: str) -> bool:
+        """Whether an object of a key is announced."""
+        return all(
+            key.startswith(text) if name == "prefix" else key.endswith(text)
+            for name, text in self.filter
+        )
 
 
 @dataclass(frozen=True)
@@ -296,14 +318,41 @@ def endangers(denial: Denial, owner: str, ingested: bool) -> str:
     return ""
 
 
-def _harmless(denials: tuple[Denial, ...], info: ValidationInfo) -> tuple[Denial, ...]:
+def _ingested(info: ValidationInfo) -> str:
+    """Return the bucket that the environment ingests from."""
     # One of a tenant is `tenant:bucket`, and a profile may stand before it.
     bucket = str(part(info.context, "pipeline").get("bucket")).rpartition("@")[2]
-    ingested = info.data["name"] == bucket.rpartition(":")[2]
+    return bucket.rpartition(":")[2]
+
+
+def _harmless(denials: tuple[Denial, ...], info: ValidationInfo) -> tuple[Denial, ...]:
+    ingested = info.data["name"] == _ingested(info)
     whys = [endangers(each, info.data.get("owner", ""), ingested) for each in denials]
     if found := [(("deny", index), why) for index, why in enumerate(whys) if why]:
         raise Mistakes(found, UnsafePlanError)
     return denials
+
+
+def _taking(
+    notifications: dict[str, NotificationSpec], info: ValidationInfo
+) -> dict[str, NotificationSpec]:
+    """Check that what leads to enqueue lets an image through (`enqueue.examples.taken`)."""
+    pipeline, topics = part(info.context, "pipeline"), part(info.context, "bucketConfig", "topics")
+    keys = [key for key in listed(part(pipeline, "examples").get("taken", [])) if key]
+    consumed = part(pipeline, "enqueue").get("topic")
+    Mistakes.check(
+        (
+            ("notifications", name, "filter"),
+            f"none of `enqueue.examples.taken` is let through ({shown(keys[0])} and so on), so "
+            "enqueue would hear of no image: correct the one or the other",
+        )
+        for name, each in notifications.items()
+        if keys and info.data["name"] == _ingested(info)
+        if each.topic == consumed
+        or "enqueue.address" in str(part(topics, each.topic, "attributes"))
+        if not any(each.lets_through(str(key)) for key in keys)
+    )
+    return notifications
 
 
 def _theirs(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -372,9 +421,9 @@ class BucketSpec:
     manages_policy: Annotated[bool, Field(alias=hidden("manages_policy"))] = False
     grants: Annotated[tuple[Grant, ...], ReadAs(_Grants, _Grants.each)] = ()
     deny: Annotated[tuple[Denial, ...], AfterValidator(_harmless)] = ()
-    notifications: Annotated[dict[Identifier, NotificationSpec], named()] = field(
-        default_factory=dict
-    )
+    notifications: Annotated[
+        dict[Identifier, NotificationSpec], named(), AfterValidator(_taking)
+    ] = field(default_factory=dict)
     foreign: Annotated[Texts, AfterValidator(_theirs)] = ()
     retired: Annotated[Retired, AfterValidator(_apart), or_else({})] = Retired()
     take_over: Flag = False

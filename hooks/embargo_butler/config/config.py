@@ -137,6 +137,45 @@ class RestartConfig:
     workloads: Texts
 
 
+_FIELDS = {
+    "minute": (0, 59, ""),
+    "hour": (0, 23, ""),
+    "day": (1, 31, ""),
+    "month": (1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
+    "weekday": (0, 6, "sun mon tue wed thu fri sat"),
+}
+"""Of a schedule, as the cluster's controller reads them."""
+
+
+def _schedule(schedule: str) -> str:
+    if schedule.startswith("@"):
+        return schedule
+    fields = schedule.split()
+    if len(fields) != len(_FIELDS):
+        raise ValueError(f"expected {', '.join(_FIELDS)}; found {shown(schedule)}")
+    for text, (name, (first, last, words)) in zip(fields, _FIELDS.items(), strict=True):
+        for each in text.lower().split(","):
+            numbers = {word: first + at for at, word in enumerate(words.split())}
+            span, _, step = each.partition("/")
+            ends = [
+                numbers.get(end, int(end) if end.isdecimal() else -1) for end in span.split("-")
+            ]
+            fits = span in ("*", "?") or (len(ends) <= 2 and first <= ends[0] <= ends[-1] <= last)
+            if not fits or (step or "1").strip("0123456789") or not int(step or 1):
+                raise ValueError(
+                    f"{shown(each)} is no {name}: expected {first} to {last}"
+                    + (f" or {words.replace(' ', ', ')}" if words else "")
+                )
+    return schedule
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When a job runs between releases, as cron has it."""
+
+    schedule: Annotated[Text, AfterValidator(_schedule)]
+
+
 def _declared(name: str, info: ValidationInfo) -> str:
     secrets = part(info.context).get("secrets")
     if isinstance(secrets, dict) and name not in secrets:
@@ -177,12 +216,16 @@ class HooksConfig:
         deadline: How many seconds one has.
         secrets: What the secrets job may do.
         cron_jobs: The jobs that run between releases, which log in to Vault as well.
+        audit: When it runs.
+        reconcile: Likewise.
         restart: What becomes of pods that hold an older secret.
     """
 
     deadline: Annotated[Count, Field(alias="deadlineSeconds")] = 240
     secrets: SecretsConfig = SecretsConfig()
     cron_jobs: Texts = ()
+    audit: Annotated[Clock | None, ReadAs(Clock)] = None
+    reconcile: Annotated[Clock | None, ReadAs(Clock)] = None
     restart: RestartConfig = RestartConfig(False, ())
 
 

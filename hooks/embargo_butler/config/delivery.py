@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field, Tag
+from pydantic import AfterValidator, Field, Tag, ValidationInfo
 
 from embargo_butler.config.reader import (
     CLOSED,
@@ -16,9 +16,12 @@ from embargo_butler.config.reader import (
     AnyText,
     Count,
     Flag,
+    Mistakes,
     ReadAs,
     Text,
     Texts,
+    or_else,
+    shown,
 )
 
 
@@ -40,7 +43,9 @@ def _compiled(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
-        raise ValueError(f"is no regular expression: {error}") from None
+        raise ValueError(
+            f"`enqueue.env.DATASET_REGEXP` is no regular expression: {error}"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,35 @@ class IngestConfig:
 
 
 @dataclass(frozen=True)
+class _Examples:
+    """Keys without the bucket that enqueue takes, and that it leaves."""
+
+    taken: Texts = ()
+    left: Texts = ()
+
+
+def _tried(examples: _Examples, info: ValidationInfo) -> _Examples:
+    """Try what enqueue searches with on what it should take, and on what it should leave.
+
+    It searches in bucket and key, and what it does not take it answers with 200, and forgets.
+    """
+    bucket, regexp = info.data.get("bucket"), info.data.get("regexp")
+    if bucket and regexp:
+        Mistakes.check(
+            (
+                ("regexp",),
+                f"`enqueue.env.DATASET_REGEXP` is {shown(regexp.pattern)}, which "
+                f"{'does not take' if kind == 'taken' else 'takes'} {bucket}/{key} of "
+                f"`enqueue.examples.{kind}`: mend the one or the other",
+            )
+            for kind, keys in vars(examples).items()
+            for key in keys
+            if bool(regexp.search(f"{bucket}/{key}")) != (kind == "taken")
+        )
+    return examples
+
+
+@dataclass(frozen=True)
 class PipelineConfig:
     """The way of an image from the bucket to the Butler.
 
@@ -102,6 +136,7 @@ class PipelineConfig:
         automatic: Whether reconcile puts what it finds into the queue, or only reports it.
         maximum: How many objects it puts there at most.
         enqueue: How enqueue hears.
+        examples: Keys that the regexp was tried with.
         by_clock: Whether reconcile runs by the clock, or only when somebody has it run.
         reconcile: The same in a sentence, with the reason.
     """
@@ -121,6 +156,7 @@ class PipelineConfig:
     ]
     maximum: Count
     enqueue: AnnouncedTo
+    examples: Annotated[_Examples, AfterValidator(_tried), or_else({})] = _Examples()
     by_clock: Flag = True
     reconcile: Text = ""
 

@@ -142,8 +142,24 @@ def or_else(default: Any) -> BeforeValidator:
 AnyText = Annotated[str, Strict()]
 Text = Annotated[str, Strict(), StringConstraints(min_length=1)]
 WITHOUT_SLASHES = AfterValidator(lambda path: path.strip("/"))
-PathText = Annotated[Text, WITHOUT_SLASHES]
+
+
+def _within_mount(path: str, info: ValidationInfo) -> str:
+    """Refuse what Vault's API puts before a path: every path was looked for below it again."""
+    mount = str(part(info.context, "vault").get("mount") or "secret").strip("/")
+    for api in ("data", "metadata"):
+        if f"{path}/".startswith(f"{mount}/{api}/"):
+            raise ValueError(
+                f"expected the path as `vault kv get -mount={mount} PATH` takes it, without "
+                f"`{mount}/{api}/`; found {shown(path)}"
+            )
+    return path
+
+
+PathText = Annotated[Text, WITHOUT_SLASHES, AfterValidator(_within_mount)]
 """A path in Vault, whatever slashes stand at its ends."""
+FolderText = Annotated[AnyText, WITHOUT_SLASHES, AfterValidator(_within_mount), or_else("")]
+"""The same of a folder, which may be empty."""
 Flag = Annotated[bool, Strict(), or_else(False)]
 Whole = Annotated[int, Strict()]
 Count = Annotated[int, Strict(), Field(ge=1)]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import make_dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo
 
-from embargo_butler.config.reader import AnyText, Text, Whole, part
+from embargo_butler.config.reader import AnyText, Text, Whole, part, shown
 from embargo_butler.config.templates import TemplateError, references
 from embargo_butler.model.resources import DECLARED_ATTRIBUTES, FLAGS, LIMITS
+from embargo_butler.model.statements import listed
 
 _HTTP, _KAFKA = ("http://", "https://"), ("kafka://",)
 SCHEMES = (*_HTTP, *_KAFKA)
@@ -65,7 +67,10 @@ def _template(text: str, info: ValidationInfo) -> str:
         written = f"{{{{ {'.'.join(path)} }}}}"
         if path == ("enqueue", "address"):
             if part(info.context).get("enqueue") is None:
-                raise ValueError(f"{written} needs the key `enqueue`, which is absent")
+                raise ValueError(
+                    f"{written} is the address of enqueue's Service, which Kafka mode has not: "
+                    "announce to kafka://..., or set `enqueue.mode` to webhook"
+                )
         elif len(path) != 3 or path[0] != "secrets":
             raise ValueError(f"{written}: expected enqueue.address or secrets.<Secret>.<key>")
         elif not _has(info.context, *path[1:]):
@@ -73,26 +78,72 @@ def _template(text: str, info: ValidationInfo) -> str:
     return text
 
 
-def _endpoint(text: str) -> str:
+def _no_literal(text: str) -> str:
+    """Refuse a secret that stands here itself: everybody who reads the declaration has it."""
+    if text and not any(path[0] == "secrets" for path in references(text)):
+        raise ValueError(
+            "expected what Vault keeps, by {{ secrets.<Secret>.<key> }}: what stands here itself "
+            "is read by everybody who reads this file"
+        )
+    return text
+
+
+def _endpoint(text: str, info: ValidationInfo) -> str:
     if not text.startswith(SCHEMES):
         raise ValueError(f"expected a URL that begins with one of {', '.join(SCHEMES)}")
+    userinfo, _, place = text.partition("://")[2].rpartition("@")
+    _no_literal(userinfo)
+    # Enqueue answers 404 to what comes to another path, and Ceph would try again for ever.
+    port = part(info.context, "enqueue").get("port")
+    if ("enqueue", "address") in references(place) and isinstance(port, int):
+        if re.fullmatch(rf"\{{\{{[^}}]*\}}\}}:{port}/notify([?#].*)?", place):
+            return text
+        raise ValueError(
+            "leads past enqueue, which listens for what its Service's port brings: "
+            f"expected http://{{{{ enqueue.address }}}}:{port}/notify"
+        )
     return text
+
+
+# As the gateways read them: a malformed one is refused with the whole policy.
+_ARNS = {
+    "AWS": re.compile(r"\*|[^:/*]+|arn:aws:(iam|sts)::[^:/]*:(root|(user|role|assumed-role)/.+)"),
+    "Resource": re.compile(r"\*|arn:[^:]*:[^:]*:[^:]*:[^:]*:.+"),
+}
 
 
 def _policy(text: str) -> str:
     try:
-        is_policy = isinstance(json.loads(text), dict)
+        policy = json.loads(text)
     except ValueError:
-        is_policy = False
-    if not is_policy:
+        policy = None
+    statements = listed(policy.get("Statement", [])) if isinstance(policy, dict) else None
+    if statements is None or not all(isinstance(each, dict) for each in statements):
         raise ValueError("expected a policy as JSON text")
+    for each in statements:
+        whom = each.get("Principal", each.get("NotPrincipal"))
+        told = {
+            "AWS": whom.get("AWS", []) if isinstance(whom, dict) else whom or [],
+            "Resource": each.get("Resource", each.get("NotResource", [])),
+        }
+        for kind, values in told.items():
+            for value in map(str, listed(values)):
+                if not _ARNS[kind].fullmatch(value):
+                    raise ValueError(
+                        f"{shown(value)} is no ARN of {_WHAT[kind]}, and the gateway would refuse "
+                        "the policy"
+                    )
     return text
 
 
+_WHAT = {
+    "AWS": "a user (arn:aws:iam::<tenant>:user/<name>)",
+    "Resource": "a topic (arn:aws:sns:<zone group>:<tenant>:<topic>)",
+}
 _ANY_TEMPLATE = Annotated[AnyText, AfterValidator(_template)]
 _TEMPLATE = Annotated[Text, AfterValidator(_template)]
 _OWN = {
-    "push-endpoint": Annotated[Text, AfterValidator(_endpoint), AfterValidator(_template)],
+    "push-endpoint": Annotated[Text, AfterValidator(_template), AfterValidator(_endpoint)],
     "Policy": Annotated[Text, AfterValidator(_policy), AfterValidator(_template)],
 }
 
@@ -106,7 +157,9 @@ def _kind(name: str) -> Any:
     elif name in _CHOICES:
         kind = Literal[_CHOICES[name]]
     elif name == "OpaqueData":
-        kind = _ANY_TEMPLATE
+        kind = Annotated[_ANY_TEMPLATE, AfterValidator(_no_literal)]
+    elif name == "password":
+        kind = Annotated[_TEMPLATE, AfterValidator(_no_literal)]
     else:
         kind = _OWN.get(name, _TEMPLATE)
 

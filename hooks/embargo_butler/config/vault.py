@@ -12,7 +12,7 @@ from embargo_butler.config.reader import (
     WITHOUT_SLASHES,
     AnyText,
     Count,
-    PathText,
+    FolderText,
     Text,
     Whole,
     or_else,
@@ -64,13 +64,13 @@ class VaultShape:
     """The part as it is written."""
 
     address: Annotated[AnyText, AfterValidator(_address), or_else("")]
-    mount: PathText
+    mount: Annotated[Text, WITHOUT_SLASHES]
     auth: _Auth
     namespace: Annotated[AnyText, or_else("")] = ""
     ca_bundle: Annotated[AnyText, or_else("")] = ""
     timeout_seconds: Annotated[Count, or_else(10)] = 10
     retry_seconds: Annotated[Whole, Field(ge=0), or_else(30)] = 30
-    owners_path: _Path = ""
+    owners_path: FolderText = ""
 
     def config(self) -> VaultConfig:
         """Return what it means."""

@@ -94,6 +94,7 @@ def as_running(document: Mapping[str, Any], found: list[Manifest]) -> dict[str, 
             "env": {k: v for k, v in ingest.items() if k in _STORE or k.startswith(_PROFILE)},
         }
     if "enqueue" in by:
+        pipeline.pop("examples", None)
         pipeline["regexp"] = enqueue.get("DATASET_REGEXP", _REGEXP)
         pipeline["mode"] = "kafka" if "KAFKA_TOPIC" in enqueue else "webhook"
         told = {**pipeline["enqueue"], "deployment": by["enqueue"]["metadata"]["name"]}

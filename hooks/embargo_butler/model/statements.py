@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 VERSION = "2012-10-17"
@@ -24,7 +25,37 @@ _BELOW_PREFIX = re.compile(
 )
 PATTERN = frozenset("*?$")
 """What a policy takes for patterns and variables."""
+# Actions, seen in the programs of 18.2.7 and 20.2.4. A gateway refuses a whole policy for one
+# that it does not know.
+_KNOWN = """
+    AbortMultipartUpload BypassGovernanceRetention CreateBucket DeleteBucket DeleteBucketPolicy
+    DeleteBucketPublicAccessBlock DeleteBucketWebsite DeleteObject DeleteObjectTagging
+    DeleteObjectVersion DeleteObjectVersionTagging DeletePublicAccessBlock
+    DeleteReplicationConfiguration DescribeJob GetAccelerateConfiguration GetBucketAcl
+    GetBucketCORS GetBucketEncryption GetBucketLocation GetBucketLogging GetBucketNotification
+    GetBucketObjectLockConfiguration GetBucketOwnershipControls GetBucketPolicy
+    GetBucketPolicyStatus GetBucketPublicAccessBlock GetBucketRequestPayment GetBucketTagging
+    GetBucketVersioning GetBucketWebsite GetLifecycleConfiguration GetObject GetObjectAcl
+    GetObjectAttributes GetObjectLegalHold GetObjectRetention GetObjectTagging GetObjectTorrent
+    GetObjectVersion GetObjectVersionAcl GetObjectVersionAttributes
+    GetObjectVersionForReplication GetObjectVersionTagging GetObjectVersionTorrent
+    GetPublicAccessBlock GetReplicationConfiguration ListAllMyBuckets ListBucket
+    ListBucketMultipartUploads ListBucketVersions ListMultipartUploadParts PostBucketLogging
+    PutAccelerateConfiguration PutBucketAcl PutBucketCORS PutBucketEncryption PutBucketLogging
+    PutBucketNotification PutBucketObjectLockConfiguration PutBucketOwnershipControls
+    PutBucketPolicy PutBucketPublicAccessBlock PutBucketRequestPayment PutBucketTagging
+    PutBucketVersioning PutBucketWebsite PutLifecycleConfiguration PutObject PutObjectAcl
+    PutObjectLegalHold PutObjectRetention PutObjectTagging PutObjectVersionAcl
+    PutObjectVersionTagging PutPublicAccessBlock PutReplicationConfiguration ReplicateDelete
+    ReplicateObject ReplicateTags RestoreObject
+"""
 Statement = Mapping[str, Any]
+
+
+def is_known(action: str) -> bool:
+    """Whether some gateway knows an action, which may be a pattern of several."""
+    known = (f"s3:{name}".casefold() for name in _KNOWN.split())
+    return any(fnmatchcase(name, action.casefold()) for name in known)
 
 
 def below_prefix(action: str) -> bool:

@@ -263,9 +263,15 @@ COLOUR = "\x1b[31mhunter2"
     ("place", "value"),
     [
         ("topics.{b}.attributes.OpaqueData", COLOUR),
-        ("topics.{b}.attributes.OpaqueData", "{{ '\\x1b[31mhunter2' }}"),
+        (
+            "topics.{b}.attributes.OpaqueData",
+            "{{ secrets.notification.secret ~ '\\x1b[31mhunter2' }}",
+        ),
         ("topics.{b}.attributes.OpaqueData", "hunter2\x00"),
-        ("topics.{b}.attributes.OpaqueData", "hunter2{{ '\\ud83d' }}"),
+        (
+            "topics.{b}.attributes.OpaqueData",
+            "hunter2{{ secrets.notification.secret ~ '\\ud83d' }}",
+        ),
         ("topics.{b}.attributes.OpaqueData", "hunter2\ufffe"),
         ("topics.{b}.attributes.push-endpoint", f"http://h/{COLOUR}"),
         ("topics.{b}.attributes.Policy", f'{{"Id": "{COLOUR}"}}'),

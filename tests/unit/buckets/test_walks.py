@@ -104,7 +104,10 @@ class Walk:
     def add(self, _: str) -> None:
         name, other = self.random.choice(_TOPICS), self.random.choice(_IDS)
         if name not in self.topics and other not in self.notifications:
-            attributes = {"push-endpoint": "http://{{ enqueue.address }}/x", "persistent": True}
+            attributes = {
+                "push-endpoint": "http://{{ enqueue.address }}:8080/notify?x",
+                "persistent": True,
+            }
             self.topics[name] = {"owner": BUCKET, "attributes": attributes}
             self.notifications[other] = {"topic": name, "events": sorted(EVENTS)}
 

@@ -342,7 +342,7 @@ def test_what_is_not_said_of_vault_is_left_to_the_jobs(summit: dict[str, Manifes
     config = yaml.safe_load(text)
     assert set(config["vault"]) == {"address", "mount", "auth", "ownersPath"}
     assert set(config["vault"]["auth"]) == {"method", "mount", "role", "audience"}
-    assert set(config["hooks"]) == {"deadlineSeconds", "restart", "secrets"}
+    assert set(config["hooks"]) == {"deadlineSeconds", "restart", "secrets", "audit", "reconcile"}
 
 
 def test_the_jobs_understand_what_is_said_of_vault() -> None:

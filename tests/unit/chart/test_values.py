@@ -179,14 +179,6 @@ def test_global_is_allowed() -> None:
             {"redis": {"service": {"address": "10.0.0.1"}}},
             "`redis.service.address` is 10.0.0.1, but `redis.service.type` is ClusterIP",
         ),
-        (
-            {"bucketConfig": {"buckets": {"rubin-summit": {"owner": "somebody"}}}},
-            "`bucketConfig.buckets.rubin-summit.owner` is somebody",
-        ),
-        (
-            {"bucketConfig": {"buckets": {"rubin-summit": {"foreign": ["rubin-summit-to-http"]}}}},
-            "notification rubin-summit-to-http is in",
-        ),
     ],
 )
 def test_rules_across_fields(values: dict[str, Any], said: str) -> None:

@@ -137,7 +137,8 @@ def test_an_enqueue_that_is_away_is_told_with_what_it_endangers_and_hides_no_dri
     endpoint: socket.socket,
     capsys: Output,
 ) -> None:
-    there = f"http://{{{{ enqueue.address }}}}:{endpoint.getsockname()[1]}/notify"
+    port = site["enqueue"]["port"] = endpoint.getsockname()[1]
+    there = f"http://{{{{ enqueue.address }}}}:{port}/notify"
     site["bucketConfig"]["topics"][BUCKET]["attributes"]["push-endpoint"] = there
     world.fake_cluster.states = [ServiceState("127.0.0.1", False)]
     endpoint.close()

@@ -50,7 +50,7 @@ BAD: list[tuple[str, Any, str]] = [
         r"to-http\.events: .*found s3:ObjectCreate:\*",
     ),
     ("bucketConfig.buckets.rubin-summit.foreign", ["to-http"], r"also named as foreign"),
-    ("enqueue", None, r"push-endpoint: .*needs the key `enqueue`"),
+    ("enqueue", None, r"push-endpoint: .*which Kafka mode has not"),
     ("vault.auth.method", "ldap", r"vault\.auth\.method: expected one of kubernetes, approle, jwt"),
     ("vault.auth", {"method": "wrapped"}, r"vault\.auth\.secret: is missing; the wrapped login"),
     ("vault.auth", {"method": "jwt"}, r"vault\.auth\.role: is missing; the jwt login"),

@@ -37,7 +37,7 @@ def declared(environment: str) -> BucketConfig:
     }
     document["vault"]["ownersPath"] = given["vault"]["ownersPath"]
     if given["enqueue"].get("mode") != "kafka":
-        document["enqueue"] = {"service": "x", "port": 1}
+        document["enqueue"] = {"service": "x", "port": 8080}
     return parse(document, file.name).required_buckets
 
 

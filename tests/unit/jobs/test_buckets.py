@@ -286,7 +286,7 @@ def test_a_topic_that_was_taken_away_comes_back_under_a_new_name(made: Site) -> 
 def test_a_kafka_endpoint_is_refused_instead(at: Site) -> None:
     at.attributes |= {"push-endpoint": "kafka://198.20.0.1:9094", "OpaqueData": ""}
     at.run()
-    at.attributes["push-endpoint"] = "kafka://u:hunter2@198.20.0.2:9094"
+    at.attributes["push-endpoint"] = "kafka://u:{{ secrets.notification.secret }}@198.20.0.2:9094"
     with pytest.raises(Problems, match=r"kafka://\*\*\*@198\.20\.0\.2:9094.*move the consumers"):
         at.run()
     assert at.store.writes == []
@@ -866,7 +866,7 @@ def test_a_topic_of_another_bucket_does_not_wait_for_one_that_is_not_there(made:
         "notifications": {"other": {"topic": BUCKET, "events": ["s3:ObjectCreated:*"]}},
     }
     made.store.gone.add("others")
-    made.attributes["OpaqueData"] = "other"
+    made.attributes["OpaqueData"] = "{{ secrets.notification.secret }}, other"
     assert "put notification to-http of bucket rubin-summit" in made.run()
     assert [each.about for each in made.last.misfortunes] == ["bucket others"]
 

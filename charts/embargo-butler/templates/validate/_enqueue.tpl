@@ -16,7 +16,6 @@
 {{- include "embargo-butler.checkWebhook" . }}
 {{- end }}
 {{- include "embargo-butler.checkEnqueueAddress" . }}
-{{- include "embargo-butler.checkExamples" . }}
 {{- end }}
 
 {{- define "embargo-butler.checkWebhook" -}}
@@ -106,55 +105,13 @@
 {{- end }}
 {{- end }}
 
-{{- /* Do topics that announce to {{ enqueue.address }} find an address, and a port that somebody listens at? */}}
+{{- /* Do topics that announce to {{ enqueue.address }} find one? */}}
 {{- define "embargo-butler.checkEnqueueAddress" -}}
 {{- $address := regexMatch `\{\{[^}]*enqueue\.address` (toJson .Values.bucketConfig) }}
-{{- if and $address (eq .Values.enqueue.mode "kafka") }}
-{{- include "embargo-butler.mistake" (print
-      "`bucketConfig.topics` announces to {{ enqueue.address }}, but `enqueue.mode` is kafka, which has no Service: "
-      "announce to kafka://..., or set the mode to webhook") }}
-{{- else if and $address (ne .Values.enqueue.service.type "LoadBalancer") }}
+{{- if and $address (eq .Values.enqueue.mode "webhook") (ne .Values.enqueue.service.type "LoadBalancer") }}
 {{- include "embargo-butler.mistake" (printf (print
       "`bucketConfig.topics` announces to {{ enqueue.address }}, but `enqueue.service.type` is %s: "
       "set the type to LoadBalancer")
     .Values.enqueue.service.type) }}
 {{- end }}
-{{- $port := int .Values.enqueue.service.port }}
-{{- $right := printf `enqueue\.address[^}]*\}\}:%d(/|$)` $port }}
-{{- range $name, $topic := (.Values.bucketConfig | default dict).topics }}
-{{- $endpoint := toString (get $topic.attributes "push-endpoint") }}
-{{- if and (regexMatch `enqueue\.address` $endpoint) (not (regexMatch $right $endpoint)) }}
-{{- include "embargo-butler.mistake" (printf (print
-      "`bucketConfig.topics.%s.attributes.push-endpoint` is %s, but `enqueue.service.port` is %d, "
-      "so nobody would listen there: write {{ enqueue.address }}:%d/notify, or change the port")
-    $name $endpoint $port $port) }}
-{{- end }}
-{{- end }}
-{{- end }}
-
-{{- /* Does DATASET_REGEXP take what it should, and no more? What enqueue searches in begins with the bucket; without a
-       regexp of ours it has its own. */}}
-{{- define "embargo-butler.checkExamples" -}}
-{{- $regexp := .Values.enqueue.env.DATASET_REGEXP }}
-{{- if kindIs "invalid" $regexp }}{{ $regexp = "fits$" }}{{ end }}
-{{- if and (kindIs "string" $regexp) $.Values.ingest.env.BUCKET }}
-{{- range $kind, $keys := .Values.enqueue.examples }}
-{{- range $keys }}
-{{- $path := printf "%s/%s" $.Values.ingest.env.BUCKET . }}
-{{- $takes := include "the regular expression `enqueue.env.DATASET_REGEXP`" (list $regexp $path) }}
-{{- if ne (eq $takes "true") (eq $kind "taken") }}
-{{- include "embargo-butler.mistake" (printf (print
-      "`enqueue.env.DATASET_REGEXP` is %q, which %s %s of `enqueue.examples.%s`: "
-      "mend the one or the other")
-    $regexp (ternary "does not take" "takes" (eq $kind "taken")) $path $kind) }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- end }}
-
-{{- /* What is no regular expression at all ends here, and Helm's message has no other sign of the value than this
-       name. */}}
-{{- define "the regular expression `enqueue.env.DATASET_REGEXP`" -}}
-{{- mustRegexMatch (first .) (last .) -}}
 {{- end }}

@@ -18,19 +18,6 @@
     .secret .key) }}
 {{- end }}
 {{- end }}
-{{- range $name := .Values.hooks.secrets.takeOver }}
-{{- if not (hasKey $secrets $name) }}
-{{- include "embargo-butler.mistake" (printf (print
-      "`hooks.secrets.takeOver` has %s, which `secrets` does not declare: "
-      "declare it, or leave it out")
-    $name) }}
-{{- end }}
-{{- end }}
-{{- range $name := .Values.hooks.secrets.retired }}
-{{- if hasKey $secrets $name }}
-{{- include "embargo-butler.mistake" (printf "`hooks.secrets.retired` has %s, which `secrets` declares: leave one of both out" $name) }}
-{{- end }}
-{{- end }}
 {{- end }}
 
 {{- /* Can the jobs log in? */}}
@@ -74,19 +61,9 @@
 {{- end }}
 {{- end }}
 
-{{- /* Do the names inside the bucket configuration refer to something? */}}
+{{- /* Is the bucket that ingest waits for announced? */}}
 {{- define "embargo-butler.checkBuckets" -}}
 {{- with .Values.bucketConfig }}
-{{- $config := . }}
-{{- range $kind := list "topics" "buckets" }}
-{{- range $name, $thing := get $config $kind | default dict }}
-{{- if not (hasKey $config.owners $thing.owner) }}
-{{- include "embargo-butler.mistake" (printf
-      "`bucketConfig.%s.%s.owner` is %s, which `bucketConfig.owners` does not have: it has %s"
-    $kind $name $thing.owner (keys $config.owners | sortAlpha | join ", ")) }}
-{{- end }}
-{{- end }}
-{{- end }}
 {{- $bucket := splitList "@" ($.Values.ingest.env.BUCKET | default "") | last }}
 {{- $fedBy := include "embargo-butler.fedBy" $ }}
 {{- $asked := ternary (not (empty .buckets)) (empty $fedBy) (eq $.Values.enqueue.mode "kafka") }}
@@ -95,21 +72,6 @@
       "`ingest.env.BUCKET` is %s, but `bucketConfig.buckets` has %s: "
       "ingest would wait for images that nobody announces, so correct the one or the other")
     $.Values.ingest.env.BUCKET (empty .buckets | ternary "none" (keys .buckets | sortAlpha | join ", " | print "only "))) }}
-{{- end }}
-{{- range $bucket, $thing := .buckets }}
-{{- range $id, $notification := $thing.notifications }}
-{{- if not (hasKey ($config.topics | default dict) $notification.topic) }}
-{{- include "embargo-butler.mistake" (printf
-      "`bucketConfig.buckets.%s.notifications.%s.topic` is %s, which `bucketConfig.topics` does not have"
-    $bucket $id $notification.topic) }}
-{{- end }}
-{{- if has $id ($thing.foreign | default list) }}
-{{- include "embargo-butler.mistake" (printf (print
-      "notification %s is in `bucketConfig.buckets.%s.notifications` and in its `foreign`: "
-      "it is either ours or another team's")
-    $id $bucket) }}
-{{- end }}
-{{- end }}
 {{- end }}
 {{- if and (hasKey .buckets $bucket) (eq $.Values.enqueue.mode "webhook") (not $fedBy) (not (include "embargo-butler.announced" $ | fromJson)) }}
 {{- include "embargo-butler.mistake" (printf (print
