@@ -38,7 +38,7 @@ class Count:
         lost: Not in the Butler.
         surplus: Datasets that are there twice, or of nothing that was put.
         invisible: Science files that presence does not find.
-        without_visit: Exposures without exactly one visit.
+        without_visit: Exposures without exactly one visit, or off the sky and with one.
         waiting: Redis lists that hold anything.
         unannounced: Files of which Prompt Processing's endpoint got no event.
         twice: How many more announcements enqueue counted than objects were put; fewer are none,
@@ -133,7 +133,9 @@ class Ledger:
             for exposure in load.exposures
             if load.puts.keys() & exposure.keys.keys()
         }
-        count.without_visit = [number for number in exposures if visits[number] != 1]
+        count.without_visit = [
+            number for number, each in exposures.items() if visits[number] != int(each.on_sky)
+        ]
         count.invisible = self.invisible(load)
         heard = received.keys(RECEIVED, bucket=self.release.bucket)
         count.unannounced = [key for key in load.puts if key not in heard]

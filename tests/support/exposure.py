@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from tests.support.detectors import DETECTORS, Detector
 INSTRUMENT = "LSSTCam"
 EXPOSURE_SECONDS = 30.0
 _CONTROLLERS = "OCHPQS"
+_DARK = ("BIAS", "DARK", "FLAT")
 _TAI_AHEAD_OF_UTC = timedelta(seconds=37)
 _CARD = 80
 _BLOCK = 2880
@@ -31,12 +33,14 @@ class Exposure:
         seq: Number of the exposure on that day, from 1.
         controller: Who took it; `O` is the observatory's own control system.
         begun: When the shutter opened (UTC).
+        kind: Its IMGTYPE: OBJECT, ACQ, BIAS, DARK or FLAT.
     """
 
     day: str
     seq: int
     controller: str = "O"
     begun: datetime = datetime(2026, 6, 3, 23, 10, 41, 123000, UTC)
+    kind: str = "OBJECT"
 
     @classmethod
     def now(cls, seq: int) -> Exposure:
@@ -54,6 +58,11 @@ class Exposure:
         """The exposure's number in the Butler; other controllers count a thousand years later."""
         years = 1000 * _CONTROLLERS.index(self.controller)
         return (int(self.day) + years * 10_000) * 100_000 + self.seq
+
+    @property
+    def on_sky(self) -> bool:
+        """Whether it gets a visit: its shutter was open, and it points somewhere."""
+        return self.kind not in _DARK
 
     @property
     def group(self) -> str:
@@ -74,6 +83,20 @@ class Exposure:
         """All 205 keys, each with its detector."""
         return {self.key(detector): detector for detector in DETECTORS}
 
+    def listing(self) -> tuple[str, bytes]:
+        """Return key and content of the object that says what the exposure should have."""
+        sensors = {
+            detector.name: "GUIDER" if detector.is_guider else "SCIENCE" for detector in DETECTORS
+        }
+        content = json.dumps({"obsId": self.name, "expectedSensors": sensors})
+        return f"{self.prefix}{self.name}_expectedSensors.json", content.encode()
+
+    def sidecar(self, key: str) -> tuple[str, bytes]:
+        """Return key and content of the object beside a file that holds its header."""
+        detector = self.keys[key]
+        header = dict(self.header()) | {"RAFTBAY": detector.raft, "CCDSLOT": detector.slot}
+        return key.removesuffix(".fits") + ".json", json.dumps(header).encode()
+
     def header(self) -> fits.Header:
         """Return the primary header that the files share, detector cards aside."""
         header = fits.Header()
@@ -92,18 +115,31 @@ class Exposure:
                 "CCDSLOT": "S11",
                 "FILTBAND": "i",
                 "FILTER": "i_39",
-                "IMGTYPE": "OBJECT",
+                "IMGTYPE": self.kind,
                 "OBJECT": "COSMOS",
                 "EXPTIME": EXPOSURE_SECONDS,
                 "DARKTIME": EXPOSURE_SECONDS + 0.6,
                 "TIMESYS": "TAI",
                 "DATE-BEG": _tai(self.begun),
                 "DATE-END": _tai(self.begun + timedelta(seconds=EXPOSURE_SECONDS)),
-                "RA": 150.1191,
-                "DEC": 2.2058,
-                "ROTPA": 12.5,
+                # What the public translator of LSSTCam reads beside these.
+                "LSST_NUM": "E2V-CCD250-112",
+                "CCD_MANU": "E2V",
+                "CCD_SERN": "19351",
+                "DATE": _tai(self.begun + timedelta(seconds=EXPOSURE_SECONDS)),
+                "MJD": 61194.96618,
+                "SHUTTIME": EXPOSURE_SECONDS if self.on_sky else 0.0,
+                "ROTCOORD": "sky",
+                "RADESYS": "ICRS",
+                "TESTTYPE": self.kind,
+                "REASON": "survey",
+                "PROGRAM": "BLOCK-365",
             }
         )
+        if self.on_sky:
+            pointing = {"RA": 150.1191, "DEC": 2.2058, "ROTPA": 12.5}
+            horizon = {"AZSTART": 80.5, "AZEND": 80.6, "ELSTART": 62.1, "ELEND": 62.2}
+            header.update(pointing | horizon)
         return header
 
     def files(self) -> Iterator[tuple[str, bytes]]:

@@ -21,8 +21,9 @@ from tests.support.exposure import Exposure
 CADENCE = 20.0
 """Seconds from one exposure to the next."""
 _SINGLE_EVERY = 1.0
-_SINGLES = "C"
-"""Single files are exposures of another controller, which counts by itself."""
+_SINGLES = "CPS"
+"""Single files are exposures of other controllers, each of which counts by itself."""
+_KINDS = ("OBJECT", "ACQ", "OBJECT", "BIAS", "OBJECT", "DARK", "OBJECT", "FLAT")
 _AT_ONCE = 8
 _CALM = 5.0
 """Seconds for which nothing may be under way: a gateway that was away announces again later."""
@@ -109,16 +110,23 @@ class Load:
     def _take(self) -> None:
         try:
             day = Exposure.now(0).day
-            singles = count(self._camera.next_seq(day, _SINGLES))
+            singles = count(max(self._camera.next_seq(day, each) for each in _SINGLES))
             exposures = count(self._camera.next_seq(day))
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 while not self._stop.is_set():
                     due = time.monotonic() + CADENCE
                     exposure = Exposure.now(next(exposures))
+                    self._camera.put_beside(exposure.listing())
                     self._put(pool, exposure, exposure.files())
                     while time.monotonic() < due and not self._stop.wait(_SINGLE_EVERY):
-                        exposure = replace(Exposure.now(next(singles)), controller=_SINGLES)
-                        self._put(pool, exposure, islice(exposure.files(), 1))
+                        number = next(singles)
+                        kind = _KINDS[number % len(_KINDS)]
+                        who = _SINGLES[number % len(_SINGLES)]
+                        exposure = replace(Exposure.now(number), controller=who, kind=kind)
+                        [(key, content)] = islice(exposure.files(), 1)
+                        if number % 5 > 1:  # of some of each kind and controller
+                            self._camera.put_beside(exposure.sidecar(key))
+                        self._put(pool, exposure, [(key, content)])
         except BaseException as error:  # raised again where it is seen
             self._failure = error
 

@@ -100,7 +100,10 @@ def _take_all(camera: Camera, journey: Journey) -> list[str]:
         files = dict(exposure.files())
         # The pace is the camera's, not a wait for anything.
         time.sleep(max(0.0, begin + CADENCE * number - time.monotonic()))
+        camera.put_beside(exposure.listing())
         camera.put_all(files.items(), journey.note_put)
+        # In no promised order: what comes late is read by nobody.
+        camera.put_beside(*(exposure.sidecar(key) for key in list(files)[::REPEAT_EVERY]))
         repeats = list(files)[::REPEAT_EVERY]
         camera.put_all((key, files[key]) for key in repeats)
         again += repeats

@@ -12,6 +12,7 @@ import requests
 
 from tests.site.services.ingest_site import DAY, EXPOSURE, EXPOSURE_ID, IngestSite
 from tests.site.services.support import image, recorded
+from tests.support.exposure import Exposure
 
 GROUP = "GROUP:LSSTCam:2026-06-03T23:10:11.123:0"
 WEBHOOK = "http://listener.invalid/update"
@@ -269,6 +270,21 @@ def test_sidecar_is_read_instead_of_the_file(site: IngestSite) -> None:
     site.process()
     assert (site.left(), site.datasets()) == ([], [94])
     assert site.store.keys("GROUP:*") == [b"GROUP:LSSTCam:g:1:R22_S11"]
+
+
+@pytest.mark.parametrize("controller", ["O", "C", "P", "S"])
+@pytest.mark.parametrize("kind", ["OBJECT", "ACQ", "BIAS", "DARK", "FLAT"])
+def test_an_exposure_of_the_tests_camera_is_taken(
+    site: IngestSite, controller: str, kind: str
+) -> None:
+    taken = Exposure(DAY, 258, controller, kind=kind)
+    (key, content) = next(taken.files())
+    path = site.put_at(key, content)
+    site.put_at(*taken.sidecar(key))
+    site.hand(path)
+    site.process()
+    assert (site.left(), site.datasets()) == ([], [0])
+    assert site.visits() == ([taken.exposure_id] if taken.on_sky else [])
 
 
 def test_broken_sidecar_is_passed_over(site: IngestSite) -> None:

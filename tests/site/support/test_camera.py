@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from astropy.io import fits
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from embargo_butler.delivery.focal_plane import expected
 from tests.support.camera import Camera, Put
 from tests.support.detectors import CORNERS, DETECTORS, Detector
 from tests.support.exposure import Exposure
@@ -99,6 +101,38 @@ def test_header_has_what_the_services_read(files: dict[str, bytes]) -> None:
         "DATE-END": "2026-06-03T23:11:48.123",
     }
     assert {keyword: header[keyword] for keyword in expected} == expected
+
+
+def test_the_list_of_what_an_exposure_should_have() -> None:
+    key, content = EXPOSURE.listing()
+    assert key == f"{EXPOSURE.prefix}{EXPOSURE.name}_expectedSensors.json"
+    assert {f"{EXPOSURE.prefix}{EXPOSURE.name}_{part}.fits" for part in expected("", content)} == (
+        EXPOSURE.keys.keys()
+    )
+
+
+def test_a_sidecar_holds_the_header_of_its_file(files: dict[str, bytes]) -> None:
+    for key in (EXPOSURE.key(Detector("R22", "S11")), EXPOSURE.key(Detector("R00", "SG0"))):
+        beside, content = EXPOSURE.sidecar(key)
+        assert beside == key.replace(".fits", ".json")
+        header = fits.Header.fromstring(files[key][: 2880 * 2])
+        told = json.loads(content)
+        assert told == {keyword: header[keyword] for keyword in told}
+
+
+@pytest.mark.parametrize("kind", ["OBJECT", "ACQ", "BIAS", "DARK", "FLAT"])
+def test_the_cards_of_the_sky_are_there_where_the_shutter_opens(kind: str) -> None:
+    header = replace(EXPOSURE, kind=kind).header()
+    open_ = kind in ("OBJECT", "ACQ")
+    assert all((card in header) is open_ for card in ("RA", "DEC", "ROTPA", "AZSTART", "ELSTART"))
+    assert (header["SHUTTIME"] > 0) is open_
+    assert all(card in header for card in ("LSST_NUM", "DATE", "ROTCOORD"))
+
+
+def test_what_is_put_beside_fails_for_nobody(camera: Camera) -> None:
+    camera.put_beside(EXPOSURE.listing())
+    camera.bucket = "no-such-bucket"
+    camera.put_beside(EXPOSURE.listing())
 
 
 def test_files_are_small_all_different_and_made_fast(files: dict[str, bytes]) -> None:
