@@ -22,6 +22,7 @@ class Fake:
         self.answers: dict[str, Done] = {}
         clusters = [{"cluster": {"server": "https://rig"}}]
         self.says("kubectl config", {"current-context": cluster, "clusters": clusters})
+        self.says("helm list", [])
 
     def says(self, command: str, answer: Any, error: str = "") -> None:
         """Answer a command with an object, a list of objects, or a text; or fail with an error."""

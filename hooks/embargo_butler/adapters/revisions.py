@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
-from embargo_butler.adapters.programs import ProgramError, Programs
+from embargo_butler.adapters.programs import ProgramError, Programs, UnreachableError
 from embargo_butler.errors import HooksError
 
 PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
-_NONE = "not found"
+_ANY = ("deployed", "failed", "pending", "superseded", "uninstalled", "uninstalling")
+"""Every status, in which Helm 3 lists a release as well as Helm 4."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,13 @@ def revisions(programs: Programs) -> list[Revision]:
     """
     try:
         found = programs.helm("history", programs.release, "--max", "1000", "-o", "json")
-    except ProgramError as error:
-        if _NONE in str(error):
-            return []
+    except UnreachableError:
         raise
+    except ProgramError as error:
+        # What it says is for people, and much else is not found; a list without it tells.
+        if _listed(programs, error):
+            raise
+        return []
     return [
         Revision(
             number=int(each["revision"]),
@@ -53,6 +58,16 @@ def revisions(programs: Programs) -> list[Revision]:
         )
         for each in json.loads(found)
     ]
+
+
+def _listed(programs: Programs, error: ProgramError) -> bool:
+    """Tell whether there is such a release; what went wrong first, where nobody tells."""
+    name = ("--filter", f"^{re.escape(programs.release)}$")
+    try:
+        found = programs.helm("list", *name, *(f"--{each}" for each in _ANY), "-o", "json")
+    except ProgramError:
+        raise error from None
+    return bool(json.loads(found))
 
 
 def last_deployed(history: list[Revision]) -> Revision | None:

@@ -118,7 +118,8 @@ def test_an_unknown_environment(fake: Fake, name: str, said: str, capsys: Output
 
 
 def test_what_kubectl_says_moves_no_cursor(fake: Fake, capsys: Output) -> None:
-    fake.says("helm history", "", "Error: \x1b]0;owned\x07\nsecond line\u202e")
+    for command in ("helm history", "helm list"):
+        fake.says(command, "", "Error: \x1b]0;owned\x07\nsecond line\u202e")
     assert run(fake, "unlock", "summit") == 1
     first, second = capsys.readouterr().err.removesuffix("\n").split("\n")
     assert r"\x1b]0;owned\x07" in first
@@ -422,9 +423,9 @@ def test_before_the_first_release_there_is_nothing_to_plan_topics_of(
 ) -> None:
     asked: list[str] = []
 
-    def plan(_: object, area: str, *__: object) -> tuple[int, str]:
+    def plan(_: object, area: str, *__: object) -> pipeline_verbs.Planned:
         asked.append(area)
-        return 2, f"plan of {area}"
+        return pipeline_verbs.Planned(2, f"plan of {area}")
 
     monkeypatch.setattr(pipeline_verbs, "jobs_plan", plan)
     monkeypatch.setattr(jobs_plan, "plans", lambda _: ["secrets", "buckets"])
@@ -456,7 +457,9 @@ def test_a_plan_that_cannot_begin_takes_nothing_with_it(
         shown_before.append(capsys.readouterr().out)
         if words[0] == "secrets":
             raise ConfigError("vault.address: is missing")
-        print(json.dumps({"summary": words[0]}) if "json" in words else f"plan of {words[0]}")
+        told = json.dumps({"summary": words[0]}, indent=2)
+        # How it is laid out is nobody's business.
+        print(f"\n{told}" if "json" in words else f"plan of {words[0]}")
         return 2
 
     monkeypatch.setattr(Chart, "verbs_config", lambda *_: SITE)

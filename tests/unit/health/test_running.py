@@ -172,9 +172,9 @@ def test_a_plan_over_it_has_the_buckets_and_names_the_take_over(
     monkeypatch.setattr(diff, "differences", lambda *_: [])
     planned: dict[str, Any] = {}
 
-    def run(config: dict[str, Any], area: str, *_: object) -> tuple[int, str]:
+    def run(config: dict[str, Any], area: str, *_: object) -> pipeline_verbs.Planned:
         planned[area] = config["predecessor"]
-        return 0, ""
+        return pipeline_verbs.Planned(0, "")
 
     monkeypatch.setattr(pipeline_verbs, "jobs_plan", run)
     assert main(["plan", "summit", "--project", str(PROJECT)], fake.programs) == 0

@@ -205,7 +205,8 @@ def test_a_cronjob_that_is_set_against_the_release(
 
 
 def test_without_the_right_to_see_the_release_the_pods_are_shown(fake: Fake) -> None:
-    fake.says("helm history", "", 'secrets is forbidden: cannot list resource "secrets"')
+    for command in ("helm history", "helm list"):
+        fake.says(command, "", 'secrets is forbidden: cannot list resource "secrets"')
     found = look(fake)
     assert "cannot list resource" in found["release"].hidden
     assert found["pods"].hidden == ""

@@ -7,9 +7,11 @@ here.
 from __future__ import annotations
 
 import io
+import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -70,9 +72,29 @@ def run(
     return cli.main(of_job([verb, *words]), caller=Caller(found, spell, programs, ahead))
 
 
+@dataclass(frozen=True)
+class Planned:
+    """What came of a job's plan.
+
+    Attributes:
+        code: The exit code (0 nothing to do, 2 changes, anything else a problem).
+        said: What it said.
+        begun: Whether it could begin; if not, why is all that it said.
+    """
+
+    code: int
+    said: str
+    begun: bool = True
+
+    def document(self) -> dict[str, Any]:
+        """Return it for a program, where the plan was asked for as JSON."""
+        found: dict[str, Any] = json.loads(self.said) if self.begun else {"problems": [self.said]}
+        return found
+
+
 def jobs_plan(
     config: dict[str, Any], area: str, output: str, chart: Chart, programs: Programs
-) -> tuple[int, str]:
+) -> Planned:
     """Make the plan of one of the release's jobs, which only reads.
 
     Args:
@@ -81,9 +103,6 @@ def jobs_plan(
         output: `text` or `json`.
         chart: The environment's chart.
         programs: helm and kubectl.
-
-    Returns:
-        The exit code (0 nothing to do, 2 changes, anything else a problem), and what it said.
     """
     environment = chart.environment.name
     out, err = io.StringIO(), io.StringIO()
@@ -95,8 +114,9 @@ def jobs_plan(
                 caller=Caller(told, lambda words: targets.make(environment, *words), programs),
             )
     except HooksError as error:
-        return 1, f"{area} plan: {error}"
-    return code, out.getvalue() or err.getvalue()
+        return Planned(1, f"{area} plan: {error}", begun=False)
+    said = out.getvalue()
+    return Planned(code, said or err.getvalue(), begun=bool(said))
 
 
 def config(

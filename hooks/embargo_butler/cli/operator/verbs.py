@@ -134,20 +134,15 @@ class Verbs:
                 _note("buckets: planned when Secrets and pods are there, after the first apply")
         plans = {}
         for area in areas:
-            code, said = pipeline_verbs.jobs_plan(
+            plans[area] = pipeline_verbs.jobs_plan(
                 config or {}, area, output, self._chart, self._programs
             )
-            plans[area] = code, said
             if not self._options.json:
-                _say(*said.rstrip().split("\n"))
+                _say(*plans[area].said.rstrip().split("\n"))
         if self._options.json:
-            # What could not even begin has told why in plain words.
-            shown = {
-                area: json.loads(said) if said.startswith("{") else {"problems": [said]}
-                for area, (_, said) in plans.items()
-            }
+            shown = {area: each.document() for area, each in plans.items()}
             _print_json({"version": 1, "objects": [each.document() for each in found], **shown})
-        codes = {code for code, _ in plans.values()}
+        codes = {each.code for each in plans.values()}
         if codes - {DONE, CHANGES}:
             return FAILED
         return CHANGES if _count(found) or CHANGES in codes else DONE
