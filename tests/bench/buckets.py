@@ -7,6 +7,7 @@ figure is beyond what is promised of it.
 from __future__ import annotations
 
 import math
+import os
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ from tests.bench.store import NOTIFICATIONS, OWNER, ManyBuckets
 from tests.contract.calls import counted
 from tests.contract.site import World, silent
 from tests.rig import credentials
+from tests.rig.cluster import programs
 from tests.rig.store import REGION
 from tests.support.bucket_place import BucketPlace
 
@@ -105,6 +107,7 @@ class _Command:
         self._at = place.place.put("bench", access_key=keys.access_key, secret_key=keys.secret_key)
         self.env = {
             "KUBECONFIG": str(place.place.kubeconfig),
+            "PATH": f"{os.environ['PATH']}{os.pathsep}{programs()}",
             "VAULT_TOKEN": place.place.admin.token,
             "AWS_ACCESS_KEY_ID": keys.access_key,
             "AWS_SECRET_ACCESS_KEY": keys.secret_key,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.rig import evidence, helms, images, lifecycle
+from tests.rig.cluster import programs
 from tests.rig.progress import Display
 from tests.rig.release import SUMMIT
 from tests.rig.site import CACHE
@@ -21,8 +22,8 @@ _EVIDENCE: pytest.StashKey[Path] = pytest.StashKey()
 
 
 @pytest.fixture(scope="session")
-def site() -> None:
-    """The whole site, brought up or repaired.
+def site() -> Iterator[None]:
+    """The whole site, brought up or repaired, and kubectl on PATH as an operator has it.
 
     With EMBARGO_BUTLER_SITE=as-is it is left as it is, but for the images: so several checkouts can
     be tested beside each other on one site, each with a hooks image of its own (`appVersion`).
@@ -34,6 +35,9 @@ def site() -> None:
                     images.load(image.name, images.archive(image, say), say)
         else:
             lifecycle.up(display, SUMMIT.images(), for_tests=True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PATH", f"{os.environ['PATH']}{os.pathsep}{programs()}")
+        yield
 
 
 @pytest.fixture(scope="session", params=helms.NEWEST)
