@@ -10,12 +10,16 @@ not queued when it dies: it skips what is marked when the record comes again. He
   again it starts where it was;
 - a mark counts only if the object's time is noted, which is after it was queued: what is neither is
   queued now, at worst a second time;
+- of a message with several records each is handed on alone, so that one on which the service fails
+  takes no neighbour with it; the message is committed with its last one;
 - SIGTERM, which a process 1 ignores by default, ends the consumer as Ctrl-C does.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
+import json
 import os
 import runpy
 import signal
@@ -25,6 +29,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import aiokafka
 import redis
 
 MARK = "ENQ:"
@@ -74,6 +79,50 @@ def limited(method: Callable[..., Any]) -> Any:
     return functools.partialmethod(method, socket_timeout=10)
 
 
+class Single:
+    """A consumer that hands on the records of a message one by one."""
+
+    def __init__(self, consumer: Any) -> None:
+        """Take the consumer."""
+        self._consumer = consumer
+        self._waiting: list[Any] = []
+
+    def __getattr__(self, name: str) -> Any:
+        """Return whatever else the consumer has."""
+        return getattr(self._consumer, name)
+
+    def __aiter__(self) -> Single:
+        """Return what is gone through."""
+        return self
+
+    async def __anext__(self) -> Any:
+        """Return the next record, in a message of its own."""
+        if not self._waiting:
+            self._waiting = parts(await self._consumer.__anext__())
+        return self._waiting.pop(0)
+
+    async def commit(self) -> None:
+        """Commit the message, if this was its last record."""
+        if not self._waiting:
+            await self._consumer.commit()
+
+
+def parts(message: Any) -> list[Any]:
+    """Return a message for each of its records; one that holds anything else as it is."""
+    try:
+        document = json.loads(message.value)
+        values = [{**document, "Records": [each]} for each in document["Records"]]
+    except (KeyError, TypeError, ValueError):
+        return [message]
+    found = []
+    for value in values:
+        part = copy.copy(message)
+        # It is frozen.
+        object.__setattr__(part, "value", json.dumps(value).encode())
+        found.append(part)
+    return found or [message]
+
+
 def main(script: str) -> None:
     """Run the consumer, again and again as long as it is Redis that ends it."""
     # Whoever started this may have had Ctrl-C ignored.
@@ -87,6 +136,8 @@ def main(script: str) -> None:
         (redis.client.Pipeline, "execute", ending),
     ):
         setattr(owner, name, change(getattr(owner, name)))
+    consumer = aiokafka.AIOKafkaConsumer
+    aiokafka.AIOKafkaConsumer = lambda *args, **kwargs: Single(consumer(*args, **kwargs))
     client = redis.Redis(host=os.environ["REDIS_HOST"], password=os.environ["REDIS_PASSWORD"])
     sys.path.insert(0, str(Path(script).resolve().parent))
     while True:

@@ -113,7 +113,7 @@ def is_first(path: str) -> bool:
     """Mark an object as queued, before it is; tell whether it was not marked yet."""
     if r.set(f"ENQ:{path}", "1", nx=True, ex=FILE_RETENTION):
         return True
-    logger.info("Skipping duplicate %s", path)
+    logger.info("Skipping duplicate enqueue %s", path)
     return False
 
 
@@ -200,7 +200,7 @@ async def consume() -> None:
         enable_auto_commit=False,
     )
     await consumer.start()
-    logger.info("Consuming %s", os.environ["KAFKA_TOPIC"])
+    logger.info("Kafka consumer started: topic=%s", os.environ["KAFKA_TOPIC"])
     try:
         async for message in consumer:
             try:

@@ -131,6 +131,27 @@ def test_an_unparsable_record_does_not_stop_it(
     assert queued(store) == [path(1)]
 
 
+def test_a_record_that_cannot_be_parsed_loses_no_neighbour(
+    consume: Callable[[Topic], None], store: redis.Redis
+) -> None:
+    topic = Topic(record(path(1), "rubin-summit/a.fits", path(2)), end)
+    consume(topic)
+    assert (topic.starts, topic.committed) == (1, 1)
+    assert queued(store) == [path(1), path(2)]
+
+
+def test_a_message_is_committed_with_its_last_record(
+    consume: Callable[[Topic], None], store: redis.Redis
+) -> None:
+    """Whoever dies in between gets all of it again, and queues what is missing."""
+    topic = Topic(record(path(1), path(2)), lambda: topic.committed == 1 or 1 / 0, end)
+    store.set(f"QUEUE:{BUCKET}", "no list")
+    threading.Timer(0.5, store.delete, (f"QUEUE:{BUCKET}",)).start()
+    consume(topic)
+    assert topic.starts > 1
+    assert queued(store) == [path(1), path(2)]
+
+
 def test_it_waits_for_redis(
     consume: Callable[[Topic], None],
     store: redis.Redis,

@@ -86,3 +86,12 @@ def test_an_unparsable_key_is_left_uncommitted(
     consume(topic)
     assert topic.committed == 0
     assert store.keys() == [f"ENQ:{BUCKET}/a.fits".encode()]
+
+
+def test_a_record_that_cannot_be_parsed_loses_its_neighbours(
+    consume: Callable[[Topic], None], store: redis.Redis
+) -> None:
+    topic = Topic(record(path(1), f"{BUCKET}/a.fits", path(2)), record(path(3)))
+    consume(topic)
+    assert topic.committed == 2
+    assert queued(store) == [path(3)]
