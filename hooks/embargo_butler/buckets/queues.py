@@ -43,9 +43,12 @@ def busiest(config: PipelineConfig | None, records: Callable[[], Records]) -> Ni
 
 
 def endless(topic: Topic) -> bool:
-    """Whether events wait in a live topic for ever, though its gateway could end that."""
+    """Whether events wait in a live topic for ever, though its gateway could end that.
+
+    A time to live of 0 is none (Ceph's documentation of topics).
+    """
     lives = topic.attributes.get(_LIFE, Secret("None"))
-    return topic.follows and topic.persistent and lives == Secret("None")
+    return topic.follows and topic.persistent and lives in (Secret("None"), Secret("0"))
 
 
 def lasts(night: Night | None) -> str:
