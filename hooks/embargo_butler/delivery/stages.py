@@ -5,6 +5,7 @@ Source of the rules: facts of enqueue and ingest, lsst-dm/embargo-butler 1.2.1 t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -124,14 +125,24 @@ def why_dropped(record: FileRecord) -> str:
     if record.ingested or is_there(record):
         return ""
     if record.header_error:
-        return f"its metadata cannot be read: {record.header_error}"
+        return f"its metadata cannot be read: {short(record.header_error)}"
     if record.insert_error == "Max wait":
         return "its exposure did not come in time (MAX_GUIDER_WAIT)"
     if record.insert_error or record.insert_failures:
         times = f" ({record.insert_failures} times)" if record.insert_failures > 1 else ""
-        why = f"the Butler did not take it{times}: {record.insert_error}"
+        why = f"the Butler did not take it{times}: {short(record.insert_error)}"
         return f"{why}: only `{UPDATE_RECORDS}` helps" if conflicts(record) else why
     return ""
+
+
+def short(error: str) -> str:
+    """Return the first line of an error, and the constraint that it names further down, if any.
+
+    What follows is the statement and its values, which may be pages (SQLAlchemy, PostgreSQL).
+    """
+    first, _, rest = error.strip().partition("\n")
+    named = re.search(r'constraint "[^"]+"', rest)
+    return f"{first} ({named[0]})" if named and named[0] not in first else first
 
 
 def failures_alike(record: FileRecord, went_in: int) -> int:

@@ -17,6 +17,7 @@ from embargo_butler.delivery.stages import (
     Stage,
     conflicts,
     parse,
+    short,
     why_dropped,
 )
 from embargo_butler.model.ports import Butler, FileRecord, Logs, Objects, Records
@@ -226,7 +227,7 @@ def _explained(
         why, mend = "waits in the queue", ("status",)
     elif row.stage is Stage.WORKING:
         why = f"in the hands of {row.worker}"
-        why += f"{_FAILED_ON}{record.insert_error}" if record.insert_error else ""
+        why += f"{_FAILED_ON}{short(record.insert_error)}" if record.insert_error else ""
         mend = ("kubectl", "logs", row.worker, "-c", "ingest")
     elif row.stage is Stage.INGESTED and row.in_butler is False:
         why = "ingested, and no longer in the Butler: somebody removed it"

@@ -151,3 +151,23 @@ def test_a_conflict_of_metadata_names_what_helps() -> None:
     record = FileRecord(insert_error="Conflict in sync for exposure: zenith_angle", received=1)
     assert "only `butler ingest-raws --update-records` helps" in why_dropped(record)
     assert why_dropped(FileRecord(insert_error=DUPLICATE)) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("no database", "no database"),
+        ("\nfirst\nDETAIL: Key (id)=(1)\n[SQL: INSERT ...]", "first"),
+        (
+            '(psycopg.errors.CheckViolation) new row\nviolates constraint "visit_ck"\n[x]',
+            '(psycopg.errors.CheckViolation) new row (constraint "visit_ck")',
+        ),
+        (
+            'violates unique constraint "a_pk"\nconstraint "a_pk"',
+            'violates unique constraint "a_pk"',
+        ),
+    ],
+)
+def test_an_error_is_told_by_its_first_line_and_its_constraint(error: str, said: str) -> None:
+    assert why_dropped(FileRecord(insert_error=error)).endswith(f": {said}")
+    assert why_dropped(FileRecord(header_error=error)).endswith(f": {said}")
