@@ -80,7 +80,7 @@ template:
     restartPolicy: Never
     containers:
       - name: {{ .name }}
-        {{- include "embargo-butler.container" (dict "values" $hooks "tag" .root.Chart.AppVersion) | nindent 8 }}
+        {{- include "embargo-butler.container" (dict "root" .root "values" $hooks "tag" .root.Chart.AppVersion) | nindent 8 }}
         # A failure's last lines are in the pod's own description as well.
         terminationMessagePolicy: FallbackToLogsOnError
         # Whoever may write ConfigMaps alone cannot have it work by another configuration, and log in where that says.

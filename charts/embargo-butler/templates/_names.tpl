@@ -2,7 +2,7 @@
      Deployment's name), site (true where the label `site` is part of the selector). */}}
 
 {{- define "embargo-butler.fullname" -}}
-{{- .Values.fullnameOverride | default .Chart.Name -}}
+{{- .Values.fullnameOverride | default .Values.nameOverride | default .Chart.Name -}}
 {{- end }}
 
 {{- /* What selectors hold. They cannot change on running objects, so these are the labels of the deployments before this chart. */}}
@@ -15,7 +15,7 @@ site: {{ .root.Values.site }}
 
 {{- /* The recommended labels that stay the same from release to release, so that they restart no pod. */}}
 {{- define "embargo-butler.recommended" -}}
-app.kubernetes.io/name: {{ .root.Chart.Name }}
+app.kubernetes.io/name: {{ .root.Values.nameOverride | default .root.Chart.Name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .name }}
 app.kubernetes.io/part-of: embargo-butler

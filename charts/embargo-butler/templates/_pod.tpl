@@ -53,6 +53,11 @@ metadata:
 {{- $own := index $.values $key }}
 {{- $_ := set $pod $key (ternary (index $.root.Values.pods $key) $own (kindIs "invalid" $own)) }}
 {{- end }}
+{{- $secrets := list }}
+{{- range concat ((.root.Values.global | default dict).imagePullSecrets | default list) ($pod.imagePullSecrets | default list) }}
+{{- $secrets = append $secrets (kindIs "map" . | ternary . (dict "name" .)) }}
+{{- end }}
+{{- $_ := set $pod "imagePullSecrets" (uniq $secrets) }}
 {{- with .account -}}
 serviceAccountName: {{ . }}
 {{ end -}}
@@ -78,7 +83,7 @@ terminationGracePeriodSeconds: {{ int64 .values.terminationGracePeriodSeconds }}
 {{- /* Fields of a container that does its component's work, or prepares it. */}}
 {{- define "embargo-butler.container" -}}
 {{- with .values.image -}}
-image: {{ .registry }}/{{ .repository }}{{ with .tag | default $.tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end }}
+image: {{ ($.root.Values.global | default dict).imageRegistry | default .registry }}/{{ .repository }}{{ with .tag | default $.tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end }}
 imagePullPolicy: {{ .pullPolicy }}
 {{- end }}
 securityContext:
@@ -87,7 +92,23 @@ securityContext:
     drop: [ALL]
   readOnlyRootFilesystem: {{ .values.readOnlyRootFilesystem }}
 resources:
-  {{- toYaml .values.resources | nindent 2 }}
+  {{- range $kind, $amounts := .values.resources }}
+  {{- with include "embargo-butler.amounts" $amounts | fromJson }}
+  {{ dict $kind . | toYaml | nindent 2 | trim }}
+  {{- end }}
+  {{- end }}
+{{- end }}
+
+{{- /* Amounts as texts, as JSON: a number would be written as 1.073741824e+09. */}}
+{{- define "embargo-butler.amounts" -}}
+{{- $found := dict }}
+{{- range $what, $amount := . }}
+{{- if not (kindIs "invalid" $amount) }}
+{{- if and (kindIs "float64" $amount) (eq (floor $amount) $amount) }}{{ $amount = int64 $amount }}{{ end }}
+{{- $_ := set $found $what (toString $amount) }}
+{{- end }}
+{{- end }}
+{{- toJson $found }}
 {{- end }}
 
 {{- /* Environment variables: those that the component must have (a dict, `fixed`), then those of the values, which win.

@@ -98,7 +98,7 @@ def test_an_address_and_a_ready_endpoint(api: Api, namespace: Namespace) -> None
     one = {"metadata": {"name": "x"}, "addressType": "IPv4", "endpoints": [endpoint]}
     api.answers[slices] = (200, {"metadata": {}, "items": [one]})
     assert namespace.service("enqueue") == ServiceState(None, False)
-    ingress = [{"ip": "198.19.200.1"}]
+    ingress = [{"ip": "fd00::1"}, {"ip": "198.19.200.1"}]
     api.answers[service] = (200, {"metadata": {}, "status": {"loadBalancer": {"ingress": ingress}}})
     assert namespace.service("enqueue") == ServiceState("198.19.200.1", False)
     del endpoint["conditions"]["ready"]

@@ -47,7 +47,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "redis.terminationGracePeriodSeconds": (-1, "60"),
     "redis.persistence.size": ("10GB", "ten", "-1Gi"),
     "enqueue.replicas": (-1, "2", 1.5),
-    "enqueue.resources.requests.cpu": ("1 core", "100x", 1),
+    "enqueue.resources.requests.cpu": ("1 core", "100x", -1),
     "ingest.resources.limits.memory": ("2GB", "1,5Gi"),
     "presence.podDisruptionBudget.maxUnavailable": (0, "half"),
     "ingest.autoscaling.maxReplicas": (0,),

@@ -145,7 +145,7 @@ def test_schema_is_closed_at_every_level() -> None:
 
 
 def test_global_is_allowed() -> None:
-    assert template("summit", {"global": {"anything": 1}}) == template("summit")
+    assert template("summit", {"global": {"anything": 1}, "enabled": True}) == template("summit")
 
 
 @pytest.mark.parametrize(

@@ -64,14 +64,6 @@
 {{- include "embargo-butler.checkSecret" (dict "root" $.root "at" $at "ref" $value) }}
 {{- end }}
 {{- end }}
-{{- range $what, $amount := .values.resources.limits }}
-{{- if not (get ($.values.resources.requests | default dict) $what) }}
-{{- include "embargo-butler.mistake" (printf (print
-      "`%s.resources.limits.%s` is %s, but `%s.resources.requests.%s` is empty and would silently be as much: "
-      "say what to reserve")
-    $name $what $amount $name $what) }}
-{{- end }}
-{{- end }}
 {{- range $label := list "app" "site" }}
 {{- if or (hasKey $.values.podLabels $label) (hasKey $.root.Values.pods.podLabels $label) }}
 {{- include "embargo-butler.mistake" (printf (print

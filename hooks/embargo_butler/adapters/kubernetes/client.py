@@ -169,7 +169,9 @@ class Namespace:
         live = self._get(f"Service {name}", lambda: self._client.get(Service, name))
         status = live.status if live else None
         ingress = status.loadBalancer.ingress if status and status.loadBalancer else None
-        address = (ingress[0].ip or ingress[0].hostname) if ingress else None
+        # One with an address of each family has them in any order, and Ceph is told of IPv4.
+        four = (each.ip for each in ingress or () if each.ip and ":" not in each.ip)
+        address = next(four, (ingress[0].ip or ingress[0].hostname) if ingress else None)
         labels: dict[str, Any] = {"kubernetes.io/service-name": name}
         slices = self._ask(
             f"EndpointSlices of Service {name}",
