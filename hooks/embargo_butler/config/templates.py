@@ -32,7 +32,7 @@ def references(template: str) -> frozenset[tuple[str, ...]]:
     """
     if not any(mark in template for mark in _MARKS):
         return frozenset()
-    from jinja2 import TemplateSyntaxError, meta
+    from jinja2 import TemplateSyntaxError, meta, nodes
 
     try:
         tree = _environment().parse(template)
@@ -40,6 +40,15 @@ def references(template: str) -> frozenset[tuple[str, ...]]:
         outside = meta.find_undeclared_variables(tree) - set(_environment().globals)
     except TemplateSyntaxError as error:
         raise TemplateError(f"template, line {error.lineno}: {error.message}") from None
+    called = {id(call.node) for call in tree.find_all(nodes.Call)}
+    for node in tree.find_all(nodes.Getattr):
+        # jinja2 takes what a mapping can do for what it holds.
+        if hasattr(dict, node.attr) and id(node) not in called:
+            there = ".".join(_path(node.node) or ("...",))
+            raise TemplateError(
+                f"template, line {node.lineno}: {there}.{node.attr} is no field but a method: "
+                f'write {there}["{node.attr}"]'
+            )
     return frozenset(path for path in _paths(tree) if path[0] in outside)
 
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 import responses
 
-from embargo_butler.adapters.vault.client import VaultLogin
+from embargo_butler.adapters.vault.client import VaultLogin, _secret
 from embargo_butler.adapters.vault.handed_over import gathered
 from embargo_butler.config.config import VaultPath
 from embargo_butler.config.vault import VaultConfig
@@ -349,3 +349,9 @@ def test_a_token_that_is_none_any_more_is_no_lack_of_a_right(
         "Vault login: http://vault.test:8200 does not know the token, or not any more (expired, "
         f"revoked, or of another Vault); {mend}"
     )
+
+
+def test_a_null_is_no_password_of_that_name() -> None:
+    assert not _secret(None)
+    assert _secret(None).text() == ""
+    assert _secret(1).text() == "1"

@@ -171,13 +171,14 @@ SOURCES: dict[str, tuple[dict[str, Any], str]] = {
     "template": ({"template": "{{ a.word | nosuch }}", "from": A}, "filter"),
     "template of nothing": ({"template": "{{ a.nope }}", "from": A}, "no 'nope' under a"),
     "template of empty": ({"template": "{{ a.empty }}", "from": A}, "'empty' of Vault path a"),
+    "template of a method": ({"template": "{{ a.items }}", "from": A}, 'write a["items"]'),
     "optional template": (
         {"template": "{{ a.word + 1 }}", "from": A, "optional": True},
         "fails with TypeError",
     ),
 }
 KINDS = {"template of nothing": "field-missing", "template of empty": "value-empty"}
-KINDS |= {"optional template": "template"}
+KINDS |= {"optional template": "template", "template of a method": "template"}
 
 
 def unchanged(site: dict[str, Any], write: Write, world: FakeWorld) -> Problems:

@@ -296,4 +296,6 @@ def _absent(what: str) -> VaultError:
 
 
 def _secret(value: Any) -> Secret:
+    # A null is nothing, and no password `null`.
+    value = "" if value is None else value
     return Secret(value if isinstance(value, str) else json.dumps(value))
