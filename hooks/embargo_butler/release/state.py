@@ -35,6 +35,13 @@ class Status:
 
     def problems(self) -> Iterator[str]:
         """Tell all that is not well."""
+        yield from self.of_the_release()
+        for each in self.workloads:
+            if each.ready < each.wanted:
+                yield f"{each.kind} {each.name}: {each.ready} of {each.wanted} pods are ready"
+
+    def of_the_release(self) -> Iterator[str]:
+        """Tell what is not well with the release itself, whatever its pods do."""
         if self.revision is None and not self.workloads:
             yield f"there is no release {self.release} in namespace {self.namespace}"
             return
@@ -51,9 +58,6 @@ class Status:
                 f"revision {self.revision.number} is {self.revision.status}: "
                 f"{self.revision.description}"
             )
-        for each in self.workloads:
-            if each.ready < each.wanted:
-                yield f"{each.kind} {each.name}: {each.ready} of {each.wanted} pods are ready"
 
     def text(self) -> list[str]:
         """Return the lines for a person."""

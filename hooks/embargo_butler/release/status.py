@@ -44,8 +44,7 @@ def look(programs: Programs, chart: Chart) -> Iterator[Section]:
 
 
 def _release(found: Status) -> Section:
-    # What is wrong with pods is told beside them.
-    problems = [each for each in found.problems() if not each.startswith(_WORKLOADS)]
+    problems = list(found.of_the_release())  # what is wrong with pods is told beside them
     at = found.revision
     if at is None and found.workloads:
         take_over = f"`{targets.make(found.release, 'take-over')}`"
@@ -93,7 +92,8 @@ def _pods(programs: Programs, chart: Chart) -> Section:
         diff = targets.make(programs.release, "diff")
         problems += [f"{text}: `{diff}`" for text in differs.images]
         mine = _differences(each, images, checkout.get(each.name), "your values have")
-        notes += mine.replicas
+        if not (ingest and ingest.paused and each.name == ingest.name and not each.wanted):
+            notes += mine.replicas
         if not differs.images:
             notes += [f"{text}: not applied yet" for text in mine.images]
         document.append(
@@ -112,7 +112,6 @@ def _pods(programs: Programs, chart: Chart) -> Section:
             f"ingest is paused by {paused['by']}, {_ago(paused['since'])}, what arrives waits in "
             f"Redis: `{targets.make(programs.release, 'resume')}`"
         )
-        notes = [each for each in notes if not each.startswith(f"{ingest.name}: 0 pods")]
     return Section("pods", (*table(rows, ""), *notes), document, tuple(problems))
 
 
