@@ -87,7 +87,9 @@ check: $(READY) ## all that needs no site, in under two minutes
 test: check ## check, what runs in pods with each version of what they have, and the tests on the real site
 	@$(PYTHON) -m pytest -q -n 2 tests/site tests/versions
 	@$(PYTHON) -m tests.rig up
-	@RGW_GATEWAYS=$(SITE)/gateways.json $(PYTHON) -m pytest -m "not soak" tests/contract tests/e2e
+	@EMBARGO_BUTLER_SITE=as-is RGW_GATEWAYS=$(SITE)/gateways.json \
+	    $(PYTHON) -m pytest -n 2 --dist loadscope -m "not soak and not alone" tests/contract tests/e2e
+	@$(PYTHON) -m pytest -m "not soak and alone" tests/e2e
 
 soak: $(READY) ## the tests that take too long for every change: both Helms, operators' verbs, alerts, faults under load, each change of a topic
 	@$(PYTHON) -m tests.rig up

@@ -1,14 +1,48 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 from tests.services import versions
 from tests.site.services.support import NO_RETRY, PASSWORD, redis_server
+
+SHARING = {
+    "tests/e2e/secrets": "secrets",
+    "tests/e2e/test_first_images.py": "summit",
+    "tests/e2e/test_demonstration.py": "summit",
+}
+"""Tests that share a release. Others of the site share a gateway, or what their file makes."""
+
+
+class Sharing(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests that share something follow each other in one process; the rest goes beside them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0])
+        gateway = re.search(r"\b\d+\.\d+\.\d+\b", nodeid.partition("::")[2])
+        if gateway and file.is_relative_to("tests/contract"):
+            return gateway[0]
+        return next(
+            (what for where, what in SHARING.items() if file.is_relative_to(where)), str(file)
+        )
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    """Go by what tests share where they are to go by scopes."""
+    return Sharing(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A night under load has the machine for itself."""
+    if item.path.is_relative_to(Path(__file__).parent / "e2e" / "nothing_lost"):
+        item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,8 @@ from tests.support.day_one import OTHER_PAIR, DayOne
 from tests.support.exposure import Exposure
 from tests.support.predecessor import SUFFIX
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def place(site: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DayOne]:

@@ -15,6 +15,8 @@ from tests.rig.release import Release
 from tests.support import connect, faults
 from tests.support.exposure import Exposure
 
+pytestmark = pytest.mark.alone
+
 WITH_REDIS_PY_8 = "1.6.1"
 IDLE_SECONDS = 70
 """By itself such an ingest ends after 58 s."""

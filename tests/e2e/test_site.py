@@ -13,6 +13,8 @@ from tests.rig.command import wait_for
 from tests.rig.progress import Display
 from tests.rig.release import SUMMIT
 
+pytestmark = pytest.mark.alone
+
 
 def bring_up() -> None:
     with Display() as display:
