@@ -29,6 +29,8 @@ DECLARED_ATTRIBUTES = (_OPEN_ATTRIBUTES - {"cloudevents", "amqp-exchange", "amqp
     *("push-endpoint", "OpaqueData", "Policy", "user-name", "password"),
 }
 """What a topic can be declared with: enqueue understands neither AMQP nor cloudevents."""
+_OPEN_PATHS = ("", "/", "/notify")
+"""Paths of an endpoint that hold nothing that a template has filled in: enqueue's, and none."""
 KNOWN_ATTRIBUTES = _OPEN_ATTRIBUTES | DECLARED_ATTRIBUTES
 """What a gateway tells of a topic; a live attribute that is not declared is a difference."""
 
@@ -177,12 +179,13 @@ def shown(attribute: str, value: Secret) -> str:
     if attribute in _OPEN_ATTRIBUTES:
         return value.text()
     if attribute == "push-endpoint":
-        # No userinfo and no query: both are where people put credentials.
+        # No userinfo, no query and no path of their own: they are where people put credentials.
         try:
             userinfo, url = urls.split(value.text())
         except ValueError:
             return str(value)
-        return f"{url.scheme}://{'***@' if userinfo else ''}{url.netloc}{url.path}"
+        path = url.path if url.path in _OPEN_PATHS else "/***"
+        return f"{url.scheme}://{'***@' if userinfo else ''}{url.netloc}{path}"
     return str(value)
 
 

@@ -246,6 +246,19 @@ def test_a_long_outage_is_told(
         gateway.notifications("b")
 
 
+@pytest.mark.parametrize(
+    "said", ["own-secret-key", "a b", "x" * 65, "", "ACCESSKEY", "xACCESSKEYx"]
+)
+def test_a_code_that_echoes_is_none(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    key, secret = Secret("ACCESSKEY"), Secret("SECRETKEY")
+    gateway = RgwGateway("http://127.0.0.1:1", "default", "own", key, secret)
+    answer = 403, f"<Error><Code>{said}</Code></Error>".encode()
+    monkeypatch.setattr(gateway._requests, "_session", Answers(answer))
+    with pytest.raises(GatewayError, match=r": no code \(403\)") as caught:
+        gateway.notifications("b")
+    assert not said or said not in str(caught.value)
+
+
 PAGE = b"<html><body/></html>"
 BROKEN, NO_OBJECT = (
     f"""<GetTopicAttributesResponse><GetTopicAttributesResult><Attributes><entry>

@@ -252,8 +252,40 @@ def test_a_refused_login_names_role_mount_and_account(token: Path, status: int) 
         assert told.startswith(
             "Vault login at auth/kubernetes as role summit with service account "
             "summit:embargo-butler-secrets, audience vault: "
-            "service account name not authorized: ***"
+            "refused, with an answer that is not shown because it holds a token; check the role"
         )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"no: {JWT}",
+        "no: hunter2",
+        "denied hvs.CAESIJsecret",
+        "denied s.aaaaaaaaaaaaaaaaaaaaaaaa",
+        'no: {"auth": {"client_token": "t-9"}}',
+        f"first line\n{JWT}",
+    ],
+)
+def test_no_word_of_an_answer_that_holds_a_token_is_told(token: Path, said: str) -> None:
+    with responses.RequestsMock() as server:
+        server.post(f"{URL}/auth/kubernetes/login", status=400, json={"errors": [said]})
+        with pytest.raises(VaultError) as caught, VaultLogin(CONFIG, token):
+            pass
+    told = str(caught.value)
+    for word in ("hunter2", "CAESIJ", "aaaa", "t-9", "first line"):
+        assert word not in told
+
+
+def test_of_what_vault_says_one_printable_line_is_told(token: Path) -> None:
+    said = "denied\x1b[2J here" + "x" * 300 + "\nsecond"
+    with responses.RequestsMock() as server:
+        server.post(f"{URL}/auth/kubernetes/login", status=400, json={"errors": [said]})
+        with pytest.raises(VaultError) as caught, VaultLogin(CONFIG, token):
+            pass
+    line = str(caught.value).partition("audience vault: ")[2].partition("; check")[0]
+    assert line.startswith("denied[2J here")
+    assert (len(line), line.isprintable()) == (200, True)
 
 
 def test_a_missing_token_file_is_named(tmp_path: Path) -> None:

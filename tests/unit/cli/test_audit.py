@@ -92,7 +92,7 @@ def rotated(world: FakeWorld) -> None:
     ("drift", "told"),
     [
         (blanked, "put notification to-http of bucket rubin-summit: new"),
-        (elsewhere, "new generation: endpoint http://127.0.0.1:1/other ->"),
+        (elsewhere, "new generation: endpoint http://127.0.0.1:1/*** ->"),
         (granted, "put policy of bucket rubin-summit"),
         (granted_by_another_kind, "put policy of bucket rubin-summit"),
         (granted_beside, "policy of bucket rubin-summit: its statement Mine is not declared"),

@@ -1216,6 +1216,9 @@ def test_what_drains_does_not_count_as_going(made: Site) -> None:
         ("kafka://u:hunt@er2@h:9093", "kafka://***@h:9093"),
         ("https://h/notify?token=hunter2", "https://h/notify"),
         ("https://h/notify#hunter2", "https://h/notify"),
+        ("https://h:1/hooks/hunter2", "https://h:1/***"),
+        ("https://h/notify/hunter2", "https://h/***"),
+        ("https://h/", "https://h/"),
     ],
 )
 def test_what_may_be_a_credential_in_an_endpoint_is_not_shown(url: str, seen: str) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, ParseError
 
 from embargo_butler.model import xml_text
+
+_CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
 
 
 def root(document: bytes, wanted: str) -> Element:
@@ -27,12 +30,16 @@ def text(entry: Element, name: str) -> str:
 
 
 def error_code(document: bytes) -> str:
-    """Return the code in an error's document, empty where there is none."""
+    """Return the code in an error's document, empty where there is none.
+
+    Whatever does not look like one is none: what answers may send back what it was asked with.
+    """
     found = _parsed(document)
     if found is None:
         return ""
     code = found if tag(found) == "Code" else found.find(".//{*}Code")
-    return (code.text or "") if code is not None else ""
+    said = (code.text or "") if code is not None else ""
+    return said if _CODE.fullmatch(said) else ""
 
 
 def _parsed(document: bytes) -> Element | None:

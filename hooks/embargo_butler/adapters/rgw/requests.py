@@ -69,6 +69,7 @@ class Requests:
         self._endpoint = endpoint
         self._owner = owner
         keys = Credentials(_key("access", owner, access), _key("secret", owner, secret))
+        self._keys = (keys.access_key, keys.secret_key)
         self._sign_s3 = S3SigV4Auth(keys, "s3", region).add_auth
         self._sign_sns = SigV4Auth(keys, "sns", region).add_auth
         self._until = until
@@ -180,6 +181,8 @@ class Requests:
         if (status := answer.status_code) < 300:
             return content
         code = answer_xml.error_code(content)
+        if any(key in code for key in self._keys):  # it looks like a code, and is no word of theirs
+            code = ""
         location = str(answer.headers.get("Location", ""))
         problem = f"{whom}: {code or 'no code'} ({status}){hint(code, status, what, location)}"
         if status >= 500 or status in AWAY:

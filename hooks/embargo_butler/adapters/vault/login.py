@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from embargo_butler.errors import VaultError
 from embargo_butler.secret import Secret
 
 TOKEN_FILE = Path("/var/run/secrets/vault/token")
+_LONGEST = 200
+_TOKEN = re.compile(r"\bhv[bsr]\.|\b[bsr]\.\w{24}|client_token")
+"""Tokens of Vault, of today and before 1.10, and the field that has one."""
 
 Stored = Callable[[str], Mapping[str, Secret] | None]
 """Returns the data of a Kubernetes Secret by name, None where there is none."""
@@ -191,7 +195,19 @@ def _refusable(what: str, call: Callable[[str], Any], hint: str, *hidden: str) -
     try:
         return call(what)
     except exceptions.VaultError as error:
-        said = ", ".join(map(str, error.errors or ())) or "refused"
-        for value in hidden:
-            said = said.replace(value, "***")
-        raise VaultError(f"{what}: {said.strip()}; {hint}", "login-refused") from None
+        raise VaultError(f"{what}: {_words(error, hidden)}; {hint}", "login-refused") from None
+
+
+def _words(error: exceptions.VaultError, hidden: tuple[str, ...]) -> str:
+    """Return one printable line of what Vault said, and none of an answer that holds a token.
+
+    What answers may send back what it was asked with, or, as a proxy, what Vault meant for us.
+    """
+    said = ", ".join(map(str, error.errors or ()))
+    answer = f"{said} {error.text or ''}"
+    # A part of a JWT is worth hiding too: its signature is what makes it one.
+    parts = {part for value in hidden for part in (value, *value.split(".")) if part}
+    if _TOKEN.search(answer) or any(part in answer for part in parts):
+        return "refused, with an answer that is not shown because it holds a token"
+    line = next(iter(said.strip().splitlines()), "")
+    return "".join(filter(str.isprintable, line))[:_LONGEST].strip() or "refused"
