@@ -156,6 +156,7 @@ MENTIONED = {
     "helm upgrade --atomic": "helm upgrade --install summit charts/embargo-butler -n summit "
     "--create-namespace -f values/summit.yaml -f bucket-config/summit.yaml",
     "vault login": "vault login -method=ldap",
+    "embargo-butler job": "embargo-butler job status --config FILE --pipeline-only",
 }
 """Short for a whole command that stands elsewhere."""
 
