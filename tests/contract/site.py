@@ -145,10 +145,11 @@ class Site:
         self.declared["notifications"][name] = {"topic": topic, "events": sorted(CREATED)}
 
     def write(self) -> Path:
-        """Write the configuration; each OpaqueData is a key of a Secret, and only named there."""
+        """Write the configuration; an OpaqueData is a key of a Secret, and only named there."""
         document, told = copy.deepcopy(self.document), dict[str, Secret]()
         for name, topic in document["bucketConfig"]["topics"].items():
-            if value := topic["attributes"].get("OpaqueData"):
+            value = topic["attributes"].get("OpaqueData")
+            if value and "{{" not in value:
                 told[name] = Secret(value)
                 topic["attributes"]["OpaqueData"] = f"{{{{ secrets.{_TOLD}['{name}'] }}}}"
         self.world.fake_cluster.secrets[_TOLD] = KubernetesSecret(_TOLD, told)
