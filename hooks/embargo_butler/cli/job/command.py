@@ -203,8 +203,9 @@ class _Failing:
         if config:
             try:
                 job = f"Job/{config.fullname}-{self.verb.what}"
-                cluster = (self.world or Connections(config, self.verb.what)).cluster()
-                cluster.warn(job, "PassedOver", "; ".join(found))
+                with closing(Connections(config, self.verb.what)) as real:
+                    cluster = (self.world or real).cluster()
+                    cluster.warn(job, "PassedOver", "; ".join(found))
             except Exception as error:
                 report.warn(f"no Event could be left ({type(error).__name__})")
         what = "rollback" if self.rollback else "release"
