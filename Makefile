@@ -127,7 +127,7 @@ readme: $(READY) ## write what README shows of plan and status again, from the r
 	@EMBARGO_BUTLER_README=write $(PYTHON) -m pytest -q -k readme tests/e2e/test_demonstration.py
 
 # The lock names the index that everybody knows; what is installed comes from the one that pip is told of.
-LOCK := uv lock --quiet --default-index https://pypi.org/simple
+LOCK := uv lock --quiet --system-certs --default-index https://pypi.org/simple
 EXPORT := uv export --quiet --frozen --no-emit-project --no-header --no-annotate
 
 requirements: $(READY) ## [UPGRADE=1]: lock what pyproject.toml names; UPGRADE=1: the newest version of each
@@ -146,7 +146,7 @@ $(READY):
 	    && $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt \
 	    && $(EXPORT) $(GROUPS) > $(VENV)/requirements.txt \
 	    && index="$$($(PYTHON) -m pip config list | sed -n "s/^.*\.index-url='\(.*\)'$$/\1/p" | head -n 1)" \
-	    && uv pip install --quiet --python $(PYTHON) $${index:+--default-index "$$index"} \
+	    && uv pip install --quiet --system-certs --python $(PYTHON) $${index:+--default-index "$$index"} \
 	        --require-hashes -r $(VENV)/requirements.txt; } \
 	    || { echo "Python packages could not be installed: is PyPI, or a mirror that pip" \
 	        "is told of, in reach?" >&2; exit 1; }
