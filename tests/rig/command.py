@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
+from urllib.error import HTTPError
 
 from tests.rig.errors import RigError
 
@@ -95,14 +96,15 @@ def wait_for(
         RigError: It did not become true in time.
     """
     deadline = time.monotonic() + timeout
-    last: Exception | None = None
+    last = ""
     while True:
         try:
             if found := probe():
                 return found
         except (RigError, OSError) as error:
-            last = error
+            if isinstance(error, HTTPError):
+                error.close()  # it is an answer, too, with a connection of its own
+            last = f" (last: {error})"
         if time.monotonic() > deadline:
-            reason = f" (last: {last})" if last else ""
-            raise RigError(f"waited {timeout:g} s for this: {what}{reason}", log=log)
+            raise RigError(f"waited {timeout:g} s for this: {what}{last}", log=log)
         time.sleep(interval)
