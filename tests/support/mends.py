@@ -34,6 +34,7 @@ def by_itself(ledger: Ledger, load: Load) -> str:
     """Wait; what ingest gave up, as it came out of turn, the CronJob `reconcile` tries again.
 
     Nothing may have been dropped: what is neither ingested nor given up was not announced, or lost.
+    A visit that an ingest had yet to define when it ended comes by the operator's command.
     """
     done = [wake(ledger, load)]
     _work_off(ledger, load)
@@ -43,12 +44,7 @@ def by_itself(ledger: Ledger, load: Load) -> str:
         unheard = [key for key in keys if key not in notes or not notes[key].failure]
         assert not unheard, f"{len(unheard)} neither ingested nor given up: {unheard[:3]}"
         done.append(_reconcile(ledger, load))
-    return ", ".join(filter(None, done))
-
-
-def visits(ledger: Ledger, load: Load) -> str:
-    """The same, then define the visits that an ingest which was killed had yet to define."""
-    done = [by_itself(ledger, load), _define_visits(ledger)]
+    done.append(_define_visits(ledger))
     return ", ".join(filter(None, done))
 
 
@@ -56,7 +52,7 @@ def by_reconcile(ledger: Ledger, load: Load) -> str:
     """Wait; whatever is missing then, announced or not, the CronJob `reconcile` has to find."""
     _announced(ledger, load, _LATE)
     _work_off(ledger, load)
-    done = [_reconcile(ledger, load), wake(ledger, load)]
+    done = [_reconcile(ledger, load), wake(ledger, load), _define_visits(ledger)]
     return ", ".join(filter(None, done))
 
 

@@ -18,14 +18,14 @@ EVERY = 5.0
 @pytest.mark.soak
 @pytest.mark.parametrize("app", ["redis", "enqueue", "ingest", "idle", "presence"])
 def test_one_pods_process_is_killed(release: Release, night: Night, app: str) -> None:
-    with night(mends.visits) as load:
+    with night(mends.by_itself) as load:
         faults.kill(release, app)
         load.wait_for_more()
         faults.wait_until_ready(release)
 
 
 def test_all_pods_processes_are_killed_at_once(release: Release, night: Night) -> None:
-    with night(mends.visits) as load:
+    with night(mends.by_itself) as load:
         faults.kill(release, *faults.APPS)
         load.wait_for_more()
         faults.wait_until_ready(release, timeout=300)
@@ -37,7 +37,7 @@ def test_a_random_process_is_killed_every_five_seconds(release: Release, night: 
     chosen = random.Random(20260603)
     namespace, killed = Namespace(release.namespace), 0
     try:
-        with night(mends.visits, timeout=600) as load:
+        with night(mends.by_itself, timeout=600) as load:
             for _ in range(int(SECONDS / EVERY)):
                 if running := faults.running(release):
                     faults.kill(release, chosen.choice(running))

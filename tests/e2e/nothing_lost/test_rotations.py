@@ -81,7 +81,7 @@ def test_a_secret_is_rotated(
     changing: Changing, changing_night: Night, rotate: Callable[[Changing], Callable[[], None]]
 ) -> None:
     # Ingest is killed at the end. Events that wait while the secret changes are dropped.
-    mend = mends.by_reconcile if rotate is notification else mends.visits
+    mend = mends.by_reconcile if rotate is notification else mends.by_itself
     with changing_night(mend) as load:
         before = changing.declared()["secrets"]
         finish = rotate(changing)

@@ -28,7 +28,7 @@ def test_the_gateway_is_killed(release: Release, night: Night) -> None:
 
 
 def test_the_database_server_is_killed(release: Release, night: Night) -> None:
-    with night(mends.visits) as load:
+    with night(mends.by_itself) as load:
         site_faults.kill_program("postgres")
         load.wait_for_more()
         faults.wait_until_ready(release)
